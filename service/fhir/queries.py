@@ -1,0 +1,54 @@
+"""Which FHIR queries fill which section of the record.
+
+One table serves discovery (prefetch templates), the FHIR client and the reader of prefetch. The
+templates keep to the subset of https://cds-hooks.hl7.org/2.0/#prefetch-query-restrictions: one
+search per resource type, no repeated parameter, ``_sort`` and ``_count`` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Query(NamedTuple):
+    """One prefetch key: the section it fills, the resource type, and its template."""
+
+    section: str
+    resource_type: str
+    template: str
+
+
+_PATIENT = "patient={{context.patientId}}"
+
+QUERIES: Mapping[str, Query] = {
+    "patient": Query("patient", "Patient", "Patient/{{context.patientId}}"),
+    "conditions": Query("conditions", "Condition", f"Condition?{_PATIENT}&_count=200"),
+    "observations": Query("observations", "Observation", f"Observation?{_PATIENT}&_sort=-date&_count=200"),
+    "procedures": Query("procedures", "Procedure", f"Procedure?{_PATIENT}&_count=200"),
+    "diagnosticReports": Query("imaging", "DiagnosticReport", f"DiagnosticReport?{_PATIENT}&_count=200"),
+    "imagingStudies": Query("imaging", "ImagingStudy", f"ImagingStudy?{_PATIENT}&_count=200"),
+    "serviceRequests": Query("orders", "ServiceRequest", f"ServiceRequest?{_PATIENT}&_count=200"),
+    "medicationRequests": Query("medications", "MedicationRequest", f"MedicationRequest?{_PATIENT}&_count=200"),
+    "medicationStatements": Query(
+        "medications", "MedicationStatement", f"MedicationStatement?{_PATIENT}&_count=200"
+    ),
+    "medicationAdministrations": Query(
+        "medications", "MedicationAdministration", f"MedicationAdministration?{_PATIENT}&_count=200"
+    ),
+    "appointments": Query("appointments", "Appointment", f"Appointment?{_PATIENT}&_count=200"),
+    "documentReferences": Query("documents", "DocumentReference", f"DocumentReference?{_PATIENT}&_count=200"),
+    "carePlans": Query("documents", "CarePlan", f"CarePlan?{_PATIENT}&_count=200"),
+    "compositions": Query("documents", "Composition", f"Composition?{_PATIENT}&_count=200"),
+    "encounters": Query("documents", "Encounter", f"Encounter?{_PATIENT}&_count=200"),
+    "allergies": Query("allergies", "AllergyIntolerance", f"AllergyIntolerance?{_PATIENT}&_count=200"),
+    "flags": Query("flags", "Flag", f"Flag?{_PATIENT}&_count=200"),
+}
+
+SECTIONS: tuple[str, ...] = tuple(dict.fromkeys(query.section for query in QUERIES.values()))
+"""The sections of the record in the order in which a report lists them."""
+
+
+def prefetch_templates() -> dict[str, str]:
+    """Prefetch key -> template, as discovery publishes them for every hook."""
+    return {key: query.template for key, query in QUERIES.items()}

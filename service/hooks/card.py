@@ -1,0 +1,102 @@
+"""A card before it becomes JSON.
+
+https://cds-hooks.hl7.org/2.0/#card-attributes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+
+class Indicator(IntEnum):
+    """How loud a card is; the order is the order of urgency."""
+
+    INFO = 1
+    WARNING = 2
+    CRITICAL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One FHIR resource that a card rests on, and what it says in words."""
+
+    reference: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAssessed:
+    """A rule that could not be answered because a section of the record could not be read."""
+
+    recommendation: str
+    section: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One suggested change: ``type`` is ``create`` or ``update``, never ``delete``."""
+
+    type: str
+    description: str
+    resource: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A label and the actions that belong together."""
+
+    label: str
+    actions: tuple[Action, ...]
+    is_recommended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideReason:
+    """Why a clinician may decline, as a Coding."""
+
+    code: str
+    system: str
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An absolute link to the evidence."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the advice comes from, and the rule that made the card as ``topic``."""
+
+    label: str
+    url: str
+    topic_code: str
+    topic_display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card. ``recommendations`` holds a rule id each; a grouped card has several."""
+
+    recommendations: tuple[str, ...]
+    indicator: Indicator
+    summary: str
+    detail: str
+    source: Source
+    suggestions: tuple[Suggestion, ...] = ()
+    selection_behavior: str = "any"
+    override_reasons: tuple[OverrideReason, ...] = ()
+    links: tuple[Link, ...] = ()
+    statements: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    not_assessed: tuple[NotAssessed, ...] = ()
+    notes: tuple[str, ...] = ()
+    knowledge_version: str = ""
+    review: str = ""
