@@ -7,7 +7,7 @@ search per resource type, no repeated parameter, ``_sort`` and ``_count`` only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -24,7 +24,7 @@ _PATIENT = "patient={{context.patientId}}"
 QUERIES: Mapping[str, Query] = {
     "patient": Query("patient", "Patient", "Patient/{{context.patientId}}"),
     "conditions": Query("conditions", "Condition", f"Condition?{_PATIENT}&_count=200"),
-    "observations": Query("observations", "Observation", f"Observation?{_PATIENT}&_sort=-date&_count=200"),
+    "observations": Query("observations", "Observation", f"Observation?{_PATIENT}&_sort=-date&_count=100"),
     "procedures": Query("procedures", "Procedure", f"Procedure?{_PATIENT}&_count=200"),
     "diagnosticReports": Query("imaging", "DiagnosticReport", f"DiagnosticReport?{_PATIENT}&_count=200"),
     "imagingStudies": Query("imaging", "ImagingStudy", f"ImagingStudy?{_PATIENT}&_count=200"),
@@ -49,6 +49,13 @@ SECTIONS: tuple[str, ...] = tuple(dict.fromkeys(query.section for query in QUERI
 """The sections of the record in the order in which a report lists them."""
 
 
-def prefetch_templates() -> dict[str, str]:
-    """Prefetch key -> template, as discovery publishes them for every hook."""
-    return {key: query.template for key, query in QUERIES.items()}
+def prefetch_templates(observation_codes: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Prefetch key -> template, as discovery publishes them for every hook.
+
+    Observations are asked for by ``(system, code)``: charts hold thousands of them, and many
+    servers refuse an Observation search that names neither code nor category.
+    """
+    codes = ",".join(f"{system}|{code}" for system, code in observation_codes)
+    templates = {key: query.template for key, query in QUERIES.items()}
+    templates["observations"] += f"&code={codes}"
+    return templates
