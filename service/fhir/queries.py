@@ -29,7 +29,9 @@ QUERIES: Mapping[str, Query] = {
     "diagnosticReports": Query("imaging", "DiagnosticReport", f"DiagnosticReport?{_PATIENT}&_count=200"),
     "imagingStudies": Query("imaging", "ImagingStudy", f"ImagingStudy?{_PATIENT}&_count=200"),
     "serviceRequests": Query("orders", "ServiceRequest", f"ServiceRequest?{_PATIENT}&_count=200"),
-    "medicationRequests": Query("medications", "MedicationRequest", f"MedicationRequest?{_PATIENT}&_count=200"),
+    "medicationRequests": Query(
+        "medications", "MedicationRequest", f"MedicationRequest?{_PATIENT}&_count=200"
+    ),
     "medicationStatements": Query(
         "medications", "MedicationStatement", f"MedicationStatement?{_PATIENT}&_count=200"
     ),
