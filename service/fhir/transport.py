@@ -12,6 +12,7 @@ environment and redirects, none of which may mix the tokens of two callers.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -27,6 +28,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+# urllib3 writes URLs into its log, and the URL of a search names the patient.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")

@@ -1,0 +1,292 @@
+"""Reads from the EHR's FHIR server what did not come as prefetch.
+
+https://cds-hooks.hl7.org/2.0/#fhir-resource-access, https://hl7.org/fhir/R4/http.html. A server's fault is
+never an exception: each key gets its data, whether they are complete, and otherwise a reason in words.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin
+
+import orjson
+
+from service.fhir.access import FhirAccess
+from service.fhir.reading import Resource, elements, mapping, string
+from service.fhir.scopes import Permission, permission
+from service.fhir.transport import Answer, Exchange, ExchangeFailed, get, run_within
+
+SameBase = Callable[[str, str], bool]
+"""``(base URL, URL) -> bool``: whether the URL lies at or under the base, on the same origin."""
+
+_FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir")
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PASSING_STATUSES = (502, 503, 504)
+_PAUSE_SECONDS = 0.05  # before a failed request is tried once more
+_USABLE_TOKEN = re.compile(r"[\x21-\x7e]+")
+_QUERY = re.compile(r"(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9.-]{1,64})|\?[\x21-\x7e]*)?")
+_REASONS = {
+    401: "the FHIR server did not accept the access token",
+    403: "the FHIR server does not permit reading this",
+    404: "the FHIR server does not know this",
+    410: "the FHIR server has deleted this",
+    429: "the FHIR server asked to wait longer than a hook call may take",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """How much is read for one key; ``certificate_authorities`` is a PEM file, or True for the usual ones."""
+
+    max_pages: int = 20
+    max_bytes: int = 16 * 1024 * 1024
+    certificate_authorities: str | bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOutcome:
+    """What the server said to one query.
+
+    ``resource`` is the resource, or one searchset Bundle with the entries of all pages, and None when
+    nothing could be read. ``reason`` says why not, or why not all; ``complete`` means that nothing is
+    missing.
+    """
+
+    resource: Resource | None = None
+    complete: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """Where and how to ask: the same for every query of one hook call."""
+
+    access: FhirAccess
+    same_base: SameBase
+    limits: FetchLimits
+
+
+@dataclass(slots=True)
+class _Search:
+    """The pages of one search as they come in."""
+
+    entries: list[Any] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    bytes_read: int = 0
+    total: int | None = None
+    pages: int = 0
+
+
+def fetch_all(
+    access: FhirAccess,
+    queries: Mapping[str, str],
+    *,
+    deadline_seconds: float,
+    same_base: SameBase,
+    limits: FetchLimits | None = None,
+) -> dict[str, FetchOutcome]:
+    """Ask all ``queries`` (key -> URL relative to the base) in parallel, within ``deadline_seconds``.
+
+    Whether the base URL may be read at all is for the caller to decide before. The token goes with every
+    request, and only to URLs that ``same_base`` finds under the base URL.
+    """
+    server = _Server(access, same_base, limits or FetchLimits())
+    parsed = {key: _QUERY.fullmatch(relative) for key, relative in queries.items()}
+    refused = {key: refusal for key, query in parsed.items() if (refusal := _refusal(server, query))}
+    jobs = {
+        key: functools.partial(_fetch, server, query)
+        for key, query in parsed.items()
+        if query is not None and key not in refused
+    }
+    answers = run_within(deadline_seconds, jobs)
+    late = FetchOutcome(reason="no answer within the time allowed")
+    return {key: refused.get(key) or answers[key] or late for key in queries}
+
+
+def _refusal(server: _Server, query: re.Match[str] | None) -> FetchOutcome | None:
+    """Why this query is not even sent."""
+    if query is None or not server.same_base(server.access.base_url, _absolute(server, query)):
+        return FetchOutcome(reason="the query is not one of this FHIR server")
+    if server.access.token is not None and not _USABLE_TOKEN.fullmatch(server.access.token):
+        return FetchOutcome(reason="the access token is not usable")
+    if _permission(server, query) is Permission.NONE:
+        return FetchOutcome(reason=f"the access token does not permit reading {query['type']}")
+    return None
+
+
+def _permission(server: _Server, query: re.Match[str]) -> Permission:
+    return permission(server.access.scopes, query["type"], search=query["id"] is None)
+
+
+def _absolute(server: _Server, query: re.Match[str]) -> str:
+    return f"{server.access.base_url.rstrip('/')}/{query.string}"
+
+
+def _fetch(server: _Server, query: re.Match[str], exchange: Exchange) -> FetchOutcome:
+    if query["id"] is not None:
+        return _read(server, query, exchange)
+    outcome = _search(server, _absolute(server, query), exchange)
+    if outcome.complete and _permission(server, query) is Permission.PART:
+        return FetchOutcome(outcome.resource, reason="the access token permits reading a part only")
+    return outcome
+
+
+def _read(server: _Server, query: re.Match[str], exchange: Exchange) -> FetchOutcome:
+    try:
+        resource, _ = _resource(server, _absolute(server, query), exchange, server.limits.max_bytes)
+    except ExchangeFailed as failure:
+        return FetchOutcome(reason=failure.reason)
+    if (resource.get("resourceType"), resource.get("id")) != (query["type"], query["id"]):
+        return FetchOutcome(reason=_unexpected(resource))
+    return FetchOutcome(resource, complete=True)
+
+
+def _search(server: _Server, url: str, exchange: Exchange) -> FetchOutcome:
+    search = _Search()
+    following: str | None = url
+    try:
+        while following is not None:
+            following = _next_page(server, following, search, exchange)
+    except ExchangeFailed as failure:
+        if search.pages == 0:
+            return FetchOutcome(reason=failure.reason)
+        return FetchOutcome(_bundle(search), reason=f"not all pages could be read: {failure.reason}")
+    if search.total is not None and search.total > _matches(search.entries):
+        return FetchOutcome(_bundle(search), reason="the FHIR server counts more resources than it sent")
+    return FetchOutcome(_bundle(search), complete=True)
+
+
+def _next_page(server: _Server, url: str, search: _Search, exchange: Exchange) -> str | None:
+    """Read one page into ``search``; the URL of the page after it."""
+    search.seen.add(url)
+    page, size = _resource(server, url, exchange, server.limits.max_bytes - search.bytes_read)
+    entries = page.get("entry", [])
+    if (
+        page.get("resourceType") != "Bundle"
+        or page.get("type") != "searchset"
+        or not isinstance(entries, list)
+    ):
+        raise ExchangeFailed(_unexpected(page))
+    search.bytes_read += size
+    search.pages += 1
+    search.entries += entries
+    total = page.get("total")
+    if isinstance(total, int):
+        search.total = total
+    return _following(server, url, page, search)
+
+
+def _following(server: _Server, url: str, page: Resource, search: _Search) -> str | None:
+    links = [string(link.get("url")) for link in elements(page.get("link")) if link.get("relation") == "next"]
+    if not links:
+        return None
+    following = _joined(url, links[0])
+    if not links[0] or not server.same_base(server.access.base_url, following):
+        raise ExchangeFailed("the link to the next page leads away from the FHIR server")
+    if following in search.seen:
+        raise ExchangeFailed("the links to the next page go in a circle")
+    if search.pages >= server.limits.max_pages:
+        raise ExchangeFailed(f"more than {server.limits.max_pages} pages")
+    return following
+
+
+def _joined(url: str, reference: str) -> str:
+    try:
+        return urljoin(url, reference)
+    except ValueError:
+        return ""
+
+
+def _bundle(search: _Search) -> Resource:
+    return {"resourceType": "Bundle", "type": "searchset", "entry": search.entries}
+
+
+def _matches(entries: list[Any]) -> int:
+    modes = [mapping(mapping(entry).get("search")).get("mode") for entry in entries]
+    return sum(mode not in ("include", "outcome") for mode in modes)
+
+
+def _unexpected(resource: Resource) -> str:
+    if resource.get("resourceType") == "OperationOutcome":
+        return "the FHIR server answered with an OperationOutcome"
+    return "the FHIR server answered with something else than was asked for"
+
+
+def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> tuple[Resource, int]:
+    """The JSON object at ``url`` and its size in bytes."""
+    answer = _answer_after_redirect(server, url, exchange, max_bytes)
+    if answer.status != 200:
+        raise ExchangeFailed(
+            _REASONS.get(answer.status, f"the FHIR server answered with HTTP status {answer.status}")
+        )
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _FHIR_JSON:
+        raise ExchangeFailed("the FHIR server answered with something else than FHIR JSON")
+    try:
+        resource = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        raise ExchangeFailed("the answer of the FHIR server is not JSON") from None
+    if not isinstance(resource, dict):
+        raise ExchangeFailed("the answer of the FHIR server is no resource")
+    return resource, len(answer.body)
+
+
+def _answer_after_redirect(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> Answer:
+    answer = _answer(server, url, exchange, max_bytes)
+    if answer.status not in _REDIRECTS:
+        return answer
+    target = _joined(url, answer.headers.get("location", ""))
+    if target == url or not server.same_base(server.access.base_url, target):
+        raise ExchangeFailed("the FHIR server redirects away from itself")
+    return _answer(server, target, exchange, max_bytes)
+
+
+def _answer(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> Answer:
+    """The answer to one GET, tried once more where the fault may have passed by then."""
+    headers = {"Accept": "application/fhir+json"}
+    if server.access.token is not None:
+        headers["Authorization"] = f"Bearer {server.access.token}"
+    attempt = functools.partial(
+        get,
+        url,
+        headers,
+        exchange=exchange,
+        max_bytes=max_bytes,
+        certificate_authorities=server.limits.certificate_authorities,
+    )
+    try:
+        answer = attempt()
+    except ExchangeFailed as failure:
+        if not failure.passing:
+            raise
+        time.sleep(min(_PAUSE_SECONDS, exchange.seconds_left()))
+        return attempt()
+    pause = _pause_before_retry(answer)
+    if pause is None or pause >= exchange.seconds_left():
+        return answer
+    time.sleep(pause)
+    return attempt()
+
+
+def _pause_before_retry(answer: Answer) -> float | None:
+    """Seconds to wait before the request is worth repeating, None when it is not."""
+    asked = _retry_after(answer.headers.get("retry-after", "").strip())
+    if answer.status in _PASSING_STATUSES:
+        return _PAUSE_SECONDS if asked is None else asked
+    return asked if answer.status == 429 else None
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds of a Retry-After header, which gives seconds or a date (RFC 9110 section 10.2.3)."""
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return None
