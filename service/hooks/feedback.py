@@ -1,0 +1,128 @@
+"""A feedback request, read and checked.
+
+https://cds-hooks.hl7.org/2.0/#feedback
+
+One bad entry refuses the whole request, with the JSON path of the fault: a client that is told "accepted"
+must be able to rely on it for every entry. What is not needed for an outcome is ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from service.errors import MalformedRequest
+
+_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_LONGEST_ID = 200
+"""Characters. Ours have 36; a longer one is no card of anybody, and the store could not index it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackItem:
+    """What became of one card. ``user_comment`` is free text that may speak of the patient: never log it."""
+
+    card: str
+    outcome: str
+    outcome_timestamp: datetime
+    accepted_suggestions: tuple[str, ...] = ()
+    reason_code: str | None = None
+    reason_system: str | None = None
+    reason_display: str | None = None
+    user_comment: str | None = None
+
+
+def parse(body: Any) -> tuple[FeedbackItem, ...]:
+    """Read the decoded JSON of a feedback request, or raise MalformedRequest.
+
+    ``card`` need not be known. Moments come back in UTC, ids in lower case.
+    """
+    if not isinstance(body, dict):
+        raise MalformedRequest("The body must be a JSON object with the array 'feedback'.", path="$")
+    entries = body.get("feedback")
+    if not isinstance(entries, list):
+        raise MalformedRequest("'feedback' must be an array, of one entry for each card.", path="$.feedback")
+    return tuple(_item(entry, path=f"$.feedback[{index}]") for index, entry in enumerate(entries))
+
+
+def _item(entry: Any, *, path: str) -> FeedbackItem:
+    if not isinstance(entry, dict):
+        raise MalformedRequest("A feedback entry must be an object.", path=path)
+    card = _identifier(entry, "card", path=path)
+    timestamp = _moment(entry.get("outcomeTimestamp"), path=f"{path}.outcomeTimestamp")
+    outcome = entry.get("outcome")
+    if outcome == "accepted":
+        return FeedbackItem(card, outcome, timestamp, _accepted_suggestions(entry, path=path))
+    if outcome == "overridden":
+        return FeedbackItem(
+            card, outcome, timestamp, **_override_reason(entry, path=f"{path}.overrideReason")
+        )
+    raise MalformedRequest("'outcome' must be 'accepted' or 'overridden'.", path=f"{path}.outcome")
+
+
+def _identifier(entry: Mapping[str, Any], name: str, *, path: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_ID:
+        raise MalformedRequest(
+            f"'{name}' must be the uuid that came with the card, a string.", path=f"{path}.{name}"
+        )
+    return value.lower()
+
+
+def _moment(value: Any, *, path: str) -> datetime:
+    if isinstance(value, str) and _RFC_3339.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass  # the shape is right and the moment does not exist; refused below with the others
+    raise MalformedRequest(
+        "'outcomeTimestamp' must be an RFC 3339 moment in UTC, as 2026-11-23T03:10:13Z.", path=path
+    )
+
+
+def _accepted_suggestions(entry: Mapping[str, Any], *, path: str) -> tuple[str, ...]:
+    path = f"{path}.acceptedSuggestions"
+    suggestions = entry.get("acceptedSuggestions")
+    if not isinstance(suggestions, list) or not suggestions:
+        raise MalformedRequest(
+            "An accepted card needs 'acceptedSuggestions' with at least one id.", path=path
+        )
+    for index, suggestion in enumerate(suggestions):
+        if not isinstance(suggestion, dict):
+            raise MalformedRequest("An accepted suggestion must be an object.", path=f"{path}[{index}]")
+    return tuple(
+        _identifier(suggestion, "id", path=f"{path}[{index}]") for index, suggestion in enumerate(suggestions)
+    )
+
+
+def _override_reason(entry: Mapping[str, Any], *, path: str) -> dict[str, str | None]:
+    given = entry.get("overrideReason")
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise MalformedRequest("'overrideReason' must be an object.", path=path)
+    fields = _coding(given.get("reason"), path=f"{path}.reason")
+    fields["user_comment"] = _text(given, "userComment", path=path)
+    if not any(fields.values()):
+        raise MalformedRequest("'overrideReason' needs a 'reason', a 'userComment' or both.", path=path)
+    return fields
+
+
+def _coding(reason: Any, *, path: str) -> dict[str, str | None]:
+    if reason is None:
+        return {}
+    # Before 2.0 the reason was the bare code.
+    coding = {"code": reason} if isinstance(reason, str) else reason
+    if not isinstance(coding, dict) or not coding.get("code"):
+        raise MalformedRequest("'reason' must be a coding with a 'code'.", path=path)
+    return {f"reason_{name}": _text(coding, name, path=path) for name in ("code", "system", "display")}
+
+
+def _text(parent: Mapping[str, Any], name: str, *, path: str) -> str | None:
+    value = parent.get(name)
+    if value is not None and not isinstance(value, str):
+        raise MalformedRequest(f"'{name}' must be a string.", path=f"{path}.{name}")
+    return value or None

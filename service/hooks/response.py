@@ -1,0 +1,104 @@
+"""Cards as CDS Hooks JSON.
+
+https://cds-hooks.hl7.org/2.0/#cds-service-response, kept valid under 1.0 and under the 3.0 ballot.
+Nothing that is null or empty is written, apart from ``cards`` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from service.hooks.card import Card, OverrideReason, Source, Suggestion
+from service.hooks.text import cut, without_tags
+
+TOPIC_SYSTEM = "urn:net-cds:recommendation"
+EXPLANATION = "net-cds.explanation"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCard:
+    """A card as it was sent: what feedback will refer to."""
+
+    uuid: str
+    suggestion_uuids: tuple[str, ...]
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The body of a service response and the cards in it, in the same order."""
+
+    document: dict[str, Any]
+    issued: tuple[IssuedCard, ...]
+
+
+def build_response(cards: Iterable[Card]) -> Response:
+    """Turn cards into the body of a 200 answer, each card and suggestion with a fresh uuid."""
+    issued = tuple(
+        IssuedCard(str(uuid4()), tuple(str(uuid4()) for _ in card.suggestions), card) for card in cards
+    )
+    return Response({"cards": [_card(each) for each in issued]}, issued)
+
+
+def _card(issued: IssuedCard) -> dict[str, Any]:
+    card = issued.card
+    written = {
+        "uuid": issued.uuid,
+        "summary": cut(card.summary),
+        "detail": without_tags(card.detail),
+        "indicator": card.indicator.name.lower(),
+        "source": _source(card.source),
+        "suggestions": [
+            _suggestion(suggestion, uuid)
+            for suggestion, uuid in zip(card.suggestions, issued.suggestion_uuids, strict=True)
+        ],
+        "selectionBehavior": card.selection_behavior if card.suggestions else "",
+        "overrideReasons": [_override_reason(reason) for reason in card.override_reasons],
+        "links": [{"label": link.label, "url": link.url, "type": "absolute"} for link in card.links],
+        "extension": {EXPLANATION: _explanation(card)},
+    }
+    return _without_empty(written)
+
+
+def _source(source: Source) -> dict[str, Any]:
+    topic = {"system": TOPIC_SYSTEM, "code": source.topic_code, "display": source.topic_display}
+    return _without_empty({"label": source.label, "url": source.url, "topic": _without_empty(topic)})
+
+
+def _suggestion(suggestion: Suggestion, uuid: str) -> dict[str, Any]:
+    written = {
+        "label": suggestion.label,
+        "uuid": uuid,
+        "isRecommended": suggestion.is_recommended or None,
+        "actions": [
+            {"type": action.type, "description": action.description, "resource": action.resource}
+            for action in suggestion.actions
+        ],
+    }
+    return _without_empty(written)
+
+
+def _override_reason(reason: OverrideReason) -> dict[str, str]:
+    return {"code": reason.code, "system": reason.system, "display": reason.display}
+
+
+def _explanation(card: Card) -> dict[str, Any]:
+    written = {
+        "recommendations": list(card.recommendations),
+        "statements": list(card.statements),
+        "evidence": [_without_empty({"reference": e.reference, "says": e.says}) for e in card.evidence],
+        "notAssessed": [
+            _without_empty({"recommendation": n.recommendation, "section": n.section, "reason": n.reason})
+            for n in card.not_assessed
+        ],
+        "notes": list(card.notes),
+        "knowledge": _without_empty({"version": card.knowledge_version, "review": card.review}),
+    }
+    return _without_empty(written)
+
+
+def _without_empty(written: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in written.items() if value not in (None, "", [], {})}

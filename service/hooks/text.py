@@ -1,0 +1,66 @@
+"""Words of the chart made safe for a card.
+
+https://cds-hooks.hl7.org/2.0/#card-attributes: ``summary`` is one line of plain text under 140
+characters, ``detail`` is GitHub-flavoured Markdown, which lets HTML through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+LONGEST_SUMMARY = 139
+"""Characters (Unicode code points)."""
+
+_SHORTEST_VALUE = 8  # characters that a value keeps in any case, so that it can be recognised
+_ELLIPSIS = "…"
+_SPACE = re.compile(r"[\s\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>&:@-]|<)")
+_LINK_WORDS = re.compile(r"\b(www)\.", re.IGNORECASE)
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+def one_line(value: str) -> str:
+    """A value without line breaks, control characters and marks that turn the writing direction."""
+    return _SPACE.sub(" ", value).strip()
+
+
+def markdown(value: str) -> str:
+    """A value of the chart as Markdown that shows its characters and does nothing else.
+
+    Every character that Markdown or HTML could read as markup is escaped with a backslash, ``<`` and ``&``
+    as entities, and the dot of ``www.``, which GitHub's flavour would turn into a link.
+    """
+    return _LINK_WORDS.sub(r"\1\\.", _MARKDOWN.sub(_escaped, one_line(value)))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return {"<": "&lt;", "&": "&amp;"}.get(match[0], "\\" + match[0])
+
+
+def without_tags(detail: str) -> str:
+    """A whole detail in which no ``<`` begins an HTML tag; the last guard before the wire."""
+    return _TAG.sub("&lt;", detail)
+
+
+def summary(words: str, values: Mapping[str, str]) -> str:
+    """Fill the holes of a summary and cut its longest values until it fits.
+
+    ``words`` has holes as in ``str.format_map``. The sentence itself is never cut here: a sentence
+    that is too long without its values is a fault of the content.
+    """
+    fitting = {name: one_line(value) for name, value in values.items()}
+    while (excess := len(text := one_line(words.format_map(fitting))) - LONGEST_SUMMARY) > 0:
+        name = max(fitting, key=lambda each: len(fitting[each]), default="")
+        length = len(fitting.get(name, ""))
+        if length <= _SHORTEST_VALUE:
+            break
+        kept = max(length - excess - len(_ELLIPSIS), _SHORTEST_VALUE - len(_ELLIPSIS))
+        fitting[name] = fitting[name][:kept].rstrip() + _ELLIPSIS
+    return text
+
+
+def cut(text: str) -> str:
+    """A summary that is certainly one line under 140 characters."""
+    line = one_line(text)
+    return line if len(line) <= LONGEST_SUMMARY else line[: LONGEST_SUMMARY - 1].rstrip() + _ELLIPSIS
