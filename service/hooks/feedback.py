@@ -22,17 +22,24 @@ _LONGEST_ID = 200
 
 
 @dataclass(frozen=True, slots=True)
+class GivenReason:
+    """Why a card was overridden. ``comment`` is free text that may speak of the patient: never log it."""
+
+    code: str | None = None
+    system: str | None = None
+    display: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackItem:
-    """What became of one card. ``user_comment`` is free text that may speak of the patient: never log it."""
+    """What became of one card: ``outcome`` is ``accepted`` or ``overridden``."""
 
     card: str
     outcome: str
     outcome_timestamp: datetime
     accepted_suggestions: tuple[str, ...] = ()
-    reason_code: str | None = None
-    reason_system: str | None = None
-    reason_display: str | None = None
-    user_comment: str | None = None
+    reason: GivenReason = GivenReason()
 
 
 def parse(body: Any) -> tuple[FeedbackItem, ...]:
@@ -57,9 +64,8 @@ def _item(entry: Any, *, path: str) -> FeedbackItem:
     if outcome == "accepted":
         return FeedbackItem(card, outcome, timestamp, _accepted_suggestions(entry, path=path))
     if outcome == "overridden":
-        return FeedbackItem(
-            card, outcome, timestamp, **_override_reason(entry, path=f"{path}.overrideReason")
-        )
+        reason = _override_reason(entry.get("overrideReason"), path=f"{path}.overrideReason")
+        return FeedbackItem(card, outcome, timestamp, reason=reason)
     raise MalformedRequest("'outcome' must be 'accepted' or 'overridden'.", path=f"{path}.outcome")
 
 
@@ -73,14 +79,16 @@ def _identifier(entry: Mapping[str, Any], name: str, *, path: str) -> str:
 
 
 def _moment(value: Any, *, path: str) -> datetime:
-    if isinstance(value, str) and _RFC_3339.fullmatch(value):
-        try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass  # the shape is right and the moment does not exist; refused below with the others
-    raise MalformedRequest(
+    problem = MalformedRequest(
         "'outcomeTimestamp' must be an RFC 3339 moment in UTC, as 2026-11-23T03:10:13Z.", path=path
     )
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+        raise problem
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # The shape is right, but there is no such moment.
+        raise problem from None
 
 
 def _accepted_suggestions(entry: Mapping[str, Any], *, path: str) -> tuple[str, ...]:
@@ -98,27 +106,31 @@ def _accepted_suggestions(entry: Mapping[str, Any], *, path: str) -> tuple[str, 
     )
 
 
-def _override_reason(entry: Mapping[str, Any], *, path: str) -> dict[str, str | None]:
-    given = entry.get("overrideReason")
+def _override_reason(given: Any, *, path: str) -> GivenReason:
     if given is None:
-        return {}
+        return GivenReason()
     if not isinstance(given, dict):
         raise MalformedRequest("'overrideReason' must be an object.", path=path)
-    fields = _coding(given.get("reason"), path=f"{path}.reason")
-    fields["user_comment"] = _text(given, "userComment", path=path)
-    if not any(fields.values()):
+    coding = _coding(given.get("reason"), path=f"{path}.reason")
+    reason = GivenReason(
+        code=_text(coding, "code", path=f"{path}.reason"),
+        system=_text(coding, "system", path=f"{path}.reason"),
+        display=_text(coding, "display", path=f"{path}.reason"),
+        comment=_text(given, "userComment", path=path),
+    )
+    if reason.code is None and reason.comment is None:
         raise MalformedRequest("'overrideReason' needs a 'reason', a 'userComment' or both.", path=path)
-    return fields
+    return reason
 
 
-def _coding(reason: Any, *, path: str) -> dict[str, str | None]:
+def _coding(reason: Any, *, path: str) -> Mapping[str, Any]:
     if reason is None:
         return {}
     # Before 2.0 the reason was the bare code.
     coding = {"code": reason} if isinstance(reason, str) else reason
     if not isinstance(coding, dict) or not coding.get("code"):
         raise MalformedRequest("'reason' must be a coding with a 'code'.", path=path)
-    return {f"reason_{name}": _text(coding, name, path=path) for name in ("code", "system", "display")}
+    return coding
 
 
 def _text(parent: Mapping[str, Any], name: str, *, path: str) -> str | None:

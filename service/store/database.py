@@ -1,0 +1,300 @@
+"""Open the store, create and migrate its tables, and translate its errors.
+
+https://www.sqlite.org/wal.html, https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+
+How SQLite is used: write-ahead logging, so that readers never wait; every writing transaction takes the
+write lock at its beginning, so that it waits for the others in place of failing half-way; the file is
+never created by a connection, so that a deleted store is noticed and not silently replaced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+
+from service.errors import ConfigurationError, StoreUnavailable
+
+LATEST_REVISION = "0001"
+"""The newest revision under ``migrations/versions``; kept here so that a database that is up to date is
+recognised without loading Alembic, which costs a worker time and memory."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK_WAIT_SECONDS = 2.0
+_MIGRATION_LOCK = 0x6E65742D636473
+_POSTGRESQL_CONNECTION = {
+    "connect_timeout": 2,  # seconds
+    "tcp_user_timeout": 5000,  # milliseconds; a server that vanished must not hold a hook call
+    "options": "-c statement_timeout=5000 -c lock_timeout=2000",  # milliseconds
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store. ``secret`` is the key of the digests that stand for patient and user."""
+
+    engine: Engine
+    secret: bytes
+
+
+def open_store(url: str, *, secret: bytes) -> Store:
+    """Open the store at ``url`` (``sqlite:///FILE`` or ``postgresql+psycopg://...``) and bring it up to date.
+
+    A store that cannot be reached is logged and opened all the same, because cards are answered
+    without it; :class:`IssuedCardWriter` tries again. Raises ConfigurationError for a URL that can
+    never work, and for tables made by a newer version of the service.
+    """
+    store = Store(_engine(_read_url(url)), secret)
+    try:
+        migrate(store)
+    except StoreUnavailable:
+        _log.error("The store cannot be used now; cards are answered, feedback is refused until it can.")
+    return store
+
+
+def migrate(store: Store) -> None:
+    """Create or upgrade the tables; may be called by many processes at once, and again at no cost.
+
+    Raises StoreUnavailable, or ConfigurationError if the tables are of a newer version.
+    """
+    with store_errors():
+        _MIGRATE[store.engine.dialect.name](store.engine)
+    # A process that forks after this must not hand its connections to its children.
+    store.engine.dispose()
+
+
+def check(store: Store) -> None:
+    """Raise StoreUnavailable unless the tables can be read and are of this version."""
+    with reading(store) as connection:
+        if _revision(connection) != LATEST_REVISION:
+            raise StoreUnavailable(
+                "The tables of the store are not of this version; run: python -m service migrate"
+            )
+
+
+def after_fork(store: Store) -> None:
+    """Forget connections inherited from the parent process, without closing them for it."""
+    store.engine.dispose(close=False)
+
+
+@contextmanager
+def reading(store: Store) -> Iterator[Connection]:
+    """A transaction that reads. Raises StoreUnavailable."""
+    with store_errors(), store.engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(store: Store, *, durable: bool = False) -> Iterator[Connection]:
+    """A transaction that writes, committed at its end. Raises StoreUnavailable.
+
+    Every commit survives the death of the process. ``durable`` ones survive a power cut as well, at the
+    cost of waiting for the disk; it makes no difference to PostgreSQL, which always waits.
+    """
+    engine = store.engine.execution_options(sqlite_writes=True, sqlite_durable=durable)
+    with store_errors(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn the errors of the database into StoreUnavailable.
+
+    What the database says may quote the values of a row, so only the kind of error is logged.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as problem:
+        cause = getattr(problem, "orig", None) or problem
+        _log.warning("The store failed: %s", type(cause).__name__)
+        raise StoreUnavailable("The store could not be read or written.") from None
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows that are not there yet."""
+    if rows:
+        connection.execute(_insert_if_absent(connection, table), list(rows))
+
+
+def insert_one(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert the row; False if it was there already."""
+    return connection.execute(_insert_if_absent(connection, table), dict(row)).rowcount == 1
+
+
+def unhurried(connection: Connection) -> None:
+    """Lift the time limit from this transaction: it is not part of a hook call."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The moment as the tables keep it: UTC, without zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def storable(value: str) -> str:
+    """The text without the NUL characters that PostgreSQL refuses."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _insert_if_absent(connection: Connection, table: Table) -> Insert:
+    # Both dialects have the clause, under one name and in a class each.
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def _read_url(text_of_url: str) -> URL:
+    try:
+        url = make_url(text_of_url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(["NET_CDS_DATABASE_URL is not a database URL"]) from None
+    if url.drivername in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and (url.database in (None, "", ":memory:") or url.query):
+        raise ConfigurationError(
+            ["NET_CDS_DATABASE_URL: SQLite needs the name of a file (sqlite:///FILE) and takes no options"]
+        )
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise ConfigurationError(["NET_CDS_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://"])
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername == "sqlite":
+        return _sqlite_engine(url)
+    arguments = {name: value for name, value in _POSTGRESQL_CONNECTION.items() if name not in url.query}
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    # The path is fixed now: a later change of the working folder must not lead to another file.
+    path = Path(str(url.database)).resolve()
+    engine = create_engine(
+        url.set(database=str(path)), hide_parameters=True, creator=lambda: _connect_sqlite(path)
+    )
+    event.listen(engine, "connect", _remember_file(path))
+    event.listen(engine, "checkout", _refuse_other_file(path))
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connect_sqlite(path: Path) -> sqlite3.Connection:
+    # mode=rw: an absent file is an error. isolation_level=None: transactions begin where _begin_sqlite says.
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=_LOCK_WAIT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _remember_file(path: Path) -> Any:
+    def remember(_connection: Any, record: Any) -> None:
+        record.info["file"] = _file_identity(path)
+
+    return remember
+
+
+def _refuse_other_file(path: Path) -> Any:
+    """A connection to a deleted file works on, and everything written to it is lost: open it anew."""
+
+    def refuse(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] is None or record.info["file"] != _file_identity(path):
+            raise DisconnectionError("the database file was replaced or deleted")
+
+    return refuse
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get("sqlite_writes"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    level = "FULL" if options.get("sqlite_durable") else "NORMAL"
+    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate_sqlite(engine: Engine) -> None:
+    path = Path(str(engine.url.database))
+    with _one_process_at_a_time(path.with_name(path.name + "-lock")):
+        # Only the owner may read the file: comments are free text about patients.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with closing(_connect_sqlite(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        with engine.execution_options(sqlite_writes=True, sqlite_durable=True).begin() as transaction:
+            _upgrade(transaction)
+
+
+def _migrate_postgresql(engine: Engine) -> None:
+    with engine.begin() as connection:
+        if _revision(connection) == LATEST_REVISION:
+            return
+        unhurried(connection)
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        _upgrade(connection)
+
+
+_MIGRATE = {"sqlite": _migrate_sqlite, "postgresql": _migrate_postgresql}
+
+
+@contextmanager
+def _one_process_at_a_time(lock_file: Path) -> Iterator[None]:
+    # SQLite's own lock does not cover the creation of the file and the switch to write-ahead logging.
+    descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _upgrade(connection: Connection) -> None:
+    if _revision(connection) == LATEST_REVISION:
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    configuration.attributes["connection"] = connection
+    try:
+        command.upgrade(configuration, "head")
+    except CommandError:
+        raise ConfigurationError(
+            ["NET_CDS_DATABASE_URL: its tables were made by a newer version of the service than this"]
+        ) from None
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
