@@ -1,0 +1,73 @@
+# Needs Python 3.11 or newer and make; everything else is set up on first use. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format cards fixtures bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(STAMP) ## Create the virtual environment from the lock file
+
+run: $(STAMP) ## Serve on 127.0.0.1:8000
+	@exec $(BIN)/python -m service serve --host $(HOST) --port $(PORT)
+
+test: $(STAMP) ## Run the tests (ARGS="tests/web -k discovery" chooses some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## Run every check that is not a test; reports all failures before it fails
+	@failed=""; \
+	attempt() { \
+		printf '\n== %s\n' "$$*"; \
+		"$$@" || failed="$$failed\n  $$*"; \
+	}; \
+	attempt $(BIN)/ruff check; \
+	attempt $(BIN)/ruff format --check; \
+	attempt $(BIN)/mypy --strict service; \
+	attempt $(BIN)/lint-imports --no-cache; \
+	attempt $(BIN)/python -m service cards --check; \
+	attempt $(BIN)/python fhir_fixtures/generate.py --check; \
+	if [ -n "$$failed" ]; then printf '\nFailed:%b\n' "$$failed"; exit 1; fi; \
+	printf '\nAll checks passed.\n'
+
+format: $(STAMP) ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix --exit-zero
+	@$(BIN)/ruff format
+
+cards: $(STAMP) ## Write the files that are generated from cards/
+	@$(BIN)/python -m service cards
+
+fixtures: $(STAMP) ## Write the synthetic patients and requests again
+	@$(BIN)/python fhir_fixtures/generate.py
+
+bench: $(STAMP) ## Measure throughput, latency and memory (about two minutes)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: ## Choose the newest versions that pyproject.toml allows and write requirements.lock (needs uv)
+	@uv=$$(PATH="$(BIN):$$PATH" command -v uv) || { echo "make lock needs uv: see https://docs.astral.sh/uv/" >&2; exit 1; }; \
+	"$$uv" pip compile pyproject.toml --upgrade --generate-hashes --all-extras --group dev --no-emit-index-url -o requirements.lock
+
+clean: ## Remove the virtual environment and every cache
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is missing or older than 3.11. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+		exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+		{ [ -x $(BIN)/python ] || uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV); } && \
+		uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements.lock; \
+	else \
+		{ [ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { \
+			echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+			exit 1; }; } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	fi
+	@touch $@

@@ -1,0 +1,187 @@
+"""The production server: gunicorn, embedded, with the settings that this service needs.
+
+Implements the transport below https://cds-hooks.hl7.org/2.0/#http-request_1. Why gunicorn and why
+these workers: ``service/adr/0004-server.md``.
+
+An application may leave two lists of callables in its ``extensions``: ``net_cds_after_fork`` is called
+in every worker before its first request (threads and database connections do not survive a fork),
+``net_cds_at_exit`` when a worker stops in good order.
+"""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from service.config import Settings
+from service.errors import ConfigurationError
+
+AFTER_FORK = "net_cds_after_fork"
+AT_EXIT = "net_cds_at_exit"
+
+SILENT_CLIENT_SECONDS = 3
+"""How long a worker waits for the next byte of a request before it gives up on the connection."""
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+_MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # gunicorn makes an unlinked file in it, with a random name
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
+    """Gunicorn's one way of being embedded, and so the one class of the service that inherits."""
+
+    def __init__(self, load: Callable[[], Any], options: dict[str, Any]) -> None:
+        self._load = load
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        application = self._load()
+        _keep_shared_memory_shared()
+        return application
+
+
+def serve(settings: Settings, host: str, port: int, *, load: Callable[[], Any] | None = None) -> None:
+    """Answer on ``host:port`` until SIGTERM or SIGINT.
+
+    ``load`` makes the Flask application, once, before the workers are forked; by default it is
+    :func:`service.create_app`. Raises ConfigurationError where that address would be unsafe.
+    """
+    check_address(settings, host)
+    logging.getLogger("gunicorn.error").addFilter(_shorten_silent_clients)
+    _hold_stop_signals_while_forking()
+    _Server(load or _load_service, gunicorn_options(settings, host, port)).run()
+
+
+def check_address(settings: Settings, host: str) -> None:
+    """Refuse to be reachable from other machines while nobody has to say who calls."""
+    if _is_loopback(host) or settings.authentication_required or settings.authentication == "off":
+        return
+    raise ConfigurationError(
+        [
+            f"refusing to listen on {host!r}: every caller would be answered. Register the clients "
+            "(NET_CDS_CLIENTS), or set NET_CDS_AUTH=off if something in front of the service checks who calls"
+        ]
+    )
+
+
+def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
+    """The settings of gunicorn; every other one keeps its default."""
+    return {
+        "proc_name": "net-cds",
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_class": "sync" if settings.threads == 1 else "gthread",
+        "preload_app": True,
+        "timeout": 30,
+        "graceful_timeout": 30,
+        "keepalive": 30,
+        # A signed JWT with its certificates is the longest header that is expected.
+        "limit_request_line": 4094,
+        "limit_request_fields": 100,
+        "limit_request_field_size": 16384,
+        # The heartbeat file must not wait for a disk.
+        "worker_tmp_dir": str(_MEMORY_FOLDER) if os.access(_MEMORY_FOLDER, os.W_OK) else None,
+        # The service writes its own line per request; gunicorn's would name what no log may hold.
+        "accesslog": None,
+        "errorlog": "-",
+        "loglevel": settings.log_level.lower(),
+        "control_socket_disable": True,
+        "when_ready": _limit_silent_clients,
+        "post_fork": _after_fork,
+        "post_worker_init": _release_stop_signals,
+        "worker_exit": _at_exit,
+    }
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _load_service() -> Any:
+    # Imported late, so that an unsafe address is refused before the whole service is loaded.
+    from service import create_app
+
+    return create_app()
+
+
+def _keep_shared_memory_shared() -> None:
+    """Take what is loaded out of the reach of the garbage collector.
+
+    A collection writes to every object that it looks at, and so would give each worker its own copy
+    of the pages that they share after the fork.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def _hold_stop_signals_while_forking() -> None:
+    """Keep a signal to stop until the new worker can act on it.
+
+    A worker inherits the master's handlers, which in a worker do nothing. A stop that arrives before
+    the worker has installed its own would be lost, and the server would hang until it is killed.
+    """
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS),
+        after_in_parent=_release_stop_signals,
+    )
+
+
+def _release_stop_signals(_worker: Any = None) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+
+def _limit_silent_clients(arbiter: Any) -> None:
+    """Let no connection that sends nothing hold a worker; browsers open such connections in advance.
+
+    Accepted sockets inherit the time-outs of the listening one, which is not otherwise affected,
+    because gunicorn never blocks on it.
+    """
+    seconds = struct.pack("ll", SILENT_CLIENT_SECONDS, 0)
+    for listener in arbiter.LISTENERS:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.sock.setsockopt(socket.SOL_SOCKET, option, seconds)
+
+
+def _shorten_silent_clients(record: logging.LogRecord) -> bool:
+    """Write one line, not a stack trace, for a connection that was given up on."""
+    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
+        record.msg, record.args = "Closed a connection that sent nothing for %d s.", (SILENT_CLIENT_SECONDS,)
+        record.exc_info, record.exc_text = None, None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
+
+
+def _after_fork(arbiter: Any, _worker: Any) -> None:
+    _call_all(arbiter, AFTER_FORK)
+
+
+def _at_exit(arbiter: Any, worker: Any) -> None:
+    # Gunicorn also calls this in the master, for a worker that it finds already gone.
+    if worker.pid == os.getpid():
+        _call_all(arbiter, AT_EXIT)
+
+
+def _call_all(arbiter: Any, name: str) -> None:
+    for call in arbiter.app.wsgi().extensions.get(name, ()):
+        call()
