@@ -132,7 +132,9 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 def insert_one(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert the row; False if it was there already."""
-    return connection.execute(_insert_if_absent(connection, table), dict(row)).rowcount == 1
+    # SQLAlchemy keeps the count of an INSERT only on demand.
+    statement = _insert_if_absent(connection, table).execution_options(preserve_rowcount=True)
+    return connection.execute(statement, dict(row)).rowcount == 1
 
 
 def unhurried(connection: Connection) -> None:

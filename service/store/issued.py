@@ -21,6 +21,8 @@ from typing import Any
 from uuid import UUID
 
 from service.errors import ConfigurationError, StoreUnavailable
+from service.hooks.request import HookRequest
+from service.hooks.response import IssuedCard
 from service.store.database import Store, after_fork, in_utc, insert_new, migrate, storable, writing
 from service.store.overrides import override_key
 from service.store.retention import purge
@@ -36,19 +38,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
-    """The call that a card answers. Patient and user only pass through, into digests."""
-
-    service_id: str
-    hook_instance: str
-    issuer: str
-    patient_id: str
-    user_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedCard:
-    """A card that was shown, without any identifier of patient or user."""
+class ShownCard:
+    """What is kept of a card that was shown: no identifier of patient or user."""
 
     uuid: str
     service_id: str
@@ -60,37 +51,32 @@ class IssuedCard:
     suggestions: tuple[str, ...] = ()
 
 
-def issued_cards(
-    wire_cards: Iterable[Mapping[str, Any]], recipient: Recipient, *, secret: bytes, now: datetime
-) -> tuple[IssuedCard, ...]:
-    """Describe the cards of a response (as JSON objects, with their uuids) for the store."""
-    return tuple(_issued_card(card, recipient, secret=secret, now=now) for card in wire_cards)
-
-
-def _issued_card(
-    card: Mapping[str, Any], recipient: Recipient, *, secret: bytes, now: datetime
-) -> IssuedCard:
-    rules = card["extension"]["net-cds.explanation"]["recommendations"]
-    return IssuedCard(
-        uuid=card["uuid"],
-        service_id=recipient.service_id,
-        issuer=recipient.issuer,
-        hook_instance=_uuid_or_nothing(recipient.hook_instance),
-        indicator=card["indicator"],
-        issued_at=now,
-        override_keys={rule: _key(rule, recipient, secret=secret) for rule in rules},
-        suggestions=tuple(suggestion["uuid"] for suggestion in card.get("suggestions", ())),
+def shown_cards(
+    issued: Iterable[IssuedCard], *, request: HookRequest, issuer: str, secret: bytes, now: datetime
+) -> tuple[ShownCard, ...]:
+    """Describe the cards that answered a request; ``issuer`` is the client's ``iss``, empty in open mode."""
+    return tuple(
+        ShownCard(
+            uuid=each.uuid,
+            service_id=request.service_id,
+            issuer=issuer,
+            hook_instance=_uuid_or_nothing(request.hook_instance),
+            indicator=each.card.indicator.name.lower(),
+            issued_at=now,
+            override_keys=_override_keys(each, request, issuer=issuer, secret=secret),
+            suggestions=each.suggestion_uuids,
+        )
+        for each in issued
     )
 
 
-def _key(rule: str, recipient: Recipient, *, secret: bytes) -> str:
-    return override_key(
-        secret,
-        issuer=recipient.issuer,
-        patient_id=recipient.patient_id,
-        user_id=recipient.user_id,
-        rule_id=rule,
-    )
+def _override_keys(issued: IssuedCard, request: HookRequest, *, issuer: str, secret: bytes) -> dict[str, str]:
+    return {
+        rule: override_key(
+            secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id, rule_id=rule
+        )
+        for rule in issued.card.recommendations
+    }
 
 
 def _uuid_or_nothing(text: str) -> str:
@@ -101,7 +87,7 @@ def _uuid_or_nothing(text: str) -> str:
         return ""
 
 
-def record_issued(store: Store, cards: Sequence[IssuedCard]) -> None:
+def record_issued(store: Store, cards: Sequence[ShownCard]) -> None:
     """Write the cards now, in one transaction. Raises StoreUnavailable."""
     with writing(store) as connection:
         insert_new(connection, ISSUED_CARD, [_card_row(card) for card in cards])
@@ -109,7 +95,7 @@ def record_issued(store: Store, cards: Sequence[IssuedCard]) -> None:
         insert_new(connection, ISSUED_SUGGESTION, [row for card in cards for row in _suggestion_rows(card)])
 
 
-def _card_row(card: IssuedCard) -> dict[str, Any]:
+def _card_row(card: ShownCard) -> dict[str, Any]:
     return {
         "uuid": card.uuid,
         "service_id": card.service_id,
@@ -120,14 +106,14 @@ def _card_row(card: IssuedCard) -> dict[str, Any]:
     }
 
 
-def _rule_rows(card: IssuedCard) -> list[dict[str, str]]:
+def _rule_rows(card: ShownCard) -> list[dict[str, str]]:
     return [
         {"card_uuid": card.uuid, "rule_id": rule, "override_key": key}
         for rule, key in card.override_keys.items()
     ]
 
 
-def _suggestion_rows(card: IssuedCard) -> list[dict[str, str]]:
+def _suggestion_rows(card: ShownCard) -> list[dict[str, str]]:
     return [{"card_uuid": card.uuid, "uuid": suggestion} for suggestion in card.suggestions]
 
 
@@ -147,7 +133,7 @@ class IssuedCardWriter:
 
     def _begin_in_this_process(self) -> None:
         self._process = os.getpid()
-        self._queue: Queue[IssuedCard] = Queue(self._queue_length)
+        self._queue: Queue[ShownCard] = Queue(self._queue_length)
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -158,7 +144,7 @@ class IssuedCardWriter:
         after_fork(self._store)
         self._begin_in_this_process()
 
-    def put(self, cards: Iterable[IssuedCard]) -> None:
+    def put(self, cards: Iterable[ShownCard]) -> None:
         """Hand the cards over; never waits and never raises. What finds no room is dropped and counted."""
         if self._process != os.getpid():
             self.after_fork()
@@ -191,9 +177,9 @@ class IssuedCardWriter:
                 next_housekeeping = time.monotonic() + _HOUSEKEEPING_SECONDS
                 self._keep_house()
 
-    def _next_batch(self) -> list[IssuedCard]:
+    def _next_batch(self) -> list[ShownCard]:
         """Wait for cards; an empty list means that the process is ending and nothing is left."""
-        batch: list[IssuedCard] = []
+        batch: list[ShownCard] = []
         while not batch:
             try:
                 batch.append(self._queue.get(timeout=_PAUSE_SECONDS / 5))
@@ -204,7 +190,7 @@ class IssuedCardWriter:
                     break
         return batch
 
-    def _write(self, batch: list[IssuedCard]) -> None:
+    def _write(self, batch: list[ShownCard]) -> None:
         while True:
             try:
                 record_issued(self._store, batch)

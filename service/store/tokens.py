@@ -6,9 +6,8 @@ https://cds-hooks.hl7.org/2.0/#trusting-cds-clients (``jti``)
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime
-
-import orjson
 
 from service.store.database import Store, in_utc, insert_one, writing
 from service.store.tables import SEEN_TOKEN
@@ -26,5 +25,5 @@ def remember_token(store: Store, issuer: str, jti: str, expires_at: datetime) ->
 
 
 def _digest(issuer: str, jti: str) -> str:
-    # A JSON array keeps the two apart, and a digest has a bounded length whatever the client sends.
-    return hashlib.sha256(orjson.dumps([issuer, jti])).hexdigest()
+    # A JSON array keeps the two apart. json and not orjson, because a jti may hold half a surrogate pair.
+    return hashlib.sha256(json.dumps([issuer, jti]).encode()).hexdigest()
