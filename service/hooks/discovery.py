@@ -80,17 +80,15 @@ SERVICES: tuple[Service, ...] = (
 
 
 def discovery_document(
-    *, prefetch: Mapping[str, str], hooks: Collection[str], services: Collection[str] | None = None
+    *, prefetch: Mapping[str, str], hooks: Collection[str], services: Collection[str] = ()
 ) -> dict[str, Any]:
     """The body of ``GET /cds-services``.
 
     ``hooks`` are the hooks that have a rule, ``services`` the ids that the caller may call (all
-    where None): a service that could never say anything, or would refuse, is not offered.
+    where it is empty): a service that could never say anything, or would refuse, is not offered.
     """
     offered = (
-        service
-        for service in SERVICES
-        if service.hook in hooks and (services is None or service.id in services)
+        service for service in SERVICES if service.hook in hooks and (not services or service.id in services)
     )
     return {"services": [_listed(service, prefetch) for service in offered]}
 

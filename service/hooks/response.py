@@ -7,7 +7,6 @@ Nothing that is null or empty is written, apart from ``cards`` itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -18,43 +17,19 @@ TOPIC_SYSTEM = "urn:net-cds:recommendation"
 EXPLANATION = "net-cds.explanation"
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedCard:
-    """A card as it was sent: what feedback will refer to."""
-
-    uuid: str
-    suggestion_uuids: tuple[str, ...]
-    card: Card
+def response_document(cards: Iterable[Card]) -> dict[str, Any]:
+    """The body of a 200 answer; each card and each suggestion gets a fresh uuid."""
+    return {"cards": [_card(card) for card in cards]}
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The body of a service response and the cards in it, in the same order."""
-
-    document: dict[str, Any]
-    issued: tuple[IssuedCard, ...]
-
-
-def build_response(cards: Iterable[Card]) -> Response:
-    """Turn cards into the body of a 200 answer, each card and suggestion with a fresh uuid."""
-    issued = tuple(
-        IssuedCard(str(uuid4()), tuple(str(uuid4()) for _ in card.suggestions), card) for card in cards
-    )
-    return Response({"cards": [_card(each) for each in issued]}, issued)
-
-
-def _card(issued: IssuedCard) -> dict[str, Any]:
-    card = issued.card
+def _card(card: Card) -> dict[str, Any]:
     written = {
-        "uuid": issued.uuid,
+        "uuid": str(uuid4()),
         "summary": cut(card.summary),
         "detail": without_tags(card.detail),
         "indicator": card.indicator.name.lower(),
         "source": _source(card.source),
-        "suggestions": [
-            _suggestion(suggestion, uuid)
-            for suggestion, uuid in zip(card.suggestions, issued.suggestion_uuids, strict=True)
-        ],
+        "suggestions": [_suggestion(suggestion) for suggestion in card.suggestions],
         "selectionBehavior": card.selection_behavior if card.suggestions else "",
         "overrideReasons": [_override_reason(reason) for reason in card.override_reasons],
         "links": [{"label": link.label, "url": link.url, "type": "absolute"} for link in card.links],
@@ -68,10 +43,10 @@ def _source(source: Source) -> dict[str, Any]:
     return _without_empty({"label": source.label, "url": source.url, "topic": _without_empty(topic)})
 
 
-def _suggestion(suggestion: Suggestion, uuid: str) -> dict[str, Any]:
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
     written = {
         "label": suggestion.label,
-        "uuid": uuid,
+        "uuid": str(uuid4()),
         "isRecommended": suggestion.is_recommended or None,
         "actions": [
             {"type": action.type, "description": action.description, "resource": action.resource}

@@ -15,6 +15,8 @@ import orjson
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 
+from service.fhir.reading import mapping
+
 FILES = ("request", "discovery", "response", "feedback")
 
 
@@ -49,9 +51,11 @@ def fault_of(document: object, *, file: str, name: str) -> Fault | None:
 
 
 def _described(error: ValidationError) -> Fault:
+    schema = error.schema if isinstance(error.schema, dict) else {}
     if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
-        properties = error.schema.get("properties", {}).get(missing, {})
-        expected = properties.get("description") or "is needed here"
+        missing = next(name for name in schema["required"] if name not in mapping(error.instance))
+        expected = mapping(mapping(schema.get("properties")).get(missing)).get(
+            "description", "is needed here"
+        )
         return Fault(f"{error.json_path}.{missing}", f"is missing; it {expected}")
-    return Fault(error.json_path, str(error.schema.get("description", "is not valid")))
+    return Fault(error.json_path, str(schema.get("description", "is not valid")))

@@ -1,0 +1,149 @@
+"""The Flask application: addresses and what answers them.
+
+https://cds-hooks.hl7.org/2.0/#discovery and the sections after it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Collection
+
+import orjson
+from flask import Flask, Response, request
+
+from service.errors import UnknownService, UnsupportedMediaType
+from service.hooks.body import read_object
+from service.hooks.discovery import SERVICES, Service, discovery_document
+from service.hooks.request import HookRequest, read_request
+from service.hooks.response import response_document
+from service.security.clients import Client, require_service
+from service.security.fhir_servers import may_read
+from service.security.tokens import expected_audiences
+from service.web import cors, errors, openapi
+from service.web.answers import ORIGINS, answer, preflight, trace
+from service.web.parts import Parts, RecordFeedback
+
+_SERVICES = {service.id: service for service in SERVICES}
+_BASE = "/cds-services"
+View = Callable[..., Response]
+
+
+def build_app(parts: Parts) -> Flask:
+    """A Flask application that answers with ``parts``; raises ConfigurationError for bad origins."""
+    app = Flask("service.web", static_folder=None)
+    # A preflight must not be redirected, and users of the sandbox type a slash at the end.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes
+    app.extensions[ORIGINS] = cors.origins(parts.settings)
+    errors.register(app)
+    _add(app, _BASE, "GET", functools.partial(_discovery, parts))
+    for service_address in (f"{_BASE}/<service_id>", f"{_BASE}//<service_id>"):
+        _add(app, service_address, "POST", functools.partial(_call, parts))
+        if parts.record_feedback:
+            feedback = functools.partial(_feedback, parts, parts.record_feedback)
+            _add(app, f"{service_address}/feedback", "POST", feedback)
+    _add(app, "/health/live", "GET", _live)
+    _add(app, "/health/ready", "GET", functools.partial(_ready, parts))
+    document = orjson.dumps(openapi.document(feedback=parts.record_feedback is not None))
+    _add(app, "/openapi.json", "GET", functools.partial(answer, document))
+    return app
+
+
+def _add(app: Flask, address: str, method: str, view: View) -> None:
+    for name, methods, function in (
+        (f"{method} {address}", [method], view),
+        (f"OPTIONS {address}", ["OPTIONS"], _preflight),
+    ):
+        app.add_url_rule(
+            address, name.replace(".", "_"), function, methods=methods, provide_automatic_options=False
+        )
+
+
+def _preflight(**_: str) -> Response:
+    return preflight()
+
+
+def _discovery(parts: Parts) -> Response:
+    trace().note(endpoint="discovery")
+    client = _client(parts, expected_audiences(parts.settings.public_url))
+    return answer(discovery_document(prefetch=parts.prefetch, hooks=parts.hooks, services=client.services))
+
+
+def _call(parts: Parts, service_id: str) -> Response:
+    """One hook call: who, what, the cards."""
+    line = trace()
+    service = _service(parts, service_id)
+    line.note(endpoint="service", service=service.id)
+    client = _client(parts, expected_audiences(parts.settings.public_url, service_id=service.id))
+    require_service(client, service.id)
+    body = _body()
+    began = time.perf_counter()
+    hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
+    line.note_hook_instance(hook_request.hook_instance)
+    parsed = time.perf_counter()
+    answered = parts.respond(_without_forbidden_server(parts, hook_request, client), client)
+    document = response_document(answered.cards)
+    if parts.record_issued and document["cards"]:
+        parts.record_issued(document["cards"], request=hook_request, client=client)
+    line.note(
+        cards=[list(card.recommendations) for card in answered.cards],
+        sections=dict(answered.sections),
+        durations={"parse": round((parsed - began) * 1000, 3), **answered.durations},
+    )
+    return answer(document)
+
+
+def _feedback(parts: Parts, record: RecordFeedback, service_id: str) -> Response:
+    line = trace()
+    service = _service(parts, service_id)
+    line.note(endpoint="feedback", service=service.id)
+    audiences = expected_audiences(parts.settings.public_url, service_id=service.id, feedback=True)
+    client = _client(parts, audiences)
+    require_service(client, service.id)
+    line.note(outcomes=record(read_object(_body()), service_id=service.id, client=client))
+    return answer(b"{}")
+
+
+def _live() -> Response:
+    return answer({"status": "live"})
+
+
+def _ready(parts: Parts) -> Response:
+    for check in parts.checks:
+        check()
+    return answer({"status": "ready"})
+
+
+def _service(parts: Parts, service_id: str) -> Service:
+    service = _SERVICES.get(service_id)
+    if service is None or service.hook not in parts.hooks:
+        raise UnknownService
+    return service
+
+
+def _client(parts: Parts, audiences: Collection[str]) -> Client:
+    client = parts.authenticate(request.headers.get("Authorization"), audiences)
+    trace().note(client=client.issuer)
+    return client
+
+
+def _body() -> bytes:
+    kind, encoding = request.mimetype, request.headers.get("Content-Encoding", "identity")
+    if kind and kind not in ("application/json", "text/json") and not kind.endswith("+json"):
+        raise UnsupportedMediaType("The body has to be JSON: send Content-Type: application/json.")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType("The body has to come without Content-Encoding.")
+    return request.get_data(cache=False)
+
+
+def _without_forbidden_server(parts: Parts, hook_request: HookRequest, client: Client) -> HookRequest:
+    """A FHIR server that may not be read counts as none; it is never contacted."""
+    access = hook_request.fhir_access
+    allowed = parts.settings.allowed_fhir_servers
+    if access is None or may_read(access.base_url, client, allowed_fhir_servers=allowed):
+        return hook_request
+    trace().note(fhirServer="not allowed")
+    return dataclasses.replace(hook_request, fhir_access=None)

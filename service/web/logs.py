@@ -1,0 +1,94 @@
+"""One JSON line per request, on standard output.
+
+What a line may hold is chosen here, name by name: ids of the service and of the client, states,
+counts and durations. No patient data, token or free text of a request gets in
+(https://cds-hooks.hl7.org/2.0/#security-and-safety).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TextIO, cast
+
+import orjson
+
+LOGGER = logging.getLogger("service.web")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of the request in hand; ``fields`` go to its log line."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    def note(self, **fields: Any) -> None:
+        """Add to the log line what is not empty."""
+        self.fields.update({name: value for name, value in fields.items() if value})
+
+    def note_hook_instance(self, hook_instance: str) -> None:
+        """Add the hookInstance if it is a UUID; anything else could be free text."""
+        if _UUID.fullmatch(hook_instance):
+            self.fields["hookInstance"] = hook_instance
+        else:
+            self.fields["hookInstanceIsUuid"] = False
+
+
+def write_line(trace: Trace, *, status: int) -> None:
+    """Write the line of one request; ``ms`` is the time since its trace began."""
+    elapsed = round((time.perf_counter() - trace.started) * 1000, 3)
+    level = logging.ERROR if status == 500 else logging.INFO
+    LOGGER.log(level, "request", extra={"fields": {"status": status, "ms": elapsed, **trace.fields}})
+
+
+def where_it_failed(error: BaseException) -> list[str]:
+    """Types and places of an error and its causes, without messages: those may quote the request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.name}:{frame.lineno}" for frame in frames[-8:]]
+    return [type(error).__name__, *places]
+
+
+class JsonLines:
+    """A formatter in all but inheritance: one JSON object per record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write the fields of a record, and of an exception only where it was raised."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and record.exc_info[1]:
+            line["error"] = where_it_failed(record.exc_info[1])
+        return orjson.dumps(line, default=str).decode()
+
+
+class StandardOutput:
+    """Whatever standard output is at the time of writing; test runners and servers exchange it."""
+
+    def write(self, text: str) -> int:
+        """Write to the present standard output."""
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        """Flush the present standard output."""
+        sys.stdout.flush()
+
+
+def configure_logging(level: str) -> None:
+    """Let the service log JSON lines to standard output, once however often it is called."""
+    logger = logging.getLogger("service")
+    logger.setLevel(level)
+    if not any(isinstance(handler.formatter, JsonLines) for handler in logger.handlers):
+        handler = logging.StreamHandler(cast("TextIO", StandardOutput()))
+        handler.setFormatter(cast("logging.Formatter", JsonLines()))
+        logger.addHandler(handler)

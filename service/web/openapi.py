@@ -1,0 +1,146 @@
+"""The OpenAPI 3.1 description of the whole API, built from the schemas that also check requests.
+
+https://spec.openapis.org/oas/v3.1.0, of https://cds-hooks.hl7.org/2.0/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from service.hooks import schemas
+from service.hooks.discovery import SERVICES, Service
+from service.hooks.request import SCHEMA_NAMES
+from service.web.errors import REPLIES
+
+_JSON = "application/json"
+_DESCRIPTION = (
+    "A CDS Hooks 2.0 service for the work-up and initial treatment of neuroendocrine tumours. Every address "
+    "also answers OPTIONS, without authentication, for browsers. Where clients are registered, a call needs "
+    "the signed JWT of CDS Hooks as bearer token. No clinician has reviewed the clinical content."
+)
+_WORDS_OF_STATUS = {
+    400: "The request breaks the contract; the JSON path says where.",
+    401: "The caller could not be identified.",
+    403: "The caller may not call this service.",
+    404: "There is no such service.",
+    412: "Needed FHIR data were neither sent nor readable.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    500: "The service failed; the text names the incident in its log.",
+    503: "The database cannot be used at present.",
+}
+
+
+def document(*, feedback: bool) -> dict[str, Any]:
+    """The description as JSON; ``feedback`` says whether the feedback addresses exist."""
+    paths = {"/cds-services": {"get": _discovery()}}
+    for service in SERVICES:
+        paths[f"/cds-services/{service.id}"] = {"post": _call(service)}
+        if feedback:
+            paths[f"/cds-services/{service.id}/feedback"] = {"post": _feedback(service)}
+    paths["/health/live"] = {"get": _health("live", "Says that the process answers.", ())}
+    paths["/health/ready"] = {"get": _health("ready", "Says whether calls can be answered.", (503,))}
+    paths["/openapi.json"] = {"get": _itself()}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "net-cds", "version": "0.1.0", "description": _DESCRIPTION},
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "responses": _error_responses(),
+            "securitySchemes": {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _discovery() -> dict[str, Any]:
+    return {
+        "operationId": "discovery",
+        "summary": "The services offered and the data that each asks for",
+        "security": [{}, {"jwt": []}],
+        "responses": {"200": _success("DiscoveryResponse"), **_errors(401, 500, 503)},
+    }
+
+
+def _call(service: Service) -> dict[str, Any]:
+    return {
+        "operationId": service.id,
+        "summary": service.title,
+        "description": service.description,
+        "security": [{}, {"jwt": []}],
+        "requestBody": _body(SCHEMA_NAMES[service.hook]),
+        "responses": {
+            "200": _success("ServiceResponse"),
+            **_errors(400, 401, 403, 404, 412, 413, 415, 500, 503),
+        },
+    }
+
+
+def _feedback(service: Service) -> dict[str, Any]:
+    return {
+        "operationId": f"{service.id}-feedback",
+        "summary": f"What became of the cards of {service.id}",
+        "security": [{}, {"jwt": []}],
+        "requestBody": _body("FeedbackRequest"),
+        "responses": {
+            "200": _inline("The outcomes are kept.", {"type": "object", "maxProperties": 0}),
+            **_errors(400, 401, 403, 404, 413, 415, 500, 503),
+        },
+    }
+
+
+def _health(state: str, summary: str, problems: tuple[int, ...]) -> dict[str, Any]:
+    shape = {"type": "object", "required": ["status"], "properties": {"status": {"const": state}}}
+    return {
+        "operationId": f"health-{state}",
+        "summary": summary,
+        "security": [],
+        "responses": {"200": _inline(f"The service is {state}.", shape), **_errors(*problems, 500)},
+    }
+
+
+def _itself() -> dict[str, Any]:
+    return {
+        "operationId": "openapi",
+        "summary": "This description",
+        "security": [],
+        "responses": {"200": _inline("OpenAPI 3.1", {"type": "object"}), **_errors(500)},
+    }
+
+
+def _body(schema: str) -> dict[str, Any]:
+    return {"required": True, "content": {_JSON: {"schema": _reference(schema)}}}
+
+
+def _success(schema: str) -> dict[str, Any]:
+    return {"description": "Success", "content": {_JSON: {"schema": _reference(schema)}}}
+
+
+def _inline(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {_JSON: {"schema": schema}}}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
+
+
+def _error_responses() -> dict[str, Any]:
+    content = {"application/fhir+json": {"schema": _reference("OperationOutcome")}}
+    statuses = {500, *(reply.status for reply in REPLIES.values())}
+    return {
+        str(status): {"description": _WORDS_OF_STATUS[status], "content": content}
+        for status in sorted(statuses)
+    }
+
+
+def _reference(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _schemas() -> dict[str, Any]:
+    """The schemas of every file under one roof; their names do not repeat across files."""
+    together = {name: shape for file in schemas.FILES for name, shape in schemas.definitions(file).items()}
+    moved = orjson.dumps(together).replace(b'"#/$defs/', b'"#/components/schemas/')
+    return dict(orjson.loads(moved))

@@ -1,0 +1,65 @@
+"""What the web is given to work with, so that HTTP knows no rule, database or key set.
+
+:func:`service.create_app` fills these in; tests fill in their own. The HTTP side of
+https://cds-hooks.hl7.org/2.0/ is all that the modules beside this one hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from service.config import Settings
+from service.hooks.card import Card
+from service.hooks.request import HookRequest
+from service.security.clients import ANONYMOUS, Client
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the engine made of one hook call; durations in milliseconds, sections with their state."""
+
+    cards: Sequence[Card]
+    durations: Mapping[str, float] = field(default_factory=dict)
+    sections: Mapping[str, str] = field(default_factory=dict)
+
+
+class RecordIssued(Protocol):
+    """Remember the cards of a response (JSON objects) without waiting for the database."""
+
+    def __call__(
+        self, wire_cards: Sequence[Mapping[str, Any]], *, request: HookRequest, client: Client
+    ) -> None:
+        """Never raises for a store that cannot be reached."""
+
+
+class RecordFeedback(Protocol):
+    """Keep the outcomes of a feedback document durably, or raise MalformedRequest or StoreUnavailable."""
+
+    def __call__(self, document: Mapping[str, Any], *, service_id: str, client: Client) -> int:
+        """Return how many outcomes the document holds."""
+
+
+def _anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
+    """Accept every call; the header is not looked at, as it could not be trusted."""
+    return ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything behind HTTP.
+
+    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``authenticate``
+    takes the Authorization header and the values that ``aud`` may have, and gives the client or
+    raises NotAuthenticated. ``checks`` raise a ServiceError while the service is not ready.
+    """
+
+    settings: Settings
+    respond: Callable[[HookRequest, Client], Answered]
+    hooks: Collection[str]
+    prefetch: Mapping[str, str]
+    authenticate: Callable[[str | None, Collection[str]], Client] = _anybody
+    record_issued: RecordIssued | None = None
+    record_feedback: RecordFeedback | None = None
+    checks: tuple[Callable[[], None], ...] = ()
