@@ -1,0 +1,213 @@
+"""Measure the service against the floor: ``make bench``, about 90 seconds on two cores.
+
+The floor and the service run in turn (A B A B ...) on the same server with the same number of workers, so
+that a change in the machine's speed falls on both; the figures are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.bodies import OBSERVATIONS_OF_SIZE, body
+from tests.bench.load import Load, exchange, has_wrk, http_request, many_connections, one_connection
+from tests.bench.processes import Running, memory_mb, running
+
+_PATIENTS = 64
+_CONNECTIONS = 16
+_SINGLE_REQUESTS = 400
+# Numbers of patients that no file holds; each run that needs new ones takes its own million.
+_FIRST_NEW_PATIENT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The rounds of the floor and of the service with the same bodies."""
+
+    floor: list[Load]
+    service: list[Load]
+
+    def requests_per_second(self) -> tuple[float, float]:
+        return (
+            median(load.requests_per_second for load in self.floor),
+            median(load.requests_per_second for load in self.service),
+        )
+
+    def failed(self) -> int:
+        return sum(load.failed for load in [*self.floor, *self.service])
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console(stderr=True)
+    if not has_wrk():
+        console.print("wrk is not installed (apt-get install wrk); a slower generator in Python is used.")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        folders = _write_bodies(Path(folder))
+        service = stack.enter_context(_service(Path(folder), arguments))
+        idle = memory_mb(service.process)
+        status, answer_bytes = _first_answer(service)
+        if status != 200:
+            console.print(
+                f"The service answers {status}:\n{(Path(folder) / 'service.log').read_text()[-2000:]}"
+            )
+            return 1
+        floor = stack.enter_context(_floor(Path(folder), arguments, answer_bytes))
+        pairs = {
+            size: _measure(floor, service, folders[size], arguments=arguments)
+            for size in OBSERVATIONS_OF_SIZE
+        }
+        first_sight = _measure(floor, service, folders["60 KB"], arguments=arguments, new_patients=True)
+        singles = _measure_singles(floor, service, folders["60 KB"])
+        loaded = memory_mb(service.process)
+    _print_tables({**pairs, "60 KB, every patient new": first_sight}, singles)
+    result = _result(pairs["60 KB"], singles, loaded) | {
+        "failed": sum(pair.failed() for pair in [*pairs.values(), first_sight]),
+        "ratio_200_kb": _ratio(pairs["200 KB"]),
+        "ratio_first_sight": _ratio(first_sight),
+        "answer_bytes": answer_bytes,
+        "start_up_seconds": round(service.started_in, 2),
+        "memory_idle_mb": round(idle[0], 1),
+        "workers": arguments.workers,
+        "threads": arguments.threads,
+        "generator": "wrk" if has_wrk() else "python",
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 1 if result["failed"] else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5, help="runs of floor and service each")
+    parser.add_argument("--seconds", type=float, default=2, help="length of one run")
+    parser.add_argument(
+        "--command",
+        default=f"{sys.executable} -m service serve --host 127.0.0.1 --port {{port}}",
+        help="what to measure instead of the service; {port} is filled in",
+    )
+    return parser.parse_args()
+
+
+def _environment(folder: Path, arguments: argparse.Namespace) -> dict[str, str]:
+    return {
+        "NET_CDS_DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3",
+        "NET_CDS_SECRET_FILE": str(folder / "bench.secret"),
+        "NET_CDS_WORKERS": str(arguments.workers),
+        "NET_CDS_THREADS": str(arguments.threads),
+    }
+
+
+@contextmanager
+def _service(folder: Path, arguments: argparse.Namespace) -> Iterator[Running]:
+    command = shlex.split(arguments.command)
+    with running(command, _environment(folder, arguments), folder / "service.log") as service:
+        yield service
+
+
+@contextmanager
+def _floor(folder: Path, arguments: argparse.Namespace, answer_bytes: int) -> Iterator[Running]:
+    command = [sys.executable, "-m", "tests.bench.floor", "{port}", str(answer_bytes)]
+    with running(command, _environment(folder, arguments), folder / "floor.log") as floor:
+        yield floor
+
+
+def _write_bodies(folder: Path) -> dict[str, Path]:
+    """One folder for each size, with a file for each patient."""
+    folders = {}
+    for size in OBSERVATIONS_OF_SIZE:
+        folders[size] = folder / size.replace(" ", "-")
+        folders[size].mkdir()
+        for number in range(_PATIENTS):
+            (folders[size] / f"{number}.json").write_bytes(body(number, size))
+    return folders
+
+
+def _first_answer(service: Running) -> tuple[int, int]:
+    return exchange(service.port, http_request(body(0, "60 KB")))[1:]
+
+
+def _measure(
+    floor: Running,
+    service: Running,
+    folder: Path,
+    *,
+    arguments: argparse.Namespace,
+    new_patients: bool = False,
+) -> Pair:
+    pair = Pair([], [])
+    for number in range(arguments.rounds):
+        for server, loads in ((floor, pair.floor), (service, pair.service)):
+            start = _FIRST_NEW_PATIENT + number * 1_000_000 if new_patients else 0
+            load = many_connections(
+                server.port,
+                folder,
+                connections=_CONNECTIONS,
+                seconds=arguments.seconds,
+                new_patients_from=start,
+            )
+            loads.append(load)
+    return pair
+
+
+def _measure_singles(floor: Running, service: Running, folder: Path) -> Pair:
+    pair = Pair([], [])
+    for _ in range(2):
+        pair.floor.append(one_connection(floor.port, folder, count=_SINGLE_REQUESTS))
+        pair.service.append(one_connection(service.port, folder, count=_SINGLE_REQUESTS))
+    return pair
+
+
+def _ratio(pair: Pair) -> float:
+    floor, service = pair.requests_per_second()
+    return round(service / floor, 3)
+
+
+def _result(pair: Pair, singles: Pair, memory: tuple[float, float]) -> dict[str, object]:
+    floor, service = pair.requests_per_second()
+    return {
+        "floor_rps": round(floor, 1),
+        "service_rps": round(service, 1),
+        "ratio": _ratio(pair),
+        "p50_ms": round(median(load.p50_ms for load in singles.service), 2),
+        "p99_ms": round(median(load.p99_ms for load in singles.service), 2),
+        "memory_mb": round(memory[0], 1),
+        "memory_workers_mb": round(memory[1], 1),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def _print_tables(pairs: dict[str, Pair], singles: Pair) -> None:
+    table = Table(title=f"{_CONNECTIONS} connections, requests per second (median)")
+    for heading in ("body", "floor", "service", "ratio", "p50 ms", "p99 ms", "failed"):
+        table.add_column(heading, justify="left" if heading == "body" else "right")
+    for name, pair in pairs.items():
+        floor, service = pair.requests_per_second()
+        p50, p99 = (median(getattr(load, field) for load in pair.service) for field in ("p50_ms", "p99_ms"))
+        figures = f"{floor:.0f}", f"{service:.0f}", f"{_ratio(pair):.3f}", f"{p50:.1f}", f"{p99:.1f}"
+        table.add_row(name, *figures, str(pair.failed()))
+    single = Table(title="One connection, 60 KB, milliseconds")
+    for heading in ("", "p50", "p99"):
+        single.add_column(heading, justify="right")
+    for name, loads in (("floor", singles.floor), ("service", singles.service)):
+        p50, p99 = (median(getattr(load, field) for load in loads) for field in ("p50_ms", "p99_ms"))
+        single.add_row(name, f"{p50:.2f}", f"{p99:.2f}")
+    console = Console()
+    console.print(table, single)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Send requests as fast as they are answered: with wrk where it is installed, else in Python."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+from tests.bench.bodies import patient_id
+
+PATH = "/cds-services/net-patient-view"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one run measured; latencies in milliseconds."""
+
+    requests_per_second: float
+    failed: int
+    p50_ms: float
+    p99_ms: float
+
+
+def has_wrk() -> bool:
+    return shutil.which("wrk") is not None
+
+
+def many_connections(
+    port: int, folder: Path, *, connections: int, seconds: float, new_patients_from: int = 0
+) -> Load:
+    """Keep ``connections`` busy; ``new_patients_from`` > 0 sends every request for another patient."""
+    if has_wrk():
+        return _with_wrk(port, folder, connections, seconds, new_patients_from)
+    return _with_processes(port, folder, connections, seconds, new_patients_from)
+
+
+def one_connection(port: int, folder: Path, *, count: int) -> Load:
+    """One request after the other, each timed from opening the connection to the last byte."""
+    requests = _requests(folder)
+    started = time.perf_counter()
+    outcomes = [exchange(port, requests[number % len(requests)]) for number in range(count)]
+    return _summary(outcomes, time.perf_counter() - started)
+
+
+def exchange(port: int, request: bytes) -> tuple[float, int, int]:
+    """Seconds taken, HTTP status, and bytes of the body of one answer."""
+    started = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return time.perf_counter() - started, int(head.split(b" ", 2)[1]), len(body)
+
+
+def http_request(body: bytes) -> bytes:
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _requests(folder: Path) -> list[bytes]:
+    return [http_request(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+
+
+def _summary(outcomes: list[tuple[float, int, int]], seconds: float) -> Load:
+    milliseconds = [outcome[0] * 1000 for outcome in outcomes]
+    failed = sum(outcome[1] != 200 for outcome in outcomes)
+    p99 = quantiles(milliseconds, n=100)[98]
+    return Load(len(outcomes) / seconds, failed, median(milliseconds), p99)
+
+
+def _with_wrk(port: int, folder: Path, connections: int, seconds: float, new_patients_from: int) -> Load:
+    files = str(len(list(folder.glob("*.json"))))
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"]
+    command += ["--timeout", "10s", "--script", str(Path(__file__).with_name("wrk.lua"))]
+    command += [f"http://127.0.0.1:{port}{PATH}", "--", str(folder), files, str(new_patients_from)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    result = json.loads(output.rpartition("RESULT ")[2])
+    return Load(result["requests"] / result["seconds"], result["failed"], result["p50_ms"], result["p99_ms"])
+
+
+def _with_processes(
+    port: int, folder: Path, connections: int, seconds: float, new_patients_from: int
+) -> Load:
+    # A million patients for each connection, so that no two connections send the same one.
+    starts = [new_patients_from and new_patients_from + index * 1_000_000 for index in range(connections)]
+    tasks = [(port, folder, index, seconds, start) for index, start in enumerate(starts)]
+    with multiprocessing.Pool(connections) as pool:
+        outcomes = [outcome for part in pool.starmap(_keep_busy, tasks) for outcome in part]
+    return _summary(outcomes, seconds)
+
+
+def _keep_busy(
+    port: int, folder: Path, offset: int, seconds: float, new_patients_from: int
+) -> list[tuple[float, int, int]]:
+    requests = _requests(folder)
+    old = patient_id(0).encode()
+    outcomes = []
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        number = offset + len(outcomes)
+        request = requests[number % len(requests)]
+        if new_patients_from:
+            request = requests[0].replace(old, patient_id(new_patients_from + len(outcomes)).encode())
+        outcomes.append(exchange(port, request))
+    return outcomes

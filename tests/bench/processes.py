@@ -1,0 +1,82 @@
+"""Start a server as an operator would, and ask Linux how much memory it holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers; ``started_in`` is the time from process start to the first 200, in seconds."""
+
+    port: int
+    process: int
+    started_in: float
+
+
+@contextmanager
+def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Running]:
+    """Run ``command`` ({port} is filled in) from the checkout until the block ends."""
+    port = _free_port()
+    filled = [part.format(port=port) for part in command]
+    began = time.perf_counter()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            filled, cwd=CHECKOUT, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT
+        ) as server,
+    ):
+        try:
+            _wait_for_discovery(server, port, log)
+            yield Running(port, server.pid, time.perf_counter() - began)
+        finally:
+            server.terminate()
+            server.wait(timeout=40)
+
+
+def memory_mb(process: int) -> tuple[float, float]:
+    """Proportional set size in MB (10^6 bytes): master with workers, and the workers alone."""
+    workers = _children(process)
+    of_workers = sum(_proportional_set_size(worker) for worker in workers)
+    return of_workers + _proportional_set_size(process), of_workers
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_discovery(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/cds-services", timeout=10):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.01)
+    raise SystemExit(f"the server did not answer:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _children(process: int) -> list[int]:
+    listing = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(child) for child in listing.split()]
+
+
+def _proportional_set_size(process: int) -> float:
+    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)
+    if found is None:
+        raise SystemExit("this kernel does not report the proportional set size of a process")
+    return int(found[1]) * 1024 / 1e6
