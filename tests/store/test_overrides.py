@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from service.store.database import Store
+from service.store.feedback import record_feedback
+from service.store.issued import record_issued
+from service.store.overrides import OVERRIDE_LASTS, override_key, overridden_rules
+
+_EHR = "https://ehr.example.org"
+_WHO = {"issuer": _EHR, "patient_id": "p1", "user_id": "Practitioner/1"}
+_RULES = ("ki67", "sstr-imaging", "tnm")
+
+
+def _report(store, item, *, now, issuer=_EHR):
+    record_feedback(store, [item], service_id="net-patient-view", issuer=issuer, received_at=now)
+
+
+@pytest.fixture
+def overridden_card(store, now, shown, overridden):
+    """A card of two rules that Practitioner/1 overrode for p1."""
+    card = shown("ki67", "sstr-imaging")
+    record_issued(store, [card])
+    _report(store, overridden(card.uuid), now=now)
+    return card
+
+
+def test_every_rule_of_an_overridden_card_is_overridden(store, now, overridden_card):
+    assert overridden_rules(store, rule_ids=_RULES, now=now, **_WHO) == {"ki67", "sstr-imaging"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"patient_id": "p2"},
+        {"user_id": "Practitioner/2"},
+        {"issuer": "https://other.example.org"},
+        {"user_id": ""},
+        {"patient_id": ""},
+    ],
+)
+def test_nothing_is_overridden_for_anybody_else(store, now, overridden_card, other):
+    assert overridden_rules(store, rule_ids=_RULES, now=now, **(_WHO | other)) == frozenset()
+
+
+def test_an_accepted_card_overrides_nothing(store, now, shown, accepted):
+    card = shown("ki67")
+    record_issued(store, [card])
+    _report(store, accepted(card.uuid), now=now)
+    assert overridden_rules(store, rule_ids=_RULES, now=now, **_WHO) == frozenset()
+
+
+@pytest.mark.parametrize(("after", "still"), [(timedelta(seconds=-1), {"ki67"}), (timedelta(0), set())])
+def test_an_override_ends_after_its_time(store, now, shown, overridden, after, still):
+    card = shown("ki67")
+    record_issued(store, [card])
+    _report(store, overridden(card.uuid), now=now)
+    assert overridden_rules(store, rule_ids=_RULES, now=now + OVERRIDE_LASTS + after, **_WHO) == still
+
+
+def test_feedback_that_comes_before_its_card_is_written_counts(store, now, shown, overridden):
+    card = shown("ki67")
+    _report(store, overridden(card.uuid), now=now)
+    record_issued(store, [card])
+    assert overridden_rules(store, rule_ids=_RULES, now=now, **_WHO) == {"ki67"}
+
+
+def test_feedback_of_another_client_does_not_silence_a_rule(store, now, shown, overridden):
+    card = shown("ki67")
+    record_issued(store, [card])
+    _report(store, overridden(card.uuid), now=now, issuer="https://other.example.org")
+    assert overridden_rules(store, rule_ids=_RULES, now=now, **_WHO) == frozenset()
+
+
+def test_a_card_for_an_unknown_user_is_never_recognised(store, now, shown, overridden):
+    card = shown("ki67", user_id="")
+    record_issued(store, [card])
+    _report(store, overridden(card.uuid), now=now)
+    assert overridden_rules(store, rule_ids=_RULES, now=now, **(_WHO | {"user_id": ""})) == frozenset()
+
+
+def test_another_key_recognises_nothing(store, now, overridden_card):
+    stranger = Store(store.engine, b"another key, of some 32 characters")
+    assert overridden_rules(stranger, rule_ids=_RULES, now=now, **_WHO) == frozenset()
+
+
+def test_no_rule_asked_is_no_question_to_the_database(now):
+    assert overridden_rules(Store(None, b"k"), rule_ids=(), now=now, **_WHO) == frozenset()
+
+
+def test_the_parts_of_a_key_are_not_run_together():
+    one = override_key(b"k", issuer="a", patient_id="bc", user_id="d", rule_id="e")
+    other = override_key(b"k", issuer="ab", patient_id="c", user_id="d", rule_id="e")
+    assert one != other
