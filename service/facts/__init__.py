@@ -1,0 +1,59 @@
+"""All that the rules know: one frozen answer per question, read once per call.
+
+Facts are pure functions of the record, the hook's context, the time and the defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.facts.context import Context
+from service.facts.defaults import Defaults
+from service.facts.extent import Spread, read_spread
+from service.facts.function import FunctioningStatus, read_function
+from service.facts.patient import Person, read_person
+from service.facts.plan import Plan, read_plan
+from service.facts.proliferation import Proliferation, read_proliferation
+from service.facts.treatment import Treatment, read_treatment
+from service.facts.tumour import Tumour, read_tumour
+from service.facts.workup import Workup, read_workup
+from service.fhir.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a rule may ask."""
+
+    record: Record
+    context: Context
+    now: datetime
+    defaults: Defaults
+    person: Person
+    tumour: Tumour
+    proliferation: Proliferation
+    spread: Spread
+    treatment: Treatment
+    function: FunctioningStatus
+    plan: Plan
+    workup: Workup
+
+
+def read_facts(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Facts:
+    """Answer every question once."""
+    tumour = read_tumour(record, now=now)
+    treatment = read_treatment(record, context, now=now, defaults=defaults)
+    return Facts(
+        record=record,
+        context=context,
+        now=now,
+        defaults=defaults,
+        person=read_person(record, now=now, defaults=defaults),
+        tumour=tumour,
+        proliferation=read_proliferation(record, now=now, defaults=defaults),
+        spread=read_spread(record, tumour, now=now),
+        treatment=treatment,
+        function=read_function(record, tumour, treatment, now=now, defaults=defaults),
+        plan=read_plan(record, context, now=now, defaults=defaults),
+        workup=read_workup(record, context, tumour, now=now, defaults=defaults),
+    )

@@ -130,3 +130,8 @@ def dosage_span(request: Resource) -> tuple[Moment | None, Moment | None]:
 def shown(moment: Moment | None) -> str:
     """``on 2026-05-01``, or ``(date unknown)``."""
     return f"on {moment.day}" if moment else "(date unknown)"
+
+
+def days(count: float) -> timedelta:
+    """A span of days."""
+    return timedelta(days=count)

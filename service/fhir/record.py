@@ -297,19 +297,7 @@ def _is_relevant(resource: Resource, terminology: Terminology) -> bool:
         return True
     if kind == "Observation":
         return any(terminology.touches(part.get("code")) for part in elements(resource.get("component")))
-    return kind == "Condition" and _is_malignancy(resource)
-
-
-_MALIGNANT_ICD10 = re.compile(r"C\d")
-
-
-def _is_malignancy(condition: Resource) -> bool:
-    """Another cancer matters to several rules; ICD-10 has them all in chapter C."""
-    return any(
-        _MALIGNANT_ICD10.match(string(coding.get("code"))) and "icd-10" in string(coding.get("system"))
-        for concept in elements(condition.get("code"))
-        for coding in elements(concept.get("coding"))
-    )
+    return False
 
 
 def _readable(resource: Resource, reading: _Reading) -> Resource:

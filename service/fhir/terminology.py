@@ -120,7 +120,8 @@ _OBSERVATION_LISTS = (
     "tnm-staging",
     "grade-differentiation",
     "renal-function",
-    "nt-probnp",
+    "tumour-size",
+    "echocardiography",
 )
 
 _TOKEN = re.compile(r"[^\W_]+")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from service.fhir.evidence import Evidence
+
 
 class Indicator(IntEnum):
     """How loud a card is; the order is the order of urgency."""
@@ -17,14 +19,6 @@ class Indicator(IntEnum):
     INFO = 1
     WARNING = 2
     CRITICAL = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One FHIR resource that a card rests on, and what it says in words."""
-
-    reference: str
-    says: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,88 @@
+"""The numbers that the facts and rules use, read from ``cards/defaults.toml``.
+
+Each has a unit and a reason there. An operator's file of the same form overrides single values.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from service.errors import ContentError
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """One field per table of ``cards/defaults.toml``; the name ends in the unit."""
+
+    adult_age_years: float
+    cross_sectional_fresh_days: float
+    cross_sectional_ignored_days: float
+    sstr_fresh_days: float
+    sstr_ignored_days: float
+    marker_fresh_days: float
+    marker_ignored_days: float
+    ki67_stale_days: float
+    board_fresh_days: float
+    before_diagnosis_days: float
+    order_window_days: float
+    completed_order_window_days: float
+    override_days: float
+    cover_before_hours: float
+    cover_after_hours: float
+    imminent_hours: float
+    emergency_hours: float
+    hiaa_limit_mg_per_24h: float
+    hiaa_limit_umol_per_24h: float
+    depot_window_days: float
+    baseline_lost_days: float
+    liver_therapy_window_days: float
+    few_liver_lesions: float
+    many_liver_lesions: float
+    perioperative_hours: float
+    echocardiography_days: float
+    admission_procedure_days: float
+    analogue_ki67_limit_percent: float
+    chemotherapy_warning_below_percent: float
+    egfr_low: float
+    egfr_no_prrt: float
+    proton_pump_inhibitor_washout_days: float
+    minimum_cells_counted: float
+    small_pancreatic_tumour_mm: float
+    small_tumour_mm: float
+    most_cards: float
+
+
+def load_defaults(path: Path, override: Path | None = None) -> Defaults:
+    """Read the defaults, then the operator's overrides; ContentError lists every problem."""
+    problems: list[str] = []
+    values = _read(path, problems)
+    if override is not None:
+        values |= _read(override, problems)
+    names = {field.name for field in fields(Defaults)}
+    problems += [f"{path.name}: {name} is missing" for name in sorted(names - set(values))]
+    problems += [
+        f"{(override or path).name}: {name} is not a setting" for name in sorted(set(values) - names)
+    ]
+    if problems:
+        raise ContentError(problems)
+    return Defaults(**values)
+
+
+def _read(path: Path, problems: list[str]) -> dict[str, float]:
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        problems.append(f"{path.name}: {problem}")
+        return {}
+    values: dict[str, float] = {}
+    for name, table in tables.items():
+        value = table.get("value") if isinstance(table, dict) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            problems.append(f"{path.name}: {name}.value must be a number that is not negative")
+        elif not table.get("unit") or not table.get("reason"):
+            problems.append(f"{path.name}: {name} needs a unit and a reason")
+        else:
+            values[name] = value
+    return values

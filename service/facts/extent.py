@@ -1,0 +1,175 @@
+"""How far has the tumour spread? (F-5)"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from service.facts.tumour import SECONDARY_LISTS, Tumour, describe_condition, is_in_force
+from service.fhir import dates, quantities
+from service.fhir.dates import Moment
+from service.fhir.evidence import Evidence
+from service.fhir.reading import Resource, code, codings, notes, reference, string, words
+from service.fhir.record import Record
+from service.fhir.terminology import ICD10CM
+
+_DELIVERED = ("final", "amended", "corrected")
+
+
+class Extent(Enum):
+    """How far the tumour has spread, as far as the record says."""
+
+    LOCALISED = "localised"
+    REGIONAL = "regional"
+    LIVER_ONLY = "liver only"
+    LIVER_AND_BEYOND = "liver and beyond"
+    BEYOND_LIVER = "beyond the liver"
+    UNCLEAR_ORIGIN = "liver metastasis, origin unclear"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The answer to F-5. ``lesions`` counts liver lesions where the record states a number."""
+
+    extent: Extent
+    has_liver_metastases: bool = False
+    has_metastasis_code: bool = False
+    m_category: str = ""
+    lesions: float | None = None
+    is_multifocal: bool = False
+    is_solitary: bool = False
+    newest: Moment | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def is_metastatic(self) -> bool:
+        """Whether distant metastases of the neuroendocrine tumour are on record."""
+        return self.extent in (Extent.LIVER_ONLY, Extent.LIVER_AND_BEYOND, Extent.BEYOND_LIVER)
+
+    @property
+    def is_liver_only(self) -> bool:
+        """Whether the liver is the only distant site on record."""
+        return self.extent is Extent.LIVER_ONLY
+
+
+def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
+    """Read metastases, nodes, the M category and what is said of the liver lesions."""
+    found = [
+        (condition, site, is_generic)
+        for condition in record.of("Condition")
+        if is_in_force(condition, now=now)
+        for site, is_generic in _metastasis_sites(condition, record)
+    ]
+    category = m_category(record)
+    own = [
+        (condition, site) for condition, site, generic in found if not generic or not tumour.other_malignancy
+    ]
+    sites = {site for _condition, site in own} | _sites_of_category(category)
+    unclear = not sites - {"node"} and any(site == "liver" for _c, site, generic in found if generic)
+    texts = _texts_about_liver(record)
+    moments = [moment for condition, *_rest in found if (moment := dates.first_recorded(condition))]
+    return Spread(
+        extent=Extent.UNCLEAR_ORIGIN if unclear else _extent(sites, category, tumour),
+        has_liver_metastases="liver" in sites,
+        has_metastasis_code=bool(found),
+        m_category=category,
+        lesions=_lesion_count(record),
+        is_multifocal=record.terminology.says("multifocal", *texts),
+        is_solitary=record.terminology.says("solitary", *texts),
+        newest=max(moments) if moments else None,
+        evidence=tuple(
+            dict.fromkeys(Evidence(reference(one), describe_condition(one)) for one, _site, _generic in found)
+        ),
+    )
+
+
+_SECONDARY_BLOCK = re.compile(r"C7[789]")
+
+
+def _metastasis_sites(condition: Resource, record: Record) -> list[tuple[str, bool]]:
+    """Site and whether the code names any cancer's metastasis, for each metastasis code."""
+    rows = record.terminology.concepts(condition.get("code"), *SECONDARY_LISTS)
+    if rows:
+        return [
+            (_site(row.get("metastasis_site")), row.get("role") == "generic")
+            for row in rows
+            if row.get("role") != "excluded"
+        ]
+    # C77 to C79 is ICD-10-CM's block of secondary neoplasms; the lists hold its common leaves.
+    return [
+        ("node" if coding.code.startswith("C77") else "other", True)
+        for coding in codings(condition.get("code"))
+        if coding.system == ICD10CM and _SECONDARY_BLOCK.match(coding.code)
+    ]
+
+
+def _site(stated: str) -> str:
+    """``liver``, ``node`` (regional or unstated) or ``other``."""
+    if stated in ("regional-lymph-node", "lymph-node"):
+        return "node"
+    return "liver" if stated == "liver" else "other"
+
+
+_M = re.compile(r"M\s*([01][abc]?)", re.IGNORECASE)
+
+
+def m_category(record: Record) -> str:
+    """The M category (``0``, ``1``, ``1a`` ...) of the newest delivered TNM observation, or empty."""
+    best: tuple[float, str] = (float("-inf"), "")
+    for observation in record.of("Observation"):
+        if string(observation.get("status")) not in _DELIVERED:
+            continue
+        rows = record.terminology.concepts(observation.get("code"), "tnm-staging")
+        if not rows and not record.terminology.says("tnm-staging", words(observation.get("code"))):
+            continue
+        moment = dates.happened(observation)
+        stated = words(observation.get("valueCodeableConcept")) + " " + string(observation.get("valueString"))
+        stated += " " + code(observation.get("valueCodeableConcept"))
+        if record.terminology.has(observation.get("valueCodeableConcept"), "tnm-staging", role="m0"):
+            stated += " M0"
+        match = _M.search(stated)
+        if match:
+            best = max(best, (moment.instant.timestamp() if moment else 0.0, match.group(1).lower()))
+    return best[1]
+
+
+def _sites_of_category(category: str) -> set[str]:
+    """M1a is hepatic only, M1b extrahepatic only, M1c both (AJCC 8; from memory, not verified)."""
+    return {"1a": {"liver"}, "1b": {"other"}, "1c": {"liver", "other"}}.get(category, set())
+
+
+def _extent(sites: set[str], category: str, tumour: Tumour) -> Extent:
+    if "liver" in sites:
+        return Extent.LIVER_AND_BEYOND if "other" in sites else Extent.LIVER_ONLY
+    if "other" in sites or category == "1":
+        return Extent.BEYOND_LIVER
+    if "node" in sites:
+        return Extent.REGIONAL
+    return Extent.LOCALISED if tumour.is_present else Extent.UNKNOWN
+
+
+def _texts_about_liver(record: Record) -> list[str]:
+    texts = [string(report.get("conclusion")) for report in record.of("DiagnosticReport")]
+    texts += [words(one.get("code")) for one in record.of("Condition")]
+    texts += [notes(one) for one in record.of("Condition")]
+    return [text for text in texts if "liver" in text.lower() or "hepatic" in text.lower()]
+
+
+def _lesion_count(record: Record) -> float | None:
+    """The number of liver lesions, from a structured count only (never from a plural)."""
+    counts: list[tuple[float, float]] = []
+    for observation in _delivered(record.of("Observation")):
+        if record.terminology.says("lesion-count", words(observation.get("code"))):
+            value = quantities.value_of(observation)
+            moment = dates.happened(observation)
+            if value is not None and value.is_exact and value.low >= 0:
+                counts.append((moment.instant.timestamp() if moment else 0.0, value.low))
+    return max(counts)[1] if counts else None
+
+
+def _delivered(observations: Iterable[Resource]) -> Iterable[Resource]:
+    return (one for one in observations if string(one.get("status")) in _DELIVERED)

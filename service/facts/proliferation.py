@@ -1,0 +1,341 @@
+"""How fast does the tumour grow: Ki-67 in every form, mitoses, and the grade they give. (F-4)
+
+Cut-offs of WHO 2019 and 2022: G1 below 3 %, G2 from 3 to 20 % inclusive, G3 above 20 %; mitoses per
+2 mm2: G1 below 2, G2 from 2 to 20, G3 above 20; the higher of the two decides (Rindi et al., Mod
+Pathol 2018, 10.1038/s41379-018-0110-y; SNMMI copy of the WHO 2019 table). G3 is not NEC: that needs
+morphology.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import Any
+
+from service.facts.defaults import Defaults
+from service.fhir import dates, quantities
+from service.fhir.dates import Moment
+from service.fhir.evidence import Evidence
+from service.fhir.quantities import Interval
+from service.fhir.reading import Resource, elements, mapping, notes, reference, string, words
+from service.fhir.record import Record
+
+_KI67_G2_FROM, _KI67_G2_TO = 3.0, 20.0
+_MITOSES_G2_FROM, _MITOSES_G2_TO = 2.0, 20.0
+DELIVERED = ("final", "amended", "corrected")
+ON_ITS_WAY = ("registered", "preliminary")
+
+
+class Grade(IntEnum):
+    """Proliferation grade; ordered, so that ``max`` is the one that decides."""
+
+    G1 = 1
+    G2 = 2
+    G3 = 3
+
+
+class Grading(Enum):
+    """What the record holds to grade the tumour by."""
+
+    GRADED = "graded"
+    NOT_GRADABLE = "on record, not gradable"
+    NO_RESULT = "performed, no result"
+    ON_ITS_WAY = "on its way"
+    NONE = "not on record"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One Ki-67 or mitotic count. ``alert_grade`` is the upper end of a range that crosses a cut."""
+
+    observation: Resource
+    what: str
+    interval: Interval | None
+    grade: Grade | None
+    alert_grade: Grade | None
+    remark: str
+    moment: Moment | None
+    specimen: str
+
+    @property
+    def shown(self) -> str:
+        """The value as text, ``Ki-67 12 %`` or ``Ki-67 "low"``."""
+        unit = " %" if self.what == "Ki-67" else " mitoses per 2 mm2"
+        prefix = "Ki-67 " if self.what == "Ki-67" else ""
+        return (
+            f"{prefix}{self.interval.shown()}{unit}"
+            if self.interval
+            else f"{self.what} without a readable value"
+        )
+
+    @property
+    def says(self) -> str:
+        """Value, specimen, date and remark in one line."""
+        place = f" ({self.specimen})" if self.specimen else ""
+        remark = f"; {self.remark}" if self.remark else ""
+        return f"{self.shown}{place} {dates.shown(self.moment)}{remark}"
+
+    @property
+    def evidence(self) -> Evidence:
+        """The Observation with what it says."""
+        return Evidence(reference(self.observation), self.says)
+
+
+@dataclass(frozen=True, slots=True)
+class Proliferation:
+    """The answer to F-4."""
+
+    grading: Grading
+    counts: tuple[Count, ...] = ()
+
+    @property
+    def grade(self) -> Grade | None:
+        """The highest grade of the episode, by Ki-67 or mitoses; None where nothing grades."""
+        grades = [count.grade for count in self.counts if count.grade]
+        return max(grades) if grades and self.grading is Grading.GRADED else None
+
+    @property
+    def alert_grade(self) -> Grade | None:
+        """The highest grade that any value could mean by the upper end of its range."""
+        grades = [grade for count in self.counts if (grade := count.grade or count.alert_grade)]
+        return max(grades) if grades else None
+
+    @property
+    def ki67(self) -> tuple[Count, ...]:
+        """The Ki-67 counts, newest first."""
+        return tuple(count for count in self.counts if count.what == "Ki-67")
+
+    @property
+    def deciding(self) -> Count | None:
+        """The count with the highest grade; the newest of them."""
+        ranked = [count for count in self.counts if count.grade or count.alert_grade]
+        return max(ranked, key=_loudness) if ranked else next(iter(self.counts), None)
+
+    @property
+    def highest_ki67_percent(self) -> float | None:
+        """The upper end of the highest graded Ki-67, in percent."""
+        tops = [
+            count.interval.high for count in self.ki67 if count.interval and count.interval.high < math.inf
+        ]
+        return max(tops) if tops else None
+
+    @property
+    def is_discordant(self) -> bool:
+        """Whether graded specimens differ in grade."""
+        return len({count.grade for count in self.counts if count.grade}) > 1
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Every count, newest first."""
+        return tuple(count.evidence for count in self.counts)
+
+
+def _loudness(count: Count) -> tuple[int, float]:
+    return (count.grade or count.alert_grade or 0, count.moment.instant.timestamp() if count.moment else 0.0)
+
+
+def read_proliferation(record: Record, *, now: datetime, defaults: Defaults) -> Proliferation:
+    """Read every Ki-67 and mitotic count of the record."""
+    found = [
+        count
+        for observation in record.of("Observation")
+        for count in _counts_in(observation, record, defaults=defaults)
+        if not _is_in_future(count.moment, now)
+    ]
+    delivered = [count for count in found if string(count.observation.get("status")) in DELIVERED]
+    with_value = sorted((count for count in delivered if count.remark != _NO_VALUE), key=_newest_first)
+    if any(count.grade for count in with_value):
+        return Proliferation(Grading.GRADED, tuple(with_value))
+    if with_value:
+        return Proliferation(Grading.NOT_GRADABLE, tuple(with_value))
+    if any(string(count.observation.get("status")) in ON_ITS_WAY for count in found):
+        return Proliferation(Grading.ON_ITS_WAY, tuple(sorted(found, key=_newest_first)))
+    if delivered:
+        return Proliferation(Grading.NO_RESULT, tuple(sorted(delivered, key=_newest_first)))
+    return Proliferation(Grading.NONE)
+
+
+def _newest_first(count: Count) -> tuple[float, str, str]:
+    stamp = count.moment.instant.timestamp() if count.moment else 0.0
+    return (-stamp, count.shown, count.specimen)
+
+
+def _is_in_future(moment: Moment | None, now: datetime) -> bool:
+    return moment is not None and moment.days_before(now) < 0
+
+
+_NO_VALUE = "no value"
+
+
+def _counts_in(observation: Resource, record: Record, *, defaults: Defaults) -> Iterable[Count]:
+    """The counts of an Observation: its own value, or those of its components."""
+    if string(observation.get("status")) not in (*DELIVERED, *ON_ITS_WAY):
+        return
+    for part in (observation, *elements(observation.get("component"))):
+        what = _what_is_counted(part.get("code"), record)
+        if what == "Ki-67":
+            yield _ki67(observation, part, defaults=defaults)
+        elif what:
+            yield _mitoses(observation, part)
+
+
+def _what_is_counted(concept: object, record: Record) -> str:
+    rows = record.terminology.concepts(concept, "ki67-observation")
+    if rows:
+        return "Ki-67" if any(row.get("role") == "grade" for row in rows) else ""
+    text = words(concept)
+    if record.terminology.says("ki67", text):
+        return "Ki-67"
+    return "mitoses" if record.terminology.says("mitotic-count", text) else ""
+
+
+def _ki67(observation: Resource, part: Resource, *, defaults: Defaults) -> Count:
+    interval, remark = _percentage(part)
+    if interval is not None and remark != _UNITLESS:
+        grade, alert, label = _graded(interval, _KI67_G2_FROM, _KI67_G2_TO)
+        remark = "; ".join(text for text in (label, remark, _cells_remark(part, defaults)) if text)
+        remark = remark or _gap_remark(interval)
+        return _count(observation, "Ki-67", interval, grade=grade, alert=alert, remark=remark)
+    return _count(observation, "Ki-67", interval, grade=None, alert=None, remark=remark)
+
+
+def _count(
+    observation: Resource,
+    what: str,
+    interval: Interval | None,
+    *,
+    grade: Grade | None,
+    alert: Grade | None,
+    remark: str,
+) -> Count:
+    return Count(
+        observation=observation,
+        what=what,
+        interval=interval,
+        grade=grade,
+        alert_grade=alert,
+        remark=remark,
+        moment=dates.happened(observation),
+        specimen=_specimen(observation),
+    )
+
+
+_UNITLESS = "the value has no unit and could be a fraction or a percentage"
+_ASSUMED_PERCENT = "no unit given, read as %"
+
+
+def _percentage(part: Resource) -> tuple[Interval | None, str]:
+    """The value in percent, and a remark; the remark alone where the value cannot be used."""
+    ratio, _cells = quantities.from_ratio(part.get("valueRatio"))
+    interval = ratio or quantities.value_of(part)
+    if interval is None:
+        return None, "not a number" if _has_words(part) else _NO_VALUE
+    if interval.unit == "1":
+        # A plain number of unit 1 is a fraction; above 1 it cannot be told what was meant (section 8).
+        return (interval.scaled(100, "%"), "") if interval.high <= 1 else (interval, _UNITLESS)
+    if interval.unit not in ("%", ""):
+        return None, f"the unit is not one of Ki-67"
+    if (interval.low != -math.inf and interval.low < 0) or (
+        interval.high != math.inf and interval.high > 100
+    ):
+        return None, _NO_VALUE
+    if interval.unit == "" and 0 < interval.high <= 1:
+        return interval, _UNITLESS
+    return interval, _ASSUMED_PERCENT if interval.unit == "" else ""
+
+
+def _has_words(part: Resource) -> bool:
+    return bool(string(part.get("valueString")).strip() or words(part.get("valueCodeableConcept")))
+
+
+def _graded(interval: Interval, from_g2: float, to_g2: float) -> tuple[Grade | None, Grade | None, str]:
+    """Grade, grade for alerts, and a label, for a count with the cut-offs of one method."""
+    low, high = _lowest_grade(interval, from_g2, to_g2), _highest_grade(interval, from_g2, to_g2)
+    if low is high:
+        return low, None, ""
+    if interval.high == math.inf:
+        return (
+            None,
+            None,
+            f"at least {low.name}"
+            if low is Grade.G2 and not interval.low_inclusive
+            else f"{low.name} to {high.name}",
+        )
+    if interval.low == -math.inf:
+        return None, None, f"{low.name} to {high.name}"
+    return None, high, f"range crosses {low.name}/{high.name}"
+
+
+def _grade_of(value: float, from_g2: float, to_g2: float) -> Grade:
+    return Grade.G1 if value < from_g2 else Grade.G2 if value <= to_g2 else Grade.G3
+
+
+def _lowest_grade(interval: Interval, from_g2: float, to_g2: float) -> Grade:
+    value = math.nextafter(interval.low, math.inf) if not interval.low_inclusive else interval.low
+    return _grade_of(value, from_g2, to_g2)
+
+
+def _highest_grade(interval: Interval, from_g2: float, to_g2: float) -> Grade:
+    value = math.nextafter(interval.high, -math.inf) if not interval.high_inclusive else interval.high
+    return _grade_of(value, from_g2, to_g2)
+
+
+def _cells_remark(part: Resource, defaults: Defaults) -> str:
+    ratio, cells = quantities.from_ratio(part.get("valueRatio"))
+    if ratio is None or cells >= defaults.minimum_cells_counted:
+        return ""
+    return f"fewer than {defaults.minimum_cells_counted:g} cells counted"
+
+
+def _gap_remark(interval: Interval) -> str:
+    """A-1: the source document's WHO 2010 wording left 2 to 3 % undefined."""
+    in_gap = interval.is_exact and 2 < interval.low < _KI67_G2_FROM
+    return "WHO 2010 left 2 to 3 % undefined; G1 by WHO 2019" if in_gap else ""
+
+
+_FIELD_AREA = re.compile(r"2\s*mm(?:2|²)", re.IGNORECASE)
+
+
+def _mitoses(observation: Resource, part: Resource) -> Count:
+    interval = quantities.value_of(part)
+    if interval is None or not _is_per_two_square_millimetres(part, interval):
+        remark = _NO_VALUE if interval is None else "not stated per 2 mm2"
+        return _count(observation, "mitoses", None, grade=None, alert=None, remark=remark)
+    grade, alert, label = _graded(interval, _MITOSES_G2_FROM, _MITOSES_G2_TO)
+    return _count(observation, "mitoses", interval, grade=grade, alert=alert, remark=label)
+
+
+def _is_per_two_square_millimetres(part: Resource, interval: Interval) -> bool:
+    quantity: Any = mapping(part.get("valueQuantity"))
+    stated = " ".join(
+        (
+            interval.unit,
+            string(quantity.get("unit")),
+            string(quantity.get("code")),
+            notes(part),
+            words(part.get("code")),
+        )
+    )
+    return bool(_FIELD_AREA.search(stated)) or "(2.mm2)" in stated
+
+
+_METASTASIS_WORDS = ("metasta", "liver", "hepatic", "peritone", "bone")
+
+
+def _specimen(observation: Resource) -> str:
+    """Where the specimen came from, as far as the record says: ``primary``, ``metastasis`` or its words."""
+    stated = "; ".join(
+        text
+        for text in (
+            words(observation.get("bodySite")),
+            string(mapping(observation.get("specimen")).get("display")),
+        )
+        if text
+    )
+    if not stated:
+        return ""
+    return f"metastasis: {stated}" if any(word in stated.lower() for word in _METASTASIS_WORDS) else stated

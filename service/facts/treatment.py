@@ -1,0 +1,280 @@
+"""Which drugs and procedures are in place: somatostatin analogues, cover, earlier operations. (F-8)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from service.facts.context import Context
+from service.facts.defaults import Defaults
+from service.fhir import dates
+from service.fhir.dates import Moment
+from service.fhir.evidence import Evidence
+from service.fhir.reading import Resource, codings, elements, label, mapping, notes, reference, string, words
+from service.fhir.record import Record
+from service.fhir.terminology import Concept
+
+MEDICATION_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
+_IN_FORCE = {
+    "MedicationRequest": ("active", "on-hold", "draft"),
+    "MedicationStatement": ("active", "intended", "on-hold"),
+    "MedicationAdministration": ("in-progress",),
+}
+
+
+class Form(Enum):
+    """Whether octreotide is the short-acting form, the depot, or not stated."""
+
+    SHORT_ACTING = "short-acting"
+    DEPOT = "depot"
+    ORAL = "oral"
+    UNSTATED = "form not stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """One medication resource, with the rows of the code lists that its ingredient hits."""
+
+    resource: Resource
+    name: str
+    text: str
+    concepts: tuple[Concept, ...]
+    is_draft: bool
+    starts: Moment | None
+    ends: Moment | None
+    authored: Moment | None
+
+    def is_in(self, *lists: str, roles: Iterable[str] = ()) -> bool:
+        """Whether the drug is in a code list, in a row with one of the roles."""
+        wanted = set(roles)
+        return any(
+            row.list_name in lists and (not wanted or row.get("role") in wanted) for row in self.concepts
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        """The resource with the drug's name, status and date."""
+        status = "draft order" if self.is_draft else string(self.resource.get("status"))
+        return Evidence(reference(self.resource), f"{self.name}, {status}, {dates.shown(self.authored)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """The answer to F-8, and which operations have been done."""
+
+    drugs: tuple[Drug, ...]
+    octreotide_short_acting: tuple[Drug, ...]
+    long_acting_analogues: tuple[Drug, ...]
+    has_octreotide_allergy: bool
+    octreotide_refused: bool
+    primary_resected: Evidence | None
+    has_crisis_plan: bool
+
+    @property
+    def has_analogue(self) -> bool:
+        """Whether a long-acting somatostatin analogue is in place or drafted."""
+        return bool(self.long_acting_analogues)
+
+    def of(self, *lists: str, roles: Iterable[str] = (), drafts_only: bool = False) -> tuple[Drug, ...]:
+        """The drugs in force that a code list names."""
+        wanted = tuple(roles)
+        return tuple(
+            drug
+            for drug in self.drugs
+            if drug.is_in(*lists, roles=wanted) and (drug.is_draft or not drafts_only)
+        )
+
+
+_WORDS_OF_LIST = {
+    "drug-octreotide": ("somatostatin-analogues", "short-or-long", "octreotide"),
+    "drug-lanreotide": ("somatostatin-analogues", "long", "lanreotide"),
+    "drug-somatostatin-analogue": ("somatostatin-analogues", "long", ""),
+    "drug-ppi": ("ppi", "ppi", ""),
+    "drug-histamine": ("periop-avoid-histamine", "avoid", ""),
+    "drug-sympathomimetic": ("periop-avoid-sympathomimetic", "avoid", ""),
+    "drug-cytotoxic": ("systemic-antitumour", "cytotoxic", ""),
+    "drug-targeted": ("systemic-antitumour", "targeted", ""),
+    "drug-hiaa-interference": ("5hiaa-interference", "alters", ""),
+    "drug-radionuclide": ("prrt-procedures", "drug", ""),
+}
+"""Word list -> code list, role and ingredient that its phrases stand for, where there is no coding."""
+_DRUG_LISTS = tuple(dict.fromkeys(target[0] for target in _WORDS_OF_LIST.values())) + ("sstr-imaging",)
+
+
+def read_treatment(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Treatment:
+    """Read every medication in force, allergies, refusals and earlier operations."""
+    drugs = tuple(_drugs(record, context))
+    analogues = [drug for drug in drugs if drug.is_in("somatostatin-analogues")]
+    depots = _recent_depots(record, now=now, defaults=defaults)
+    return Treatment(
+        drugs=drugs,
+        octreotide_short_acting=tuple(
+            drug
+            for drug in analogues
+            if is_octreotide(drug) and form(drug, record) in (Form.SHORT_ACTING, Form.UNSTATED)
+        ),
+        long_acting_analogues=(
+            *(
+                drug
+                for drug in analogues
+                if not is_octreotide(drug) or form(drug, record) in (Form.DEPOT, Form.ORAL)
+            ),
+            *depots,
+        ),
+        has_octreotide_allergy=_has_octreotide_allergy(record),
+        octreotide_refused=_octreotide_refused(record),
+        primary_resected=_primary_resected(record),
+        has_crisis_plan=_has_crisis_plan(record, now=now),
+    )
+
+
+def _drugs(record: Record, context: Context) -> Iterator[Drug]:
+    for draft in context.drafts:
+        if string(draft.get("resourceType")) in MEDICATION_TYPES and draft.get("doNotPerform") is not True:
+            yield read_drug(draft, record, is_draft=True)
+    for kind in MEDICATION_TYPES:
+        for resource in record.of(kind):
+            if string(resource.get("status")) in _IN_FORCE[kind] and resource.get("doNotPerform") is not True:
+                yield read_drug(resource, record, is_draft=False)
+
+
+def read_drug(resource: Resource, record: Record, *, is_draft: bool) -> Drug:
+    """Read one medication resource; its Medication may be coded, contained or referenced."""
+    concept = medication_concept(resource, record)
+    starts, ends = dates.dosage_span(resource)
+    return Drug(
+        resource=resource,
+        name=label(concept) or "medication not named",
+        text=_all_words(resource, concept),
+        concepts=_concepts(concept, record),
+        is_draft=is_draft,
+        starts=starts or dates.start(resource, "effective"),
+        ends=ends or dates.end(resource, "effective"),
+        authored=dates.parse(resource.get("authoredOn")) or dates.parse(resource.get("dateAsserted")),
+    )
+
+
+def medication_concept(resource: Resource, record: Record) -> object:
+    """The CodeableConcept of the drug, following a contained or referenced Medication."""
+    if concept := resource.get("medicationCodeableConcept"):
+        return concept
+    target = mapping(resource.get("medicationReference"))
+    name = string(target.get("reference"))
+    if name.startswith("#"):
+        inside = (one for one in elements(resource.get("contained")) if string(one.get("id")) == name[1:])
+        return next((one.get("code") for one in inside), None)
+    medication = record.medications.get("/".join(name.split("/")[-2:]))
+    if medication is not None:
+        return medication.get("code")
+    return {"text": string(target.get("display"))} if target.get("display") else None
+
+
+def _concepts(concept: object, record: Record) -> tuple[Concept, ...]:
+    """By code; by whole words of the text only where there is no coding."""
+    if any(coding.code for coding in codings(concept)):
+        return record.terminology.concepts(concept, *_DRUG_LISTS)
+    text = words(concept)
+    return tuple(
+        Concept(code_list, "", "", text, {"role": role, "ingredient": ingredient or text.lower()})
+        for word_list, (code_list, role, ingredient) in _WORDS_OF_LIST.items()
+        if record.terminology.says(word_list, text)
+    )
+
+
+def _all_words(resource: Resource, concept: object) -> str:
+    parts = [words(concept), notes(resource)]
+    for dosage in elements(resource.get("dosageInstruction")) + elements(resource.get("dosage")):
+        parts += [
+            string(dosage.get("text")),
+            string(dosage.get("patientInstruction")),
+            words(dosage.get("route")),
+        ]
+        parts += [words(dosage.get("method"))]
+    return "; ".join(part for part in parts if part)
+
+
+def is_octreotide(drug: Drug) -> bool:
+    """Whether the ingredient is octreotide."""
+    return any(
+        row.list_name == "somatostatin-analogues" and row.get("ingredient").startswith("octreotide")
+        for row in drug.concepts
+    )
+
+
+def form(drug: Drug, record: Record) -> Form:
+    """Short-acting or depot octreotide: by code where it says, else by route and words."""
+    roles = {row.get("role") for row in drug.concepts if row.list_name == "somatostatin-analogues"}
+    if roles & {"short", "long", "oral"} and "short-or-long" not in roles:
+        return Form.SHORT_ACTING if "short" in roles else Form.ORAL if "oral" in roles else Form.DEPOT
+    if record.terminology.says("octreotide-depot", drug.text):
+        return Form.DEPOT
+    return (
+        Form.SHORT_ACTING if record.terminology.says("octreotide-short-acting", drug.text) else Form.UNSTATED
+    )
+
+
+def _recent_depots(record: Record, *, now: datetime, defaults: Defaults) -> Iterator[Drug]:
+    """A completed single depot still works for its time."""
+    for kind in ("MedicationRequest", "MedicationAdministration"):
+        for resource in record.of(kind):
+            if string(resource.get("status")) != "completed" or resource.get("doNotPerform") is True:
+                continue
+            drug = read_drug(resource, record, is_draft=False)
+            given = drug.ends or drug.starts or drug.authored
+            is_depot = drug.is_in("somatostatin-analogues") and (
+                not is_octreotide(drug) or form(drug, record) is Form.DEPOT
+            )
+            if is_depot and given and 0 <= given.days_before(now) <= defaults.depot_window_days:
+                yield drug
+
+
+def _has_octreotide_allergy(record: Record) -> bool:
+    for allergy in record.of("AllergyIntolerance"):
+        status = {
+            coding.code
+            for name in ("clinicalStatus", "verificationStatus")
+            for coding in codings(allergy.get(name))
+        }
+        rows = record.terminology.concepts(allergy.get("code"), "somatostatin-analogues")
+        named = any(row.get("ingredient") == "octreotide" for row in rows) or record.terminology.says(
+            "drug-octreotide", words(allergy.get("code"))
+        )
+        if named and not status & {"resolved", "inactive", "refuted", "entered-in-error"}:
+            return True
+    return False
+
+
+def _octreotide_refused(record: Record) -> bool:
+    return any(
+        one.get("doNotPerform") is True and is_octreotide(read_drug(one, record, is_draft=False))
+        for one in record.of("MedicationRequest")
+        if string(one.get("status")) != "entered-in-error"
+    )
+
+
+def _primary_resected(record: Record) -> Evidence | None:
+    """A completed resection of a primary; an operation on the liver is not one."""
+    for procedure in record.of("Procedure"):
+        rows = record.terminology.concepts(procedure.get("code"), "resection-procedures")
+        is_resection = any(row.get("site") != "liver" for row in rows) or (
+            not rows and record.terminology.says("primary-resection", words(procedure.get("code")))
+        )
+        if string(procedure.get("status")) == "completed" and is_resection:
+            done = dates.happened(procedure)
+            return Evidence(reference(procedure), f"{label(procedure.get('code'))} {dates.shown(done)}")
+    return None
+
+
+def _has_crisis_plan(record: Record, *, now: datetime) -> bool:
+    """An active safety Flag or CarePlan that already asks for octreotide cover."""
+    flags = [words(one.get("code")) for one in record.of("Flag") if string(one.get("status")) == "active"]
+    if record.terminology.says("carcinoid-crisis-flag", *flags):
+        return True
+    plans = [
+        "; ".join((string(one.get("title")), string(one.get("description")), notes(one)))
+        for one in record.of("CarePlan")
+        if string(one.get("status")) in ("active", "draft")
+    ]
+    return record.terminology.says("octreotide-plan", *plans)

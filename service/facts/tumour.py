@@ -1,0 +1,436 @@
+"""Is there a neuroendocrine tumour, where, of which kind, and how sure is that? (F-1, F-2, F-3)
+
+Look-alikes and histories are not tumours: Merkel cell, small cell of the lung, paraganglioma and
+goblet cell tumours are out of scope (X-3); a personal or family history gives no card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from service.fhir import dates
+from service.fhir.dates import Moment
+from service.fhir.evidence import Evidence
+from service.fhir.reading import Resource, code, notes, reference, string, words
+from service.fhir.record import Record
+from service.fhir.terminology import Concept, Terminology
+
+PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-primary", "net-icdo3-morphology")
+SECONDARY_LISTS = ("net-secondary-icd10cm", "net-snomed-metastasis")
+
+
+class Certainty(Enum):
+    """How sure the record is that this patient has a neuroendocrine tumour now."""
+
+    CONFIRMED = "confirmed"
+    SUSPECTED = "suspected"
+    NONE = "none"
+
+
+class Differentiation(Enum):
+    """Morphology; ``ambiguous`` where the record contradicts itself or uses a historical term."""
+
+    WELL = "well differentiated"
+    POOR = "poorly differentiated"
+    MIXED = "mixed (MiNEN)"
+    AMBIGUOUS = "ambiguous"
+    UNKNOWN = "not stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """One Condition that states a neuroendocrine tumour."""
+
+    condition: Resource
+    site: str
+    region: str
+    differentiation: Differentiation
+    is_benign: bool
+    certainty: Certainty
+    is_excluded: bool
+    since: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tumour:
+    """The answer to F-1 to F-3. ``primaries`` are active ones only, the index tumour first."""
+
+    certainty: Certainty
+    why: str
+    primaries: tuple[Primary, ...] = ()
+    sites: tuple[str, ...] = ()
+    differentiation: Differentiation = Differentiation.UNKNOWN
+    other_malignancy: bool = False
+
+    @property
+    def is_present(self) -> bool:
+        """Whether a tumour is on record, confirmed or suspected."""
+        return self.certainty is not Certainty.NONE
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether a tumour is on record and confirmed."""
+        return self.certainty is Certainty.CONFIRMED
+
+    @property
+    def index(self) -> Primary:
+        """The tumour that the cards are about."""
+        return self.primaries[0]
+
+    @property
+    def site(self) -> str:
+        """The site of the index tumour in words, ``unknown`` where no primary is known."""
+        return self.index.site if self.primaries else "unknown"
+
+    @property
+    def region(self) -> str:
+        """foregut, midgut, hindgut, pancreas, thoracic, other, or unknown."""
+        return self.index.region if self.primaries else "unknown"
+
+    @property
+    def has_several_primaries(self) -> bool:
+        """Whether two different primary sites are on record."""
+        return len(self.sites) > 1
+
+    @property
+    def is_benign(self) -> bool:
+        """Whether every tumour on record is coded benign (D3A, D13.7)."""
+        return bool(self.primaries) and all(primary.is_benign for primary in self.primaries)
+
+    @property
+    def is_gastroenteropancreatic(self) -> bool:
+        """Whether the gastroenteropancreatic rules apply (unknown primary included)."""
+        return self.region not in ("thoracic", "other")
+
+    @property
+    def is_poorly_differentiated(self) -> bool:
+        """Whether the tumour is a neuroendocrine carcinoma by its morphology."""
+        return self.differentiation is Differentiation.POOR
+
+    @property
+    def since(self) -> Moment | None:
+        """When the first tumour was first recorded."""
+        found = [primary.since for primary in self.primaries if primary.since]
+        return min(found) if found else None
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """One entry per Condition that states the tumour."""
+        return tuple(
+            Evidence(reference(primary.condition), describe_condition(primary.condition))
+            for primary in self.primaries
+        )
+
+
+def describe_condition(condition: Resource) -> str:
+    """The condition's name with its code and the day it was recorded."""
+    name = words(condition.get("code")).split("; ")[0] or "Condition"
+    stated = code(condition.get("code"))
+    return f"{name}{f' ({stated})' if stated else ''}, {dates.shown(dates.first_recorded(condition))}"
+
+
+def is_in_force(condition: Resource, *, now: datetime) -> bool:
+    """Whether a Condition holds now: not refuted, not resolved, not abated in the past."""
+    if verification(condition) in ("refuted", "entered-in-error"):
+        return False
+    if code(condition.get("clinicalStatus")) in ("inactive", "remission", "resolved"):
+        return False
+    abated = dates.start(condition, "abatement")
+    return abated is None or abated.instant > now
+
+
+def verification(condition: Resource) -> str:
+    """The verificationStatus code; absent counts as confirmed (R4 allows absence)."""
+    return code(condition.get("verificationStatus")) or "confirmed"
+
+
+def read_tumour(record: Record, *, now: datetime) -> Tumour:
+    """Read every Condition and answer F-1 to F-3."""
+    terminology = record.terminology
+    found = [
+        primary
+        for condition in record.of("Condition")
+        if (primary := _read_primary(condition, terminology, now=now)) is not None
+    ]
+    found = _without_overruled(found, record.of("Condition"), terminology)
+    included = [primary for primary in found if not primary.is_excluded]
+    if not included:
+        return Tumour(Certainty.NONE, _why_none(record, found))
+    ordered = _index_first(included)
+    return Tumour(
+        certainty=_certainty(ordered),
+        why="a neuroendocrine tumour is on record",
+        primaries=tuple(ordered),
+        sites=_sites(ordered),
+        differentiation=_differentiation(ordered, record),
+        other_malignancy=_has_other_malignancy(record, now=now),
+    )
+
+
+def _read_primary(condition: Resource, terminology: Terminology, *, now: datetime) -> Primary | None:
+    if not is_in_force(condition, now=now):
+        return None
+    if terminology.has(condition.get("code"), "net-excluded-icd10cm"):
+        return None
+    rows = [
+        row
+        for row in terminology.concepts(condition.get("code"), *PRIMARY_LISTS)
+        if row.get("role") != "nonspecific"
+    ]
+    neuroendocrine_secondary = [
+        row
+        for row in terminology.concepts(condition.get("code"), *SECONDARY_LISTS)
+        if row.get("role") == "neuroendocrine"
+    ]
+    if rows:
+        return _coded_primary(condition, rows, terminology)
+    if neuroendocrine_secondary:
+        return _primary(condition, site="unknown", region="unknown", certainty=_stated_certainty(condition))
+    return _worded_primary(condition, terminology)
+
+
+def _coded_primary(condition: Resource, rows: list[Concept], terminology: Terminology) -> Primary:
+    site, region = _site(condition, rows, terminology)
+    kinds = {row.get("differentiation") for row in rows} - {""}
+    small_cell_elsewhere = any(row.get("role") == "small-cell" for row in rows) and region in (
+        "thoracic",
+        "unknown",
+    )
+    return _primary(
+        condition,
+        site=site,
+        region=region,
+        certainty=_stated_certainty(condition),
+        differentiation=_combined(kinds - {"excluded"}),
+        is_benign=any(row.get("behaviour") == "benign" for row in rows),
+        is_excluded="excluded" in kinds or small_cell_elsewhere,
+    )
+
+
+def _worded_primary(condition: Resource, terminology: Terminology) -> Primary | None:
+    """A Condition with text alone that names the tumour counts as suspected (section 8)."""
+    text = words(condition.get("code"))
+    if not terminology.says("neuroendocrine-tumour", text) or _has_trusted_code(condition, terminology):
+        return None
+    site, region = _site_in_words(text)
+    return _primary(condition, site=site, region=region, certainty=Certainty.SUSPECTED)
+
+
+def _has_trusted_code(condition: Resource, terminology: Terminology) -> bool:
+    return bool(
+        terminology.concepts(
+            condition.get("code"), "net-history-icd10cm", "net-functional-syndromes", *SECONDARY_LISTS
+        )
+    )
+
+
+def _primary(
+    condition: Resource,
+    *,
+    site: str,
+    region: str,
+    certainty: Certainty,
+    differentiation: Differentiation = Differentiation.UNKNOWN,
+    is_benign: bool = False,
+    is_excluded: bool = False,
+) -> Primary:
+    return Primary(
+        condition=condition,
+        site=site.replace("-", " "),
+        region=region,
+        differentiation=differentiation,
+        is_benign=is_benign,
+        certainty=certainty,
+        is_excluded=is_excluded,
+        since=dates.first_recorded(condition),
+    )
+
+
+def _stated_certainty(condition: Resource) -> Certainty:
+    unsure = verification(condition) in ("unconfirmed", "provisional", "differential")
+    return Certainty.SUSPECTED if unsure else Certainty.CONFIRMED
+
+
+_SITES: tuple[tuple[str, str, str], ...] = (
+    ("pancrea", "pancreas", "pancreas"),
+    ("ileum", "ileum", "midgut"),
+    ("ileal", "ileum", "midgut"),
+    ("jejun", "jejunum", "midgut"),
+    ("duoden", "duodenum", "foregut"),
+    ("small intestin", "small-intestine", "midgut-or-duodenum"),
+    ("small bowel", "small-intestine", "midgut-or-duodenum"),
+    ("append", "appendix", "midgut"),
+    ("caecum", "caecum", "midgut"),
+    ("cecum", "caecum", "midgut"),
+    ("ascending colon", "ascending-colon", "midgut"),
+    ("rectum", "rectum", "hindgut"),
+    ("rectal", "rectum", "hindgut"),
+    ("sigmoid", "sigmoid-colon", "hindgut"),
+    ("stomach", "stomach", "foregut"),
+    ("gastric", "stomach", "foregut"),
+    ("bronch", "lung", "thoracic"),
+    ("lung", "lung", "thoracic"),
+    ("thymus", "thymus", "thoracic"),
+    ("thymic", "thymus", "thoracic"),
+    ("kidney", "kidney", "other"),
+)
+"""Word stem -> site and region, for a bodySite or a diagnosis in words; embryology as in F-2."""
+
+
+def _site(condition: Resource, rows: Iterable[Concept], terminology: Terminology) -> tuple[str, str]:
+    for row in rows:
+        if row.get("site") not in ("", "unknown"):
+            return row.get("site"), row.get("region")
+    body_site = words(condition.get("bodySite"))
+    site, region = _site_in_words(body_site)
+    return (site, region) if site != "unknown" else _site_in_words(words(condition.get("code")))
+
+
+def _site_in_words(text: str) -> tuple[str, str]:
+    lowered = text.lower()
+    return next(((site, region) for stem, site, region in _SITES if stem in lowered), ("unknown", "unknown"))
+
+
+_DIFFERENTIATIONS = {
+    "well": Differentiation.WELL,
+    "poor": Differentiation.POOR,
+    "minen": Differentiation.MIXED,
+    "ambiguous": Differentiation.AMBIGUOUS,
+}
+
+
+def _combined(kinds: set[str]) -> Differentiation:
+    """One kind is the answer, none is unknown; contradicting kinds are ambiguous."""
+    meant = {_DIFFERENTIATIONS[kind] for kind in kinds if kind in _DIFFERENTIATIONS}
+    return (
+        meant.pop() if len(meant) == 1 else (Differentiation.AMBIGUOUS if meant else Differentiation.UNKNOWN)
+    )
+
+
+def _differentiation(primaries: Iterable[Primary], record: Record) -> Differentiation:
+    """F-3: pathology morphology first, then the codes of the conditions, then words."""
+    morphology = _morphology(record)
+    if morphology is not Differentiation.UNKNOWN:
+        return morphology
+    stated = {primary.differentiation for primary in primaries} - {Differentiation.UNKNOWN}
+    if len(stated) > 1:
+        return Differentiation.AMBIGUOUS
+    return stated.pop() if stated else _differentiation_in_words(record)
+
+
+def _morphology(record: Record) -> Differentiation:
+    kinds: set[str] = set()
+    for observation in record.of("Observation"):
+        if string(observation.get("status")) in ("final", "amended", "corrected"):
+            rows = record.terminology.concepts(
+                observation.get("valueCodeableConcept"), "net-icdo3-morphology"
+            )
+            kinds |= {row.get("differentiation") for row in rows}
+    return _combined(kinds - {"", "excluded"})
+
+
+def _differentiation_in_words(record: Record) -> Differentiation:
+    texts = [
+        string(report.get("conclusion"))
+        for report in record.of("DiagnosticReport")
+        if string(report.get("status")) in ("final", "amended", "corrected", "appended")
+    ]
+    texts += [words(condition.get("code")) + " " + notes(condition) for condition in record.of("Condition")]
+    lowered = " ".join(texts).lower().replace("-", " ")
+    well = "well differentiated" in lowered or "moderately differentiated" in lowered
+    poor = "poorly differentiated" in lowered
+    if well and poor:
+        return Differentiation.AMBIGUOUS
+    return Differentiation.WELL if well else Differentiation.POOR if poor else Differentiation.UNKNOWN
+
+
+def _without_overruled(
+    primaries: list[Primary], conditions: Iterable[Resource], terminology: Terminology
+) -> list[Primary]:
+    """A-21: the same code both confirmed and refuted: the later entry wins, else it is suspected."""
+    refuted: dict[str, list[Moment | None]] = {}
+    for condition in conditions:
+        if verification(condition) == "refuted" and terminology.concepts(
+            condition.get("code"), *PRIMARY_LISTS
+        ):
+            refuted.setdefault(code(condition.get("code")), []).append(dates.last_asserted(condition))
+    kept: list[Primary] = []
+    for primary in primaries:
+        times = refuted.get(code(primary.condition.get("code")), [])
+        asserted = dates.last_asserted(primary.condition)
+        if any(time and asserted and time.instant > asserted.instant for time in times):
+            continue
+        unordered = any(
+            time is None or asserted is None or time.instant == asserted.instant for time in times
+        )
+        kept.append(_suspected(primary) if unordered else primary)
+    return kept
+
+
+def _suspected(primary: Primary) -> Primary:
+    return _primary(
+        primary.condition,
+        site=primary.site,
+        region=primary.region,
+        certainty=Certainty.SUSPECTED,
+        differentiation=primary.differentiation,
+        is_benign=primary.is_benign,
+        is_excluded=primary.is_excluded,
+    )
+
+
+def _index_first(primaries: list[Primary]) -> list[Primary]:
+    """Confirmed before suspected, a known site before an unknown one, then the latest asserted."""
+
+    def rank(primary: Primary) -> tuple[bool, bool, float, str]:
+        asserted = dates.last_asserted(primary.condition)
+        return (
+            primary.certainty is not Certainty.CONFIRMED,
+            primary.site == "unknown",
+            -(asserted.instant.timestamp() if asserted else 0.0),
+            primary.site,
+        )
+
+    return sorted(primaries, key=rank)
+
+
+def _certainty(primaries: list[Primary]) -> Certainty:
+    return primaries[0].certainty
+
+
+_BROAD_SITES = frozenset(
+    {"small intestine", "large intestine", "colon", "intestine", "foregut", "midgut", "hindgut", "other"}
+)
+
+
+def _sites(primaries: Iterable[Primary]) -> tuple[str, ...]:
+    """Different sites of malignant or confirmed tumours; a broad term may mean the exact one."""
+    sites = {primary.site for primary in primaries} - {"unknown"}
+    exact = sites - _BROAD_SITES
+    return tuple(sorted(exact or sites))
+
+
+def _why_none(record: Record, found: list[Primary]) -> str:
+    if found:
+        return "the tumour on record is of a kind that the algorithm does not cover"
+    lists = (*PRIMARY_LISTS, "net-history-icd10cm", "net-excluded-icd10cm")
+    if any(record.terminology.concepts(one.get("code"), *lists) for one in record.of("Condition")):
+        return "the neuroendocrine tumour on record is refuted, resolved, history or out of scope"
+    return "no neuroendocrine tumour is on record"
+
+
+def _has_other_malignancy(record: Record, *, now: datetime) -> bool:
+    """Another active cancer, which could explain metastases or a drug."""
+    return any(
+        is_in_force(condition, now=now)
+        and not record.terminology.concepts(condition.get("code"), *PRIMARY_LISTS, *SECONDARY_LISTS)
+        and (
+            record.terminology.has(condition.get("code"), "other-malignancy", role="malignancy")
+            or record.terminology.says("other-malignancy", words(condition.get("code")))
+        )
+        and not record.terminology.says("neuroendocrine-tumour", words(condition.get("code")))
+        for condition in record.of("Condition")
+    )

@@ -1,0 +1,488 @@
+"""Which parts of the work-up are done, how old they are, and which are on their way. (F-10, F-11)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from service.facts.context import Context
+from service.facts.defaults import Defaults
+from service.facts.orders import Order, coded, find_order, named
+from service.facts.tumour import Tumour
+from service.fhir import dates, quantities
+from service.fhir.dates import Moment
+from service.fhir.evidence import Evidence
+from service.fhir.reading import Resource, codings, elements, label, reference, string, words
+from service.fhir.record import Record
+
+_DONE = {
+    "DiagnosticReport": ("final", "amended", "corrected", "appended"),
+    "Observation": ("final", "amended", "corrected"),
+    "ImagingStudy": ("available",),
+    "Procedure": ("completed",),
+    "MedicationAdministration": ("completed",),
+}
+_UNDER_WAY = {
+    "DiagnosticReport": ("registered", "partial", "preliminary"),
+    "Observation": ("registered", "preliminary"),
+    "ImagingStudy": ("registered",),
+    "Procedure": ("preparation", "in-progress"),
+    "MedicationAdministration": ("in-progress",),
+}
+
+
+class Availability(Enum):
+    """Where one part of the work-up stands."""
+
+    CURRENT = "current"
+    STALE = "stale"
+    ORDERED = "ordered"
+    DECLINED = "declined"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One part of the work-up: where it stands, when it was last done, and what shows it."""
+
+    availability: Availability
+    moment: Moment | None = None
+    order: Order | None = None
+    evidence: tuple[Evidence, ...] = ()
+    was_ever_done: bool = False
+
+    @property
+    def is_absent(self) -> bool:
+        """Neither done within the limits nor on its way."""
+        return self.availability is Availability.ABSENT
+
+    @property
+    def is_stale(self) -> bool:
+        """Done, and old enough to ask whether to repeat it."""
+        return self.availability is Availability.STALE
+
+    @property
+    def is_done(self) -> bool:
+        """Done, current or stale."""
+        return self.availability in (Availability.CURRENT, Availability.STALE)
+
+    @property
+    def because(self) -> str:
+        """Why nothing needs to be asked for."""
+        if self.order is not None:
+            return self.order.says
+        return f"done {dates.shown(self.moment)}"
+
+
+class SstrResult(Enum):
+    """What somatostatin-receptor imaging showed."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    NOT_CODED = "done, result not coded"
+    NONE = "not done"
+
+
+@dataclass(frozen=True, slots=True)
+class Workup:
+    """The work-up items of N-12 to N-16 and N-21."""
+
+    sstr_imaging: Item
+    sstr_result: SstrResult
+    cross_sectional: Item
+    lacks_contrast: bool
+    chromogranin_a: Item
+    hiaa: Item
+    tnm: Item
+    tumour_board: Item
+    has_tissue: bool
+    fdg_only: bool
+    newest_finding: Moment | None
+
+
+def read_workup(
+    record: Record, context: Context, tumour: Tumour, *, now: datetime, defaults: Defaults
+) -> Workup:
+    """Read every work-up item of the record."""
+
+    def item(
+        results: Iterable[Resource],
+        matches: Callable[[Resource], bool],
+        *,
+        fresh_days: float,
+        ignored_days: float,
+        not_before: Moment | None = None,
+    ) -> Item:
+        return _item(
+            [one for one in results if matches(one)],
+            find_order(record, context, matches, now=now, defaults=defaults),
+            now=now,
+            fresh_days=fresh_days,
+            ignored_days=ignored_days,
+            not_before=not_before or _before_diagnosis(tumour, defaults),
+        )
+
+    studies = list(_studies(record))
+    sstr_studies = [study for study in studies if is_sstr_imaging(study, record)]
+    sections = [study for study in studies if is_cross_sectional(study, record)]
+    return Workup(
+        sstr_imaging=item(
+            studies,
+            lambda one: is_sstr_imaging(one, record),
+            fresh_days=defaults.sstr_fresh_days,
+            ignored_days=defaults.sstr_ignored_days,
+        ),
+        sstr_result=_sstr_result(sstr_studies, record),
+        cross_sectional=item(
+            studies,
+            lambda one: is_cross_sectional(one, record),
+            fresh_days=defaults.cross_sectional_fresh_days,
+            ignored_days=defaults.cross_sectional_ignored_days,
+            not_before=progression(record),
+        ),
+        lacks_contrast=bool(sections) and all(_is_without_contrast(study, record) for study in sections),
+        chromogranin_a=item(
+            _with_result(record),
+            lambda one: is_chromogranin_a(one, record),
+            fresh_days=defaults.marker_fresh_days,
+            ignored_days=defaults.marker_ignored_days,
+        ),
+        hiaa=item(
+            _with_result(record),
+            lambda one: is_hiaa(one, record),
+            fresh_days=defaults.marker_fresh_days,
+            ignored_days=defaults.marker_ignored_days,
+        ),
+        tnm=_tnm(record, tumour),
+        tumour_board=_tumour_board(record, context, studies, now=now, defaults=defaults),
+        has_tissue=_has_tissue(record),
+        fdg_only=_has_fdg(studies, record) and not sstr_studies,
+        newest_finding=_newest_finding(record, studies),
+    )
+
+
+def _before_diagnosis(tumour: Tumour, defaults: Defaults) -> Moment | None:
+    """The earliest day from which results belong to this tumour's diagnosis."""
+    if tumour.since is None:
+        return None
+    days = dates.days(defaults.before_diagnosis_days)
+    return Moment(tumour.since.instant - days, has_time=False)
+
+
+def _item(
+    results: list[Resource],
+    order: Order | None,
+    *,
+    now: datetime,
+    fresh_days: float,
+    ignored_days: float,
+    not_before: Moment | None,
+) -> Item:
+    done = [one for one in results if _has_status(one, _DONE)]
+    dated = sorted(
+        ((moment, one) for one in done if (moment := dates.happened(one))), key=lambda pair: pair[0]
+    )
+    undated = [one for one in done if dates.happened(one) is None]
+    past = [(moment, one) for moment, one in dated if moment.days_before(now) >= 0]
+    current = [
+        (moment, one)
+        for moment, one in past
+        if moment.days_before(now) <= ignored_days
+        and (not_before is None or moment.instant >= not_before.instant)
+    ]
+    if current:
+        moment, newest = current[-1]
+        fresh = moment.days_before(now) <= fresh_days
+        state = Availability.CURRENT if fresh else Availability.STALE
+        if state is Availability.STALE and order is not None:
+            state = Availability.DECLINED if order.is_refusal else Availability.ORDERED
+        return Item(state, moment, order if not fresh else None, (_evidence(newest, moment),), True)
+    if undated:
+        return Item(Availability.CURRENT, None, None, (_evidence(undated[0], None),), True)
+    return _not_done(results, order, was_ever_done=bool(past), now=now)
+
+
+def _not_done(results: list[Resource], order: Order | None, *, was_ever_done: bool, now: datetime) -> Item:
+    if order is not None:
+        state = Availability.DECLINED if order.is_refusal else Availability.ORDERED
+        return Item(state, None, order, (order.evidence,), was_ever_done)
+    under_way = [one for one in results if _has_status(one, _UNDER_WAY)]
+    if under_way:
+        evidence = _evidence(under_way[0], dates.happened(under_way[0]))
+        return Item(Availability.ORDERED, None, Order("on its way", evidence), (evidence,), was_ever_done)
+    return Item(Availability.ABSENT, was_ever_done=was_ever_done)
+
+
+def _has_status(resource: Resource, statuses: dict[str, tuple[str, ...]]) -> bool:
+    return string(resource.get("status")) in statuses.get(string(resource.get("resourceType")), ())
+
+
+def _evidence(resource: Resource, moment: Moment | None) -> Evidence:
+    name = (
+        label(resource.get("code"))
+        or label(resource.get("procedureCode"))
+        or string(resource.get("description"))
+        or string(resource.get("resourceType"))
+    )
+    value = quantities.value_of(resource)
+    stated = f" {value.shown()} {value.unit}".rstrip() if value is not None else ""
+    return Evidence(reference(resource), f"{name}{stated} {dates.shown(moment)}")
+
+
+def _studies(record: Record) -> Iterator[Resource]:
+    """Everything that can show that imaging was done."""
+    for kind in ("DiagnosticReport", "ImagingStudy", "Procedure", "MedicationAdministration", "Observation"):
+        yield from record.of(kind)
+
+
+def _with_result(record: Record) -> Iterator[Resource]:
+    """Observations that hold a value or an interpretation, or are still under way."""
+    for observation in record.of("Observation"):
+        under_way = _has_status(observation, _UNDER_WAY)
+        if (
+            under_way
+            or quantities.value_of(observation) is not None
+            or quantities.interpretation(observation)
+        ):
+            yield observation
+        elif words(observation.get("valueCodeableConcept")):
+            yield observation
+
+
+def is_sstr_imaging(resource: Resource, record: Record) -> bool:
+    """Whether a study, order or booking is somatostatin-receptor imaging (a plain or FDG PET is not)."""
+    concepts = [*coded(resource), resource.get("medicationCodeableConcept")]
+    roles = {row.get("role") for one in concepts for row in record.terminology.concepts(one, "sstr-imaging")}
+    if roles & {"fdg", "not-sstr"}:
+        return False
+    if roles & {"sstr", "tracer"}:
+        return True
+    if record.terminology.says("sstr-imaging", named(resource)):
+        return True
+    is_generic = bool(roles & {"generic-pet", "generic-scintigraphy"})
+    return is_generic and record.terminology.says("sstr-imaging", string(resource.get("conclusion")))
+
+
+def _has_fdg(studies: Iterable[Resource], record: Record) -> bool:
+    return any(
+        record.terminology.has(one, "sstr-imaging", role="fdg")
+        for study in studies
+        if _has_status(study, _DONE)
+        for one in coded(study)
+    ) or any(
+        record.terminology.says("fdg-pet", named(study)) for study in studies if _has_status(study, _DONE)
+    )
+
+
+def is_cross_sectional(resource: Resource, record: Record) -> bool:
+    """Whether a study, order or booking is CT or MRI of the abdomen (a PET/CT or chest CT is not)."""
+    text = named(resource)
+    if any(record.terminology.concepts(one, "sstr-imaging") for one in coded(resource)):
+        return False
+    rows = [row for one in coded(resource) for row in record.terminology.concepts(one, "ct-mri")]
+    if any(row.get("region") in ("abdomen", "whole-body") for row in rows):
+        return True
+    if record.terminology.says("cross-sectional-imaging", text):
+        return True
+    is_section = any(row.get("region") == "unspecified" for row in rows) or _modalities(resource) & {
+        "CT",
+        "MR",
+    }
+    return bool(is_section) and record.terminology.says("imaging-abdomen", f"{text}; {_body_sites(resource)}")
+
+
+def _modalities(resource: Resource) -> set[str]:
+    """The modalities of an ImagingStudy; a PET/CT is no cross-sectional study of its own."""
+    codes = {string(one.get("code")) for one in elements(resource.get("modality"))}
+    codes |= {
+        string(mapping.get("code"))
+        for one in elements(resource.get("series"))
+        for mapping in elements(one.get("modality"))
+    }
+    return set() if "PT" in codes else codes
+
+
+def _body_sites(resource: Resource) -> str:
+    sites = [
+        string(site.get("display"))
+        for one in elements(resource.get("series"))
+        for site in elements(one.get("bodySite"))
+    ]
+    return "; ".join(site for site in sites if site)
+
+
+def _is_without_contrast(resource: Resource, record: Record) -> bool:
+    rows = [row for one in coded(resource) for row in record.terminology.concepts(one, "ct-mri")]
+    return bool(rows) and all(row.get("contrast") == "without" for row in rows)
+
+
+def is_chromogranin_a(resource: Resource, record: Record) -> bool:
+    """Whether a result or order is chromogranin A in serum or plasma."""
+    return _is_marker(resource, record, "chromogranin-a", "chromogranin-a")
+
+
+def is_hiaa(resource: Resource, record: Record) -> bool:
+    """Whether a result or order is 5-HIAA in urine, serum or plasma."""
+    return _is_marker(resource, record, "5-hiaa", "five-hiaa")
+
+
+def _is_marker(resource: Resource, record: Record, code_list: str, word_list: str) -> bool:
+    rows = record.terminology.concepts(resource.get("code"), code_list)
+    if rows:
+        return any(row.get("role") != "ignore" for row in rows)
+    has_code = any(coding.code for coding in codings(resource.get("code")))
+    is_result = resource.get("resourceType") == "Observation"
+    return not (has_code and is_result and _is_loinc_coded(resource)) and record.terminology.says(
+        word_list, named(resource)
+    )
+
+
+def _is_loinc_coded(resource: Resource) -> bool:
+    """A LOINC code outside the list says that the test is another one, whatever its text."""
+    return any(coding.system == "http://loinc.org" for coding in codings(resource.get("code")))
+
+
+def _sstr_result(studies: list[Resource], record: Record) -> SstrResult:
+    """The newest coded or worded result; the newest report decides."""
+    results: list[tuple[float, SstrResult]] = []
+    for study in studies:
+        if not _has_status(study, _DONE):
+            continue
+        moment = dates.happened(study)
+        results.append((moment.instant.timestamp() if moment else 0.0, _result_of(study, record)))
+    told = [pair for pair in results if pair[1] is not SstrResult.NOT_CODED]
+    if told:
+        return max(told, key=lambda pair: (pair[0], pair[1].value))[1]
+    return SstrResult.NOT_CODED if results else SstrResult.NONE
+
+
+def _result_of(study: Resource, record: Record) -> SstrResult:
+    coded_result = [*elements(study.get("conclusionCode")), *elements(study.get("valueCodeableConcept"))]
+    for result in (SstrResult.POSITIVE, SstrResult.NEGATIVE):
+        if any(record.terminology.has(one, "sstr-result", role=result.value) for one in coded_result):
+            return result
+    text = string(study.get("conclusion")) + " " + string(study.get("valueString"))
+    for result in (SstrResult.NEGATIVE, SstrResult.POSITIVE):
+        if record.terminology.says(f"sstr-{result.value}", text):
+            return result
+    return SstrResult.NOT_CODED
+
+
+def _tnm(record: Record, tumour: Tumour) -> Item:
+    """TNM is recorded in an Observation with a value, or in the stage of the tumour's Condition."""
+    for observation in record.of("Observation"):
+        is_tnm = record.terminology.concepts(
+            observation.get("code"), "tnm-staging"
+        ) or record.terminology.says("tnm-staging", words(observation.get("code")))
+        stated = words(observation.get("valueCodeableConcept")) or string(observation.get("valueString"))
+        stated = stated or next((c.code for c in codings(observation.get("valueCodeableConcept"))), "")
+        if is_tnm and stated and _has_status(observation, _DONE):
+            moment = dates.happened(observation)
+            evidence = Evidence(reference(observation), f"{label(observation.get('code'))}: {stated}")
+            return Item(Availability.CURRENT, moment, None, (evidence,), True)
+    for primary in tumour.primaries:
+        for stage in elements(primary.condition.get("stage")):
+            if stated := words(stage.get("summary")) or words(stage.get("type")):
+                evidence = Evidence(reference(primary.condition), f"stage: {stated}")
+                return Item(Availability.CURRENT, primary.since, None, (evidence,), True)
+    return Item(Availability.ABSENT)
+
+
+_BOARD_TEXTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    # resource type: coded elements, text elements, statuses that count
+    "DocumentReference": (("type",), ("description",), ("current",)),
+    "Composition": (("type",), ("title",), ("final", "amended", "preliminary")),
+    "CarePlan": (("category",), ("title", "description"), ("active", "completed")),
+    "Encounter": (("type", "reasonCode", "serviceType"), (), ("finished", "in-progress", "arrived")),
+}
+
+
+def _tumour_board(
+    record: Record, context: Context, studies: list[Resource], *, now: datetime, defaults: Defaults
+) -> Item:
+    """No standard code exists for a tumour board: it is recognised by words."""
+    notes = [one for kind in _BOARD_TEXTS for one in record.of(kind) if _is_board_note(one, record)]
+    dated = sorted(
+        ((moment, one) for one in notes if (moment := dates.happened(one))), key=lambda pair: pair[0]
+    )
+    past = [(moment, one) for moment, one in dated if moment.days_before(now) >= 0]
+    order = find_order(
+        record,
+        context,
+        lambda one: record.terminology.says("tumour-board", named(one)),
+        now=now,
+        defaults=defaults,
+    )
+    if past:
+        moment, newest = past[-1]
+        newest_finding = _newest_finding(record, studies)
+        covers = newest_finding is None or moment.instant.date() >= newest_finding.instant.date()
+        evidence = (Evidence(reference(newest), f"tumour-board note {dates.shown(moment)}"),)
+        if covers and moment.days_before(now) <= defaults.board_fresh_days:
+            return Item(Availability.CURRENT, moment, None, evidence, True)
+        return Item(Availability.ORDERED if order else Availability.STALE, moment, order, evidence, True)
+    if notes:
+        return Item(
+            Availability.CURRENT, None, None, (Evidence(reference(notes[0]), "tumour-board note"),), True
+        )
+    return _not_done([], order, was_ever_done=False, now=now)
+
+
+def _is_board_note(resource: Resource, record: Record) -> bool:
+    concepts, texts, statuses = _BOARD_TEXTS[string(resource.get("resourceType"))]
+    if string(resource.get("status")) not in statuses:
+        return False
+    stated = [words(resource.get(name)) for name in concepts] + [string(resource.get(name)) for name in texts]
+    return record.terminology.says("tumour-board", *stated)
+
+
+def _newest_finding(record: Record, studies: list[Resource]) -> Moment | None:
+    """N-12, section 8: the newest of metastasis, Ki-67, CT or MRI, and SSTR report."""
+    findings = [
+        one
+        for one in studies
+        if _has_status(one, _DONE) and (is_sstr_imaging(one, record) or is_cross_sectional(one, record))
+    ]
+    findings += [
+        one
+        for one in record.of("Observation")
+        if _has_status(one, _DONE)
+        and record.terminology.has(one.get("code"), "ki67-observation", role="grade")
+    ]
+    moments = [moment for one in findings if (moment := dates.happened(one))]
+    moments += [
+        moment
+        for one in record.of("Condition")
+        if record.terminology.concepts(one.get("code"), "net-secondary-icd10cm", "net-snomed-metastasis")
+        and (moment := dates.first_recorded(one))
+    ]
+    return max(moments) if moments else None
+
+
+def progression(record: Record) -> Moment | None:
+    """When a recurrence or relapse was recorded; older cross-sectional imaging does not count."""
+    moments = [
+        moment
+        for one in record.of("Condition")
+        if words(one.get("clinicalStatus")) or one.get("clinicalStatus")
+        if any(c.code in ("recurrence", "relapse") for c in codings(one.get("clinicalStatus")))
+        and (moment := dates.parse(one.get("recordedDate")) or dates.first_recorded(one))
+    ]
+    return max(moments) if moments else None
+
+
+def _has_tissue(record: Record) -> bool:
+    """Whether a biopsy, an operation specimen or a pathology report is on record."""
+    for kind in ("Procedure", "DiagnosticReport", "Observation"):
+        for one in record.of(kind):
+            if not _has_status(one, _DONE):
+                continue
+            if record.terminology.concepts(one.get("code"), "resection-procedures", "grade-differentiation"):
+                return True
+            if record.terminology.says("tissue-obtained", named(one)):
+                return True
+    return any(
+        record.terminology.concepts(one.get("code"), "net-icdo3-morphology") for one in record.of("Condition")
+    )
