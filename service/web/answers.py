@@ -49,7 +49,11 @@ def answer(
 
 def preflight() -> Response:
     """The answer to OPTIONS: no body, and no caller has to be known for it."""
-    return _send(b"", 204, list(_origins().headers(request.headers.get("Origin"), preflight=True)))
+    origin = request.headers.get("Origin")
+    response = _send(b"", 204, list(_origins().headers(origin, preflight=True)))
+    # An empty body has no type, and Flask would call it text/html.
+    del response.headers["Content-Type"]
+    return response
 
 
 def _send(body: bytes, status: int, headers: list[tuple[str, str]]) -> Response:

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import MalformedRequest
+from service.hooks.body import read_object
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def refusal(raw: bytes) -> MalformedRequest:
+    with pytest.raises(MalformedRequest) as caught:
+        read_object(raw)
+    return caught.value
+
+
+@given(st.dictionaries(st.text(), JSON_VALUES))
+def test_a_valid_object_comes_out_as_it_went_in(document: dict[str, object]) -> None:
+    raw = orjson.dumps(document)
+    assert read_object(raw) == orjson.loads(raw)
+
+
+@given(st.dictionaries(st.text(), JSON_VALUES), st.text(), JSON_VALUES)
+def test_a_member_that_is_there_twice_is_always_found(
+    document: dict[str, object], name: str, value: object
+) -> None:
+    member = orjson.dumps({name: value})[1:-1]
+    others = orjson.dumps({key: each for key, each in document.items() if key != name})[1:-1]
+    raw = b"{" + b",".join(part for part in (member, others, member) if part) + b"}"
+    assert "only once" in refusal(raw).message
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (b'{"a":1,"a":1}', "$.a"),
+        (b'{"context":{"patientId":"1","patientId":"2"}}', "$.context.patientId"),
+        (b'{"list":[{},{"x":{"b":1,"b":2}}]}', "$.list[1].x.b"),
+        (b'{"hidden \\u003a colon":1,"d":1,"d":2}', "$.d"),
+        (b'{"hidden \\u003A colon":1,"d":1,"d":2}', "$.d"),
+        (b'{"odd":1e999,"a":1,"a":2}', "$.a"),
+        (b'{"odd":1e999,"\\ud800":1,"\\ud800":2}', "$.\\ud800"),
+    ],
+)
+def test_a_repeated_member_is_named_by_its_path(raw: bytes, path: str) -> None:
+    assert refusal(raw).path == path
+
+
+def test_the_path_of_a_repeated_member_stays_short() -> None:
+    name = b'"' + b"n" * 5000 + b'"'
+    assert len(refusal(b"{" + name + b":1," + name + b":2}").path) == 300
+
+
+@pytest.mark.parametrize("raw", [b'{"a:b":"c:d"}', b'{"\\u003a":"\\u003a"}', b'{"\\u003cdiv":"\\u003a"}'])
+def test_colons_inside_strings_are_no_members(raw: bytes) -> None:
+    assert read_object(raw) == orjson.loads(raw)
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"3", b'"text"', b"null", b"true"])
+def test_anything_but_an_object_is_refused_at_the_root(raw: bytes) -> None:
+    assert refusal(raw).path == "$"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"   ",
+        b"{",
+        b"not json",
+        b'{"a":1}x',
+        b'{"a":1,}',
+        b'{"a":1} // comment',
+        b"{'a':1}",
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b'{"a":01}',
+        b'{"a":"\x01"}',
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'\xef\xbb\xbf{"a":1}',
+        '{"a":1}'.encode("utf-16"),
+        b'{"odd":1e999,"a":NaN}',
+        b'{"odd":1e999,"a":"\\udc00"}',
+        b'{"odd":1e999,"a":01}',
+    ],
+)
+def test_what_is_no_json_is_refused(raw: bytes) -> None:
+    refusal(raw)
+
+
+def test_a_syntax_error_is_placed_by_line_and_column() -> None:
+    assert "line 2, column 6" in refusal(b'{\n "a" 1}').message
+
+
+@pytest.mark.parametrize("depth", [255, 1000, 5000, 200_000])
+@pytest.mark.parametrize("start", [b'{"a":', b'{"odd":1e999,"a":'])
+def test_deep_nesting_is_refused_whatever_else_is_odd(start: bytes, depth: int) -> None:
+    refusal(start + b"[" * depth + b"]" * depth + b"}")
+
+
+def test_nesting_that_no_chart_reaches_is_still_read() -> None:
+    assert "a" in read_object(b'{"a":' + b"[" * 250 + b"]" * 250 + b"}")
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [
+        (b"1e999999999", "1e999999999"),
+        (b"-1e400", "-1e400"),
+        (b"9" * 400, "9" * 400),
+        (b"-" + b"9" * 20000, "-" + "9" * 20000),
+    ],
+)
+def test_a_number_beyond_a_double_is_kept_as_its_text(number: bytes, kept: str) -> None:
+    assert read_object(b'{"value":' + number + b',"other":12,"third":1.5}') == {
+        "value": kept,
+        "other": 12,
+        "third": 1.5,
+    }

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from service.hooks.discovery import SERVICES, discovery_document
+from service.hooks.schemas import fault_of
+
+PREFETCH = {"patient": "Patient/{{context.patientId}}"}
+HOOKS = [service.hook for service in SERVICES]
+
+
+def ids(document: dict[str, list[dict[str, str]]]) -> list[str]:
+    return [service["id"] for service in document["services"]]
+
+
+def test_each_hook_has_one_service_with_its_own_id() -> None:
+    document = discovery_document(prefetch=PREFETCH, hooks=HOOKS)
+    assert fault_of(document, file="discovery", name="DiscoveryResponse") is None
+    assert ids(document) == [f"net-{hook}" for hook in HOOKS]
+
+
+def test_a_service_without_a_rule_is_not_offered() -> None:
+    assert ids(discovery_document(prefetch=PREFETCH, hooks=["order-sign"])) == ["net-order-sign"]
+    assert discovery_document(prefetch=PREFETCH, hooks=[]) == {"services": []}
+
+
+def test_a_client_sees_the_services_that_it_may_call() -> None:
+    document = discovery_document(prefetch=PREFETCH, hooks=HOOKS, services=["net-patient-view"])
+    assert ids(document) == ["net-patient-view"]
