@@ -256,7 +256,7 @@ _HIAA_UNITS = {name.lower(): value for name, value in _HIAA.items()}
     qualifiers=QUALIFIERS,
 )
 def hiaa(found: Phrase) -> list[Resource]:
-    """5-HIAA in a unit; 24 h collections carry the range to 10 mg or 52 umol unless the phrase says otherwise."""
+    """5-HIAA; 24 h collections have the range to 10 mg or 52 umol unless the phrase says otherwise."""
     loinc, unit, usual = _HIAA_UNITS[found.words["unit"].lower()]
     code = {"text": "5-HIAA, urine"} if found.has("text only") else concept("5-hiaa", loinc)
     words = found.words["unit"].removesuffix(" plasma")
