@@ -109,6 +109,12 @@ def split_phrases(text: str) -> list[str]:
 
 def resources_of(text: str, *, today: date) -> list[Resource]:
     """The resources, with stems for ids, that one phrase stands for."""
+    entry, found = read_phrase(text, today=today)
+    return entry.build(found)
+
+
+def read_phrase(text: str, *, today: date) -> tuple[Entry, Phrase]:
+    """The entry of the table that understands a phrase, and the phrase as it read it."""
     now = now_on(today)
     head, start, end = _times(_without_qualifiers(text), now)
     given = frozenset(found.lower() for found in _QUALIFIER.findall(_unquoted(text)))
@@ -116,7 +122,7 @@ def resources_of(text: str, *, today: date) -> list[Resource]:
         if matched := entry.pattern.fullmatch(head):
             _check_qualifiers(text, given, entry.qualifiers)
             words = {name: value for name, value in matched.groupdict().items() if value is not None}
-            return entry.build(Phrase(text, words, given, start, end, now))
+            return entry, Phrase(text, words, given, start, end, now)
     raise UnknownPhrase(f'"{text}" is not in the vocabulary; near: {_near(head)}')
 
 
