@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 import orjson
 from flask import Flask, Response, request
 
-from service.errors import UnknownService, UnsupportedMediaType
+from service.errors import RequestTooLarge, UnknownService, UnsupportedMediaType
 from service.hooks.body import read_object
 from service.hooks.discovery import SERVICES, Service, discovery_document
 from service.hooks.request import HookRequest, read_request
@@ -36,7 +36,8 @@ def build_app(parts: Parts) -> Flask:
     # A preflight must not be redirected, and users of the sandbox type a slash at the end.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes
+    # One byte more than is read: Flask cuts a chunked body at this length, which _body then notices.
+    app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes + 1
     app.extensions[ORIGINS] = cors.origins(parts.settings)
     errors.register(app)
     _add(app, _BASE, "GET", functools.partial(_discovery, parts))
@@ -79,7 +80,7 @@ def _call(parts: Parts, service_id: str) -> Response:
     line.note(endpoint="service", service=service.id)
     client = _client(parts, expected_audiences(parts.settings.public_url, service_id=service.id))
     require_service(client, service.id)
-    body = _body()
+    body = _body(parts)
     began = time.perf_counter()
     hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
@@ -103,7 +104,7 @@ def _feedback(parts: Parts, record: RecordFeedback, service_id: str) -> Response
     audiences = expected_audiences(parts.settings.public_url, service_id=service.id, feedback=True)
     client = _client(parts, audiences)
     require_service(client, service.id)
-    line.note(outcomes=record(read_object(_body()), service_id=service.id, client=client))
+    line.note(outcomes=record(read_object(_body(parts)), service_id=service.id, client=client))
     return answer(b"{}")
 
 
@@ -130,13 +131,16 @@ def _client(parts: Parts, audiences: Collection[str]) -> Client:
     return client
 
 
-def _body() -> bytes:
+def _body(parts: Parts) -> bytes:
     kind, encoding = request.mimetype, request.headers.get("Content-Encoding", "identity")
     if kind and kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         raise UnsupportedMediaType("The body has to be JSON: send Content-Type: application/json.")
     if encoding.lower() != "identity":
         raise UnsupportedMediaType("The body has to come without Content-Encoding.")
-    return request.get_data(cache=False)
+    body = request.get_data(cache=False)
+    if len(body) > parts.settings.max_body_bytes:
+        raise RequestTooLarge
+    return body
 
 
 def _without_forbidden_server(parts: Parts, hook_request: HookRequest, client: Client) -> HookRequest:

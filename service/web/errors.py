@@ -24,13 +24,14 @@ class Reply(NamedTuple):
     text: str = ""
 
 
+_TOO_LARGE = "The body is larger than this service reads."
 REPLIES: dict[type[errors.ServiceError], Reply] = {
     errors.MalformedRequest: Reply(400, "invalid"),
     errors.NotAuthenticated: Reply(401, "login", "Authentication failed."),
     errors.NotPermitted: Reply(403, "forbidden", "This client may not make this call."),
     errors.UnknownService: Reply(404, "not-found", "No CDS service has this id: see /cds-services."),
     errors.MissingData: Reply(412, "incomplete"),
-    errors.RequestTooLarge: Reply(413, "too-long"),
+    errors.RequestTooLarge: Reply(413, "too-long", _TOO_LARGE),
     errors.UnsupportedMediaType: Reply(415, "not-supported"),
     errors.StoreUnavailable: Reply(503, "transient", "The service cannot use its database: try again later."),
 }
@@ -40,7 +41,7 @@ HTTP_REPLIES: dict[int, Reply] = {
     400: Reply(400, "invalid", "The request could not be read to its end."),
     404: Reply(404, "not-found", "There is nothing at this address: see /cds-services."),
     405: Reply(405, "not-supported", "This address does not answer that HTTP method."),
-    413: Reply(413, "too-long", "The body is larger than this service reads."),
+    413: Reply(413, "too-long", _TOO_LARGE),
 }
 """What the errors of Flask answer."""
 

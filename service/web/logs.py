@@ -88,7 +88,21 @@ def configure_logging(level: str) -> None:
     """Let the service log JSON lines to standard output, once however often it is called."""
     logger = logging.getLogger("service")
     logger.setLevel(level)
-    if not any(isinstance(handler.formatter, JsonLines) for handler in logger.handlers):
+    if not _own_handlers(logger):
         handler = logging.StreamHandler(cast("TextIO", StandardOutput()))
         handler.setFormatter(cast("logging.Formatter", JsonLines()))
         logger.addHandler(handler)
+
+
+def remove_logging() -> None:
+    """Undo :func:`configure_logging`, so that a test leaves nothing behind."""
+    logger = logging.getLogger("service")
+    for handler in _own_handlers(logger):
+        logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
+
+
+def _own_handlers(logger: logging.Logger) -> list[logging.Handler]:
+    return [
+        handler for handler in logger.handlers if isinstance(cast("object", handler.formatter), JsonLines)
+    ]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -10,7 +9,7 @@ import pytest
 from service.hooks.card import Card, Indicator
 from service.hooks.response import response_document
 from service.hooks.schemas import fault_of
-from tests.web.support import a_card
+from tests.web.support import a_card, empties
 
 LOWER_CASE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -20,17 +19,6 @@ def wire(card: Card) -> dict[str, Any]:
     assert fault_of(document, file="response", name="ServiceResponse") is None
     found: dict[str, Any] = document["cards"][0]
     return found
-
-
-def empties(value: object, path: str = "$") -> Iterator[str]:
-    """The places of null and of empty strings, arrays and objects."""
-    if value is None or value in ("", [], {}):
-        yield path
-    children = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
-    for name, inner in children:
-        yield from empties(inner, f"{path}.{name}")
 
 
 def test_no_cards_make_an_empty_array() -> None:

@@ -22,8 +22,7 @@ def test_no_name_is_used_by_two_files() -> None:
 
 def request_properties(schema: object) -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(schema, dict):
-        for name, shape in schema.get("properties", {}).items():
-            yield name, shape
+        yield from schema.get("properties", {}).items()
         for inner in schema.values():
             yield from request_properties(inner)
 

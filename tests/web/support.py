@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -22,6 +22,7 @@ from service.hooks.card import (
 from service.hooks.discovery import SERVICES
 from service.hooks.override_reasons import COMMON_CODES, override_reason
 from service.hooks.request import HookRequest
+from service.hooks.schemas import fault_of
 from service.security.clients import Client
 from service.web.app import build_app
 from service.web.parts import Answered, Parts
@@ -111,3 +112,25 @@ def app_client(
 
 def call(client: FlaskClient, request: Any, *, hook: str = "patient-view", **options: Any) -> TestResponse:
     return client.post(f"/cds-services/{SERVICE_OF[hook]}", json=request, **options)
+
+
+def empties(value: object, path: str = "$") -> Iterator[str]:
+    """The places of null and of empty strings, arrays and objects."""
+    if value is None or value in ("", [], {}):
+        yield path
+    pairs: Any = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    for name, inner in pairs:
+        yield from empties(inner, f"{path}.{name}")
+
+
+def outcome_of(response: TestResponse) -> dict[str, Any]:
+    """The one issue of an OperationOutcome that keeps its schema."""
+    document = response.get_json()
+    assert fault_of(document, file="response", name="OperationOutcome") is None
+    assert response.content_type == "application/fhir+json"
+    issue: dict[str, Any] = document["issue"][0]
+    return issue

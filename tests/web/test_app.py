@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import gzip
+from io import BytesIO
+from typing import Any
+
+import orjson
+import pytest
+
+from service.config import Settings
+from service.hooks.request import HookRequest
+from service.security.clients import Client
+from service.web.parts import Answered
+from tests.web.support import (
+    HOOKS,
+    ORIGIN,
+    SERVICE_OF,
+    a_card,
+    app_client,
+    call,
+    outcome_of,
+    request_of,
+)
+
+ADDRESSES = ["/cds-services", "/cds-services/net-patient-view", "/cds-services/net-patient-view/feedback"]
+
+
+def keep_nothing(document: Any, *, service_id: str, client: Client) -> int:
+    return len(document["feedback"])
+
+
+@pytest.mark.parametrize("address", ["/cds-services", "/cds-services/"])
+def test_discovery_answers_with_and_without_a_slash_at_the_end(address: str) -> None:
+    response = app_client().get(address)
+    assert response.status_code == 200
+    assert [service["id"] for service in response.get_json()["services"]] == list(SERVICE_OF.values())
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_each_service_answers_its_hook(hook: str) -> None:
+    response = call(app_client([a_card()]), request_of(hook), hook=hook)
+    assert response.status_code == 200
+    assert response.content_type == "application/json"
+    assert len(response.get_json()["cards"]) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/cds-services/net-patient-view/",
+        "/cds-services//net-patient-view",
+        "/cds-services//net-patient-view/",
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+def test_slashes_too_many_are_answered_without_redirect(address: str, method: str) -> None:
+    response = app_client().open(address, method=method, json=request_of())
+    assert response.status_code == {"POST": 200, "OPTIONS": 204}[method]
+
+
+@pytest.mark.parametrize("slashes", ["/", "//"])
+def test_feedback_answers_with_one_slash_and_with_two(slashes: str) -> None:
+    client = app_client(record_feedback=keep_nothing)
+    response = client.post(f"/cds-services{slashes}net-patient-view/feedback", json={"feedback": []})
+    assert (response.status_code, response.get_json()) == (200, {})
+
+
+def test_without_a_store_there_is_no_feedback_address() -> None:
+    response = app_client().post("/cds-services/net-patient-view/feedback", json={"feedback": []})
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/cds-services/unknown", "/", "/cds-services/net-patient-view/other"])
+def test_an_unknown_address_is_not_found(address: str) -> None:
+    response = app_client().post(address, json=request_of())
+    assert response.status_code == 404
+    assert outcome_of(response)["code"] == "not-found"
+
+
+def test_a_service_without_a_rule_is_unknown() -> None:
+    assert call(app_client(hooks=["order-sign"]), request_of()).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_another_method_is_refused_and_told_which_are_allowed(method: str) -> None:
+    response = app_client().open("/cds-services/net-patient-view", method=method)
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+    assert outcome_of(response)["code"] == "not-supported"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/fhir+json",
+        "text/json",
+    ],
+)
+def test_json_is_read_under_each_name_it_goes_by(content_type: str | None) -> None:
+    response = app_client().post(
+        "/cds-services/net-patient-view", data=orjson.dumps(request_of()), content_type=content_type
+    )
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
+)
+def test_a_body_that_says_it_is_no_json_is_refused(content_type: str) -> None:
+    response = app_client().post(
+        "/cds-services/net-patient-view", data=orjson.dumps(request_of()), content_type=content_type
+    )
+    assert response.status_code == 415
+    assert outcome_of(response)["code"] == "not-supported"
+
+
+def test_a_compressed_body_is_refused() -> None:
+    response = app_client().post(
+        "/cds-services/net-patient-view",
+        data=gzip.compress(orjson.dumps(request_of())),
+        content_type="application/json",
+        headers={"Content-Encoding": "gzip"},
+    )
+    assert response.status_code == 415
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_the_largest_body_is_read_and_one_byte_more_is_refused(extra: int) -> None:
+    body = orjson.dumps(request_of())
+    client = app_client(settings=Settings(max_body_bytes=len(body)))
+    response = client.post("/cds-services/net-patient-view", data=body + b" " * extra)
+    assert response.status_code == (413 if extra else 200)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_a_chunked_body_has_the_same_limit(extra: int) -> None:
+    body = orjson.dumps(request_of())
+    client = app_client(settings=Settings(max_body_bytes=len(body)))
+    response = client.post(
+        "/cds-services/net-patient-view",
+        input_stream=BytesIO(body + b" " * extra),
+        headers={"Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert response.status_code == (413 if extra else 200)
+    if extra:
+        assert outcome_of(response)["code"] == "too-long"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"hook":1,"hook":2}', b"\xff"])
+def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
+    response = app_client().post("/cds-services/net-patient-view", data=body, content_type="application/json")
+    assert response.status_code == 400
+    assert outcome_of(response)["diagnostics"].startswith("$")
+
+
+def test_a_malformed_request_is_answered_with_the_path_of_the_fault() -> None:
+    issue = outcome_of(call(app_client(), request_of(context={"userId": "Practitioner/1"})))
+    assert issue["diagnostics"] == "$.context.patientId"
+    assert issue["details"]["text"].startswith("$.context.patientId: is missing")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "server", "kept"),
+    [
+        (("https://fhir.example.org/r4",), "https://fhir.example.org/r4", True),
+        (("https://fhir.example.org/r4",), "https://other.example.org/r4", False),
+        ((), "http://127.0.0.1:8080/fhir", True),
+        ((), "https://fhir.example.org/r4", False),
+        ((), "no url at all", False),
+    ],
+)
+def test_a_fhir_server_that_may_not_be_read_counts_as_none(
+    allowed: tuple[str, ...], server: str, kept: bool
+) -> None:
+    seen: list[HookRequest] = []
+
+    def respond(request: HookRequest, client: Client) -> Answered:
+        seen.append(request)
+        return Answered(())
+
+    client = app_client(respond=respond, settings=Settings(allowed_fhir_servers=allowed))
+    assert call(client, request_of(fhirServer=server)).status_code == 200
+    assert (seen[0].fhir_access is not None) is kept
+
+
+def test_issued_cards_are_handed_to_the_store_as_they_were_sent() -> None:
+    kept: list[Any] = []
+
+    def record(wire_cards: Any, *, request: HookRequest, client: Client) -> None:
+        kept.extend(wire_cards)
+
+    response = call(app_client([a_card()], record_issued=record), request_of())
+    assert kept == response.get_json()["cards"]
+
+
+def test_an_answer_without_cards_is_not_handed_to_the_store() -> None:
+    def record(wire_cards: Any, *, request: HookRequest, client: Client) -> None:
+        raise AssertionError("nothing was issued")
+
+    assert call(app_client(record_issued=record), request_of()).get_json() == {"cards": []}
+
+
+def test_a_client_is_refused_a_service_that_it_is_not_registered_for() -> None:
+    registered = Client(issuer="https://ehr.example.org", services=("net-order-sign",))
+    client = app_client(authenticate=lambda header, audiences: registered)
+    assert call(client, request_of()).status_code == 403
+    assert call(client, request_of("order-sign"), hook="order-sign").status_code == 200
+    assert [service["id"] for service in client.get("/cds-services").get_json()["services"]] == [
+        "net-order-sign"
+    ]
+
+
+def test_the_public_url_and_not_the_host_header_says_what_aud_must_be() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def authenticate(header: str | None, audiences: Any) -> Client:
+        asked.append(tuple(audiences))
+        return Client(issuer="https://ehr.example.org")
+
+    client = app_client(
+        authenticate=authenticate,
+        settings=Settings(public_url="https://cds.example.org/net"),
+        record_feedback=keep_nothing,
+    )
+    headers = {"Host": "evil.example.org", "X-Forwarded-Host": "evil.example.org"}
+    client.get("/cds-services", headers=headers)
+    call(client, request_of(), headers=headers)
+    client.post("/cds-services/net-patient-view/feedback", json={"feedback": []}, headers=headers)
+    base = "https://cds.example.org/net/cds-services"
+    assert asked == [
+        (base,),
+        (f"{base}/net-patient-view",),
+        (f"{base}/net-patient-view/feedback", f"{base}/net-patient-view"),
+    ]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_answer_has_the_security_headers(address: str) -> None:
+    client = app_client(record_feedback=keep_nothing)
+    for method in ("GET", "POST", "OPTIONS"):
+        headers = client.open(address, method=method, headers={"Origin": ORIGIN}).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_health_tells_alive_from_ready() -> None:
+    client = app_client()
+    assert client.get("/health/live").get_json() == {"status": "live"}
+    assert client.get("/health/ready").get_json() == {"status": "ready"}
