@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from service.config import Settings
@@ -48,7 +50,8 @@ def _add_report(actions: _Subparsers[argparse.ArgumentParser]) -> None:
 
 def run_migrate(_arguments: argparse.Namespace, settings: Settings) -> int:
     """Bring the tables up to date. Raises StoreUnavailable, ConfigurationError."""
-    migrate(_open(settings))
+    with _opened(settings) as store:
+        migrate(store)
     sys.stdout.write("The tables of the store are up to date.\n")
     return 0
 
@@ -57,7 +60,8 @@ def run_report(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the report. Raises StoreUnavailable, ConfigurationError."""
     until = arguments.until or datetime.now(UTC)
     since = arguments.since or until - timedelta(days=90)
-    found = report(_open(settings), since=since, until=until, comments=arguments.comments)
+    with _opened(settings) as store:
+        found = report(store, since=since, until=until, comments=arguments.comments)
     sys.stdout.write(FORMATS[arguments.format](found))
     return 0
 
@@ -65,7 +69,8 @@ def run_report(arguments: argparse.Namespace, settings: Settings) -> int:
 def run_purge(arguments: argparse.Namespace, settings: Settings) -> int:
     """Delete what is old and say how much it was. Raises StoreUnavailable, ConfigurationError."""
     days = settings.retention_days if arguments.older_than_days is None else arguments.older_than_days
-    purged = purge(_open(settings), older_than_days=days, now=datetime.now(UTC))
+    with _opened(settings) as store:
+        purged = purge(store, older_than_days=days, now=datetime.now(UTC))
     sys.stdout.write(
         f"Deleted what is older than {days} days: {purged.issued_cards} issued cards, "
         f"{purged.feedback} reports, {purged.tokens} expired tokens.\n"
@@ -73,9 +78,14 @@ def run_purge(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _open(settings: Settings) -> Store:
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store]:
     # These commands make and compare no digests: any key will do, and no key file is made on the way.
-    return open_store(settings.database_url, secret=secrets.token_bytes(32))
+    store = open_store(settings.database_url, secret=secrets.token_bytes(32))
+    try:
+        yield store
+    finally:
+        store.engine.dispose()
 
 
 def _day(text: str) -> datetime:

@@ -71,10 +71,12 @@ def migrate(store: Store) -> None:
 
     Raises StoreUnavailable, or ConfigurationError if the tables are of a newer version.
     """
-    with store_errors():
-        _MIGRATE[store.engine.dialect.name](store.engine)
-    # A process that forks after this must not hand its connections to its children.
-    store.engine.dispose()
+    try:
+        with store_errors():
+            _MIGRATE[store.engine.dialect.name](store.engine)
+    finally:
+        # A process that forks after this must not hand its connections to its children.
+        store.engine.dispose()
 
 
 def check(store: Store) -> None:
@@ -87,7 +89,11 @@ def check(store: Store) -> None:
 
 
 def after_fork(store: Store) -> None:
-    """Forget connections inherited from the parent process, without closing them for it."""
+    """Forget connections inherited from the parent process, without closing them for it.
+
+    A process that uses SQLite should have none when it forks, because its locks do not pass to the child;
+    ``open_store`` leaves none open.
+    """
     store.engine.dispose(close=False)
 
 
@@ -118,7 +124,7 @@ def store_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, OSError) as problem:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
         cause = getattr(problem, "orig", None) or problem
         _log.warning("The store failed: %s", type(cause).__name__)
         raise StoreUnavailable("The store could not be read or written.") from None

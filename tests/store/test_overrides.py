@@ -7,7 +7,7 @@ import pytest
 from service.store.database import Store
 from service.store.feedback import record_feedback
 from service.store.issued import record_issued
-from service.store.overrides import OVERRIDE_LASTS, override_key, overridden_rules
+from service.store.overrides import OVERRIDE_LASTS, overridden_rules, override_key
 
 _EHR = "https://ehr.example.org"
 _WHO = {"issuer": _EHR, "patient_id": "p1", "user_id": "Practitioner/1"}

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from service.errors import ConfigurationError, StoreUnavailable
+from service.store.database import LATEST_REVISION, Store, check, migrate, open_store, reading, writing
+from service.store.tables import METADATA
+from service.store.tokens import remember_token
+
+_MIGRATIONS = Path(__file__).resolve().parents[2] / "service/store/migrations"
+_OPENER = """
+import sys
+from service.store.database import check, open_store
+
+sys.stdin.readline()
+check(open_store(sys.argv[1], secret=b"k"))
+print("usable", flush=True)
+"""
+
+
+def _file(store: Store) -> Path:
+    return Path(store.engine.url.database)
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(store):
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_the_latest_revision_is_the_last_migration():
+    configuration = Config()
+    configuration.set_main_option("script_location", str(_MIGRATIONS))
+    assert ScriptDirectory.from_config(configuration).get_heads() == [LATEST_REVISION]
+
+
+def test_a_second_migration_keeps_what_is_there(database_url, store, now):
+    remember_token(store, "https://ehr.example.org", "a", now)
+    migrate(store)
+    migrate(store)
+    assert not remember_token(store, "https://ehr.example.org", "a", now)
+
+
+def test_the_migration_can_be_taken_back_and_done_again(store):
+    configuration = Config()
+    configuration.set_main_option("script_location", str(_MIGRATIONS))
+    with writing(store) as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "base")
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+    with pytest.raises(StoreUnavailable, match="migrate"):
+        check(store)
+    migrate(store)
+    check(store)
+
+
+def test_many_processes_may_open_an_empty_database_at_once(database_url, start_process):
+    processes = [start_process(_OPENER, database_url) for _ in range(4)]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60)[0] for process in processes] == ["usable\n"] * 4
+
+
+def test_tables_of_a_newer_version_are_refused_with_words(database_url, store):
+    with writing(store) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreUnavailable, match="this version"):
+        check(store)
+    with pytest.raises(ConfigurationError, match="newer version"):
+        open_store(database_url, secret=b"k")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "mysql://host/db", "sqlite://", "sqlite:///:memory:", "sqlite:///f?mode=ro"]
+)
+def test_a_url_that_can_never_work_is_refused(url):
+    with pytest.raises(ConfigurationError, match="NET_CDS_DATABASE_URL"):
+        open_store(url, secret=b"k")
+
+
+def test_a_postgresql_url_without_driver_is_understood(postgresql_url):
+    store = open_store(postgresql_url.replace("+psycopg", ""), secret=b"k")
+    check(store)
+    store.engine.dispose()
+
+
+def test_a_server_that_is_down_is_logged_and_does_not_keep_the_service_from_starting(caplog):
+    with caplog.at_level(logging.ERROR):
+        store = open_store("postgresql+psycopg://user:PASSWORD-MARK@127.0.0.1:1/db", secret=b"k")
+    assert "cards are answered" in caplog.text
+    assert "PASSWORD-MARK" not in caplog.text
+    with pytest.raises(StoreUnavailable):
+        check(store)
+
+
+def test_a_file_that_is_no_database_is_logged_and_unavailable(tmp_path, caplog):
+    (tmp_path / "store.sqlite3").write_bytes(b"no database " * 1000)
+    store = open_store(f"sqlite:///{tmp_path}/store.sqlite3", secret=b"k")
+    assert "cards are answered" in caplog.text
+    with pytest.raises(StoreUnavailable):
+        check(store)
+
+
+def test_only_the_owner_can_read_the_file(sqlite_store, now):
+    remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+    for file in _file(sqlite_store).parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+
+
+def test_a_deleted_file_is_noticed_and_not_silently_written_to(sqlite_store, now):
+    check(sqlite_store)
+    _file(sqlite_store).unlink()
+    with pytest.raises(StoreUnavailable):
+        remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+    assert not _file(sqlite_store).exists()
+
+
+def test_a_deleted_file_is_made_anew_by_a_migration(sqlite_store, now):
+    remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+    for file in _file(sqlite_store).parent.glob("store.sqlite3*"):
+        file.unlink()
+    migrate(sqlite_store)
+    assert remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs a user other than root to be kept from writing")
+def test_a_read_only_file_can_be_read_and_not_written(sqlite_store, now, monkeypatch, request):
+    _file(sqlite_store).chmod(0o444)
+    sqlite_store.engine.dispose()
+    if os.geteuid() == 0:
+        for folder in (_file(sqlite_store).parent, *_file(sqlite_store).parent.parents):
+            _let_others_enter(folder, request)
+        for file in _file(sqlite_store).parent.iterdir():
+            file.chmod(0o444)
+        os.seteuid(65534)
+        request.addfinalizer(lambda: os.seteuid(0))
+    with pytest.raises(StoreUnavailable):
+        remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+
+
+def _let_others_enter(folder: Path, request: pytest.FixtureRequest) -> None:
+    before = stat.S_IMODE(folder.stat().st_mode)
+    if not before & stat.S_IXOTH:
+        folder.chmod(before | stat.S_IXOTH | stat.S_IROTH)
+        request.addfinalizer(lambda: folder.chmod(before))
+
+
+def test_the_working_folder_may_change_after_the_store_is_open(tmp_path, monkeypatch, now):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    store = open_store("sqlite:///store.sqlite3", secret=b"k")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert remember_token(store, "https://ehr.example.org", "a", now)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    store.engine.dispose()
+
+
+def test_a_durable_write_waits_for_the_disk_and_others_do_not(sqlite_store):
+    with writing(sqlite_store, durable=True) as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+    with writing(sqlite_store) as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+
+
+def test_readers_do_not_wait_for_a_writer(sqlite_store, now):
+    with writing(sqlite_store) as connection:
+        connection.execute(text("DELETE FROM seen_token"))
+        with reading(sqlite_store) as other:
+            assert other.execute(text("SELECT count(*) FROM seen_token")).scalar() == 0
+
+
+def test_a_failed_transaction_leaves_nothing(store):
+    with pytest.raises(StoreUnavailable):
+        _insert_and_fail(store)
+    with reading(store) as connection:
+        assert connection.execute(text("SELECT count(*) FROM seen_token")).scalar() == 0
+
+
+def _insert_and_fail(store: Store) -> None:
+    with writing(store) as connection:
+        connection.execute(text("INSERT INTO seen_token VALUES ('a', '2026-11-24 00:00:00')"))
+        connection.execute(text("INSERT INTO no_such_table VALUES (1)"))

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from service.hooks.request import HookRequest
+from service.store.database import open_store, reading
+from service.store.issued import IssuedCardWriter, record_issued, shown_cards
+from service.store.overrides import override_key
+from service.store.tables import ISSUED_CARD, ISSUED_RULE, ISSUED_SUGGESTION
+
+_HOOK_INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
+_CARD = {
+    "uuid": "4e0a3a1e-8fae-4bdb-ab6e-5bb8ee5ff3ab",
+    "indicator": "warning",
+    "summary": "SUMMARY-MARK",
+    "suggestions": [{"uuid": "0e1ea5d2-3e1e-43f2-9a5c-4e2c0e9db87c", "label": "x"}],
+    "extension": {"net-cds.explanation": {"recommendations": ["ki67", "tnm"]}},
+}
+_FORKER = """
+import os, sys
+from datetime import UTC, datetime
+from uuid import uuid4
+from service.store.database import open_store
+from service.store.issued import IssuedCardWriter, ShownCard
+
+def card():
+    return ShownCard(str(uuid4()), "net-patient-view", "", "", "info", datetime.now(UTC), {"ki67": ""})
+
+writer = IssuedCardWriter(open_store(sys.argv[1], secret=b"k"), retention_days=365)
+for _ in range(2):
+    if os.fork() == 0:
+        writer.after_fork()
+        writer.put([card() for _ in range(20)])
+        sys.exit(0)  # the exit handlers write what is waiting
+os.wait(), os.wait()
+"""
+
+
+def _rows(store, table=ISSUED_CARD):
+    with reading(store) as connection:
+        return connection.execute(select(table)).mappings().all()
+
+
+def _wait_for_rows(store, count):
+    deadline = time.monotonic() + 20
+    while len(_rows(store)) < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(_rows(store)) == count
+
+
+@pytest.fixture
+def hook_request():
+    return HookRequest(
+        "net-patient-view", "patient-view", _HOOK_INSTANCE, "PATIENT-MARK", "Practitioner/USER-MARK"
+    )
+
+
+@pytest.fixture
+def writer(store):
+    writer = IssuedCardWriter(store, retention_days=365)
+    yield writer
+    writer.close()
+
+
+def test_a_card_is_kept_with_its_rules_and_suggestions(store, now, hook_request):
+    record_issued(store, shown_cards([_CARD], request=hook_request, issuer="e", secret=b"k", now=now))
+    (card,) = _rows(store)
+    assert dict(card) == {
+        "uuid": _CARD["uuid"],
+        "service_id": "net-patient-view",
+        "issuer": "e",
+        "hook_instance": _HOOK_INSTANCE,
+        "indicator": "warning",
+        "issued_at": now.replace(tzinfo=None),
+    }
+    assert [row["uuid"] for row in _rows(store, ISSUED_SUGGESTION)] == [_CARD["suggestions"][0]["uuid"]]
+    assert {row["rule_id"]: row["override_key"] for row in _rows(store, ISSUED_RULE)} == {
+        rule: override_key(
+            b"k", issuer="e", patient_id="PATIENT-MARK", user_id="Practitioner/USER-MARK", rule_id=rule
+        )
+        for rule in ("ki67", "tnm")
+    }
+
+
+def test_no_identifier_and_no_text_of_a_card_reaches_the_file(sqlite_store, now, hook_request):
+    record_issued(sqlite_store, shown_cards([_CARD], request=hook_request, issuer="e", secret=b"k", now=now))
+    for file in Path(sqlite_store.engine.url.database).parent.iterdir():
+        assert b"MARK" not in file.read_bytes()
+
+
+def test_a_card_of_no_rule_and_no_suggestion_is_kept(store, now, hook_request):
+    card = {
+        "uuid": _CARD["uuid"],
+        "indicator": "info",
+        "extension": {"net-cds.explanation": {"evidence": []}},
+    }
+    record_issued(store, shown_cards([card], request=hook_request, issuer="", secret=b"k", now=now))
+    assert len(_rows(store)) == 1
+    assert _rows(store, ISSUED_RULE) == []
+
+
+def test_a_hook_instance_that_is_no_uuid_is_not_kept(now):
+    odd = HookRequest("net-patient-view", "patient-view", "Jane Doe, born 1950", "p1", "Practitioner/1")
+    (card,) = shown_cards([_CARD], request=odd, issuer="", secret=b"k", now=now)
+    assert card.hook_instance == ""
+
+
+def test_the_same_card_twice_is_one_row(store, shown):
+    card = shown("ki67", "tnm")
+    record_issued(store, [card])
+    record_issued(store, [card])
+    assert len(_rows(store)) == 1
+    assert len(_rows(store, ISSUED_RULE)) == 2
+
+
+def test_cards_are_written_beside_the_caller(store, writer, shown):
+    writer.put([shown("ki67"), shown("tnm")])
+    _wait_for_rows(store, 2)
+    assert writer.dropped == 0
+
+
+def test_what_is_waiting_is_written_when_the_process_ends(store, writer, shown):
+    writer.put([shown("ki67") for _ in range(1200)])
+    writer.close(30)
+    assert len(_rows(store)) == 1200
+
+
+def test_forked_workers_each_write_their_cards(database_url, start_process):
+    forker = start_process(_FORKER, database_url)
+    forker.communicate(timeout=60)
+    assert forker.returncode == 0
+    store = open_store(database_url, secret=b"k")
+    assert len(_rows(store)) == 40
+    store.engine.dispose()
+
+
+def test_cards_wait_while_the_database_is_locked(sqlite_store, shown):
+    other = sqlite3.connect(sqlite_store.engine.url.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer = IssuedCardWriter(sqlite_store, retention_days=365)
+    writer.put([shown("ki67")])
+    time.sleep(2.5)  # longer than a connection waits for the lock
+    other.execute("ROLLBACK")
+    other.close()
+    _wait_for_rows(sqlite_store, 1)
+    writer.close()
+
+
+def test_a_deleted_file_is_made_anew_for_the_next_cards(sqlite_store, shown):
+    file = Path(sqlite_store.engine.url.database)
+    writer = IssuedCardWriter(sqlite_store, retention_days=365)
+    writer.put([shown("ki67")])
+    _wait_for_rows(sqlite_store, 1)
+    for part in file.parent.glob("store.sqlite3*"):
+        part.unlink()
+    writer.put([shown("ki67")])
+    writer.close(10)
+    assert not file.exists()  # ending: it does not wait for repairs
+    writer.after_fork()
+    writer.put([shown("ki67")])
+    deadline = time.monotonic() + 20
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.1)
+    _wait_for_rows(sqlite_store, 1)
+    writer.close()
+
+
+def test_while_the_store_is_down_cards_are_dropped_counted_and_logged_once(tmp_path, shown, caplog):
+    store = open_store(f"sqlite:///{tmp_path}/no/folder/store.sqlite3", secret=b"k")
+    writer = IssuedCardWriter(store, retention_days=365, queue_length=5)
+    with caplog.at_level(logging.ERROR):
+        caplog.clear()
+        for _ in range(20):
+            writer.put([shown("ki67")])
+    assert 14 <= writer.dropped <= 15  # the thread may have taken one out by then
+    assert [record.getMessage() for record in caplog.records].count(
+        "The store does not keep up: 1 issued cards were not recorded so far."
+    ) == 1
+    assert len([record for record in caplog.records if "does not keep up" in record.getMessage()]) == 1
+    writer.close(5)
+
+
+def test_old_rows_and_expired_tokens_are_deleted_while_the_worker_runs(sqlite_store, shown, now, monkeypatch):
+    monkeypatch.setattr("service.store.issued._FIRST_HOUSEKEEPING_SECONDS", 0.0)
+    record_issued(sqlite_store, [shown("ki67", issued_at=now - timedelta(days=40000))])
+    writer = IssuedCardWriter(sqlite_store, retention_days=36500)
+    writer.start()
+    _wait_for_rows_to_go(sqlite_store)
+    writer.close()
+
+
+def _wait_for_rows_to_go(store):
+    deadline = time.monotonic() + 20
+    while _rows(store) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert _rows(store) == []
+
+
+def test_a_killed_worker_leaves_a_database_that_opens(database_url, start_process):
+    worker = start_process(
+        _FORKER.partition("writer = ")[0]
+        + """
+writer = IssuedCardWriter(open_store(sys.argv[1], secret=b"k"), retention_days=365)
+print("ready", flush=True)
+while True:
+    writer.put([card()])
+""",
+        database_url,
+    )
+    worker.stdout.readline()
+    time.sleep(0.5)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    store = open_store(database_url, secret=b"k")
+    cards, rules = len(_rows(store)), len(_rows(store, ISSUED_RULE))
+    assert cards == rules > 0
+    store.engine.dispose()
