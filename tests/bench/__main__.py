@@ -1,7 +1,8 @@
 """Measure the service against the floor: ``make bench``, about 90 seconds on two cores.
 
 The floor and the service run in turn (A B A B ...) on the same server with the same number of workers, so
-that a change in the machine's speed falls on both; the figures are medians over the rounds.
+that a change in the machine's speed falls on both; the figures are medians over the rounds. The processor
+time for each request is given too: it hardly changes when the machine has other work to do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +24,7 @@ from rich.table import Table
 
 from tests.bench.bodies import OBSERVATIONS_OF_SIZE, body
 from tests.bench.load import Load, exchange, has_wrk, http_request, many_connections, one_connection
-from tests.bench.processes import Running, memory_mb, running
+from tests.bench.processes import Running, memory_mb, processor_seconds, running
 
 _PATIENTS = 64
 _CONNECTIONS = 16
@@ -36,8 +37,10 @@ _FIRST_NEW_PATIENT = 1_000_000
 class Pair:
     """The rounds of the floor and of the service with the same bodies."""
 
-    floor: list[Load]
-    service: list[Load]
+    floor: list[Load] = field(default_factory=list)
+    service: list[Load] = field(default_factory=list)
+    floor_cpu_ms: list[float] = field(default_factory=list)
+    service_cpu_ms: list[float] = field(default_factory=list)
 
     def requests_per_second(self) -> tuple[float, float]:
         return (
@@ -148,10 +151,14 @@ def _measure(
     arguments: argparse.Namespace,
     new_patients: bool = False,
 ) -> Pair:
-    pair = Pair([], [])
+    pair = Pair()
     for number in range(arguments.rounds):
-        for server, loads in ((floor, pair.floor), (service, pair.service)):
-            start = _FIRST_NEW_PATIENT + number * 1_000_000 if new_patients else 0
+        start = _FIRST_NEW_PATIENT + number * 1_000_000 if new_patients else 0
+        for server, loads, cpu_ms in (
+            (floor, pair.floor, pair.floor_cpu_ms),
+            (service, pair.service, pair.service_cpu_ms),
+        ):
+            used = processor_seconds(server.process)
             load = many_connections(
                 server.port,
                 folder,
@@ -160,11 +167,12 @@ def _measure(
                 new_patients_from=start,
             )
             loads.append(load)
+            cpu_ms.append((processor_seconds(server.process) - used) * 1000 / max(1, load.requests))
     return pair
 
 
 def _measure_singles(floor: Running, service: Running, folder: Path) -> Pair:
-    pair = Pair([], [])
+    pair = Pair()
     for _ in range(2):
         pair.floor.append(one_connection(floor.port, folder, count=_SINGLE_REQUESTS))
         pair.service.append(one_connection(service.port, folder, count=_SINGLE_REQUESTS))
@@ -186,19 +194,23 @@ def _result(pair: Pair, singles: Pair, memory: tuple[float, float]) -> dict[str,
         "p99_ms": round(median(load.p99_ms for load in singles.service), 2),
         "memory_mb": round(memory[0], 1),
         "memory_workers_mb": round(memory[1], 1),
+        "floor_cpu_ms": round(median(pair.floor_cpu_ms), 3),
+        "service_cpu_ms": round(median(pair.service_cpu_ms), 3),
+        "cpu_ratio": round(median(pair.floor_cpu_ms) / median(pair.service_cpu_ms), 3),
         "cores": len(os.sched_getaffinity(0)),
     }
 
 
 def _print_tables(pairs: dict[str, Pair], singles: Pair) -> None:
     table = Table(title=f"{_CONNECTIONS} connections, requests per second (median)")
-    for heading in ("body", "floor", "service", "ratio", "p50 ms", "p99 ms", "failed"):
+    for heading in ("body", "floor", "service", "ratio", "cpu ms", "cpu ms of floor", "p50 ms", "p99 ms"):
         table.add_column(heading, justify="left" if heading == "body" else "right")
     for name, pair in pairs.items():
         floor, service = pair.requests_per_second()
         p50, p99 = (median(getattr(load, field) for load in pair.service) for field in ("p50_ms", "p99_ms"))
-        figures = f"{floor:.0f}", f"{service:.0f}", f"{_ratio(pair):.3f}", f"{p50:.1f}", f"{p99:.1f}"
-        table.add_row(name, *figures, str(pair.failed()))
+        cpu_ms = f"{median(pair.service_cpu_ms):.3f}", f"{median(pair.floor_cpu_ms):.3f}"
+        throughput = f"{floor:.0f}", f"{service:.0f}", f"{_ratio(pair):.3f}"
+        table.add_row(name, *throughput, *cpu_ms, f"{p50:.1f}", f"{p99:.1f}")
     single = Table(title="One connection, 60 KB, milliseconds")
     for heading in ("", "p50", "p99"):
         single.add_column(heading, justify="right")

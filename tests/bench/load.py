@@ -21,6 +21,7 @@ PATH = "/cds-services/net-patient-view"
 class Load:
     """What one run measured; latencies in milliseconds."""
 
+    requests: int
     requests_per_second: float
     failed: int
     p50_ms: float
@@ -74,7 +75,7 @@ def _summary(outcomes: list[tuple[float, int, int]], seconds: float) -> Load:
     milliseconds = [outcome[0] * 1000 for outcome in outcomes]
     failed = sum(outcome[1] != 200 for outcome in outcomes)
     p99 = quantiles(milliseconds, n=100)[98]
-    return Load(len(outcomes) / seconds, failed, median(milliseconds), p99)
+    return Load(len(outcomes), len(outcomes) / seconds, failed, median(milliseconds), p99)
 
 
 def _with_wrk(port: int, folder: Path, connections: int, seconds: float, new_patients_from: int) -> Load:
@@ -84,7 +85,13 @@ def _with_wrk(port: int, folder: Path, connections: int, seconds: float, new_pat
     command += [f"http://127.0.0.1:{port}{PATH}", "--", str(folder), files, str(new_patients_from)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     result = json.loads(output.rpartition("RESULT ")[2])
-    return Load(result["requests"] / result["seconds"], result["failed"], result["p50_ms"], result["p99_ms"])
+    return Load(
+        result["requests"],
+        result["requests"] / result["seconds"],
+        result["failed"],
+        result["p50_ms"],
+        result["p99_ms"],
+    )
 
 
 def _with_processes(

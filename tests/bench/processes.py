@@ -53,6 +53,16 @@ def memory_mb(process: int) -> tuple[float, float]:
     return of_workers + _proportional_set_size(process), of_workers
 
 
+def processor_seconds(process: int) -> float:
+    """Processor time that the workers have used so far, in user code and in the kernel."""
+    ticks = 0
+    for worker in _children(process):
+        # The name of the process, in brackets, may hold spaces; user and system time are fields 14 and 15.
+        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
