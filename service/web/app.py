@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 import orjson
 from flask import Flask, Response, request
 
-from service.errors import RequestTooLarge, UnknownService, UnsupportedMediaType
+from service.errors import RequestTooLarge, StoreUnavailable, UnknownService, UnsupportedMediaType
 from service.hooks.body import read_object
 from service.hooks.discovery import SERVICES, Service, discovery_document
 from service.hooks.request import HookRequest, read_request
@@ -113,9 +113,16 @@ def _live() -> Response:
 
 
 def _ready(parts: Parts) -> Response:
-    for check in parts.checks:
-        check()
-    return answer({"status": "ready"})
+    """Whether calls can be answered: without the store they can, unless replays have to be recognised."""
+    if parts.check_store is None:
+        return answer({"status": "ready"})
+    try:
+        parts.check_store()
+    except StoreUnavailable:
+        if parts.settings.authentication_required:
+            raise
+        return answer({"status": "ready", "store": "unavailable"})
+    return answer({"status": "ready", "store": "available"})
 
 
 def _service(parts: Parts, service_id: str) -> Service:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from service import VERSION
 from service.hooks import schemas
 from service.hooks.discovery import SERVICES, Service
 from service.hooks.request import SCHEMA_NAMES
@@ -45,7 +46,7 @@ def document(*, feedback: bool) -> dict[str, Any]:
     paths["/openapi.json"] = {"get": _itself()}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "net-cds", "version": "0.1.0", "description": _DESCRIPTION},
+        "info": {"title": "net-cds", "version": VERSION, "description": _DESCRIPTION},
         "paths": paths,
         "components": {
             "schemas": _schemas(),

@@ -41,7 +41,7 @@ class RecordFeedback(Protocol):
         """Return how many outcomes the document holds."""
 
 
-def _anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
+def anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
     """Accept every call; the header is not looked at, as it could not be trusted."""
     return ANONYMOUS
 
@@ -52,14 +52,14 @@ class Parts:
 
     ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``authenticate``
     takes the Authorization header and the values that ``aud`` may have, and gives the client or
-    raises NotAuthenticated. ``checks`` raise a ServiceError while the service is not ready.
+    raises NotAuthenticated. ``check_store`` raises StoreUnavailable while the store cannot be used.
     """
 
     settings: Settings
     respond: Callable[[HookRequest, Client], Answered]
     hooks: Collection[str]
     prefetch: Mapping[str, str]
-    authenticate: Callable[[str | None, Collection[str]], Client] = _anybody
+    authenticate: Callable[[str | None, Collection[str]], Client] = anybody
     record_issued: RecordIssued | None = None
     record_feedback: RecordFeedback | None = None
-    checks: tuple[Callable[[], None], ...] = ()
+    check_store: Callable[[], None] | None = None

@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from service import errors
+from service.config import Settings
 from service.hooks.request import HookRequest
 from service.security.clients import Client
 from service.web.errors import REPLIES
@@ -84,14 +85,21 @@ def test_an_unforeseen_error_shows_a_number_and_nothing_else(
     assert any(place.startswith("respond:") for place in line["error"])
 
 
-def test_a_store_that_is_down_is_a_503_with_a_time_to_come_back() -> None:
-    def check() -> None:
-        raise errors.StoreUnavailable("postgresql://user:password@host is down")
+def store_is_down() -> None:
+    raise errors.StoreUnavailable("postgresql://user:password@host is down")
 
-    response = app_client(checks=(check,)).get("/health/ready")
+
+def test_a_store_that_is_down_is_a_503_where_tokens_have_to_be_remembered() -> None:
+    settings = Settings(authentication="required")
+    response = app_client(settings=settings, check_store=store_is_down).get("/health/ready")
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
     assert "password" not in response.text
+
+
+def test_an_open_service_is_ready_without_its_store_and_says_so() -> None:
+    response = app_client(check_store=store_is_down).get("/health/ready")
+    assert response.get_json() == {"status": "ready", "store": "unavailable"}
 
 
 def test_a_client_that_breaks_off_is_a_bad_request() -> None:

@@ -1,0 +1,173 @@
+"""Puts the service together: content, rules, store and keys behind the web.
+
+The parts of one call follow https://cds-hooks.hl7.org/2.0/#calling-a-cds-service.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Flask
+
+from service import VERSION, engine
+from service.config import Settings, read_settings
+from service.errors import ConfigurationError, StoreUnavailable
+from service.fhir.client import fetch_all
+from service.fhir.queries import prefetch_templates
+from service.hooks import feedback
+from service.hooks.discovery import SERVICES
+from service.hooks.request import HookRequest
+from service.rules import RULES
+from service.security.clients import Client, read_clients
+from service.security.fhir_servers import unusable_entries
+from service.security.tokens import authenticate
+from service.security.urls import same_base
+from service.store.database import Store, check, open_store
+from service.store.feedback import record_feedback
+from service.store.issued import IssuedCardWriter, shown_cards
+from service.store.overrides import overridden_rules
+from service.store.secret import read_secret
+from service.store.tokens import remember_token
+from service.web.app import build_app
+from service.web.logs import configure_logging
+from service.web.parts import Answered, Parts, anybody
+from service.wording import SHARED_CARDS, Knowledge, load_knowledge
+
+AFTER_FORK = "net_cds_after_fork"
+AT_EXIT = "net_cds_at_exit"
+"""Extensions: lists of what a server calls in each worker, at its start and at its end."""
+
+_RULE_IDS = tuple(rule.id for rule in RULES)
+_log = logging.getLogger(__name__)
+
+
+def wired_app(settings: Settings | None = None) -> Flask:
+    """See :func:`service.create_app`."""
+    settings = settings or read_settings(os.environ)
+    configure_logging(settings.log_level)
+    if problems := unusable_entries(settings.allowed_fhir_servers):
+        raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
+    knowledge = knowledge_of(settings)
+    secret = read_secret(settings.secret_file, database_url=settings.database_url)
+    store = open_store(settings.database_url, secret=secret)
+    writer = IssuedCardWriter(store, retention_days=settings.retention_days)
+    app = build_app(_parts(settings, knowledge=knowledge, store=store, writer=writer))
+    app.extensions[AFTER_FORK] = [writer.after_fork]
+    app.extensions[AT_EXIT] = [writer.close]
+    return app
+
+
+def knowledge_of(settings: Settings) -> Knowledge:
+    """The clinical content; with NET_CDS_CONTENT=approved only what a clinician has signed."""
+    knowledge = load_knowledge(
+        settings.cards_dir,
+        holes={rule.id: rule.holes for rule in RULES},
+        version=VERSION,
+        overrides=settings.defaults_file,
+    )
+    if settings.content == "all":
+        return knowledge
+    cards = {
+        name: card
+        for name, card in knowledge.cards.items()
+        if name in SHARED_CARDS or card.review.status == "approved"
+    }
+    return dataclasses.replace(knowledge, cards=cards)
+
+
+def _parts(settings: Settings, *, knowledge: Knowledge, store: Store, writer: IssuedCardWriter) -> Parts:
+    templates = prefetch_templates(knowledge.terminology.observation_codes())
+    return Parts(
+        settings=settings,
+        respond=_responder(settings, knowledge=knowledge, templates=templates, store=store),
+        hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
+        prefetch=templates,
+        authenticate=_authenticator(settings, store),
+        record_issued=functools.partial(_record_issued, store, writer),
+        record_feedback=functools.partial(_record_feedback, store),
+        check_store=functools.partial(check, store),
+    )
+
+
+def _responder(
+    settings: Settings, *, knowledge: Knowledge, templates: Mapping[str, str], store: Store
+) -> Callable[[HookRequest, Client], Answered]:
+    fetch = functools.partial(
+        fetch_all, deadline_seconds=settings.fetch_deadline_seconds, same_base=same_base
+    )
+
+    override_lasts = timedelta(days=knowledge.defaults.override_days)
+
+    def respond(request: HookRequest, client: Client) -> Answered:
+        now = datetime.now(UTC)
+        result = engine.respond(
+            request,
+            knowledge=knowledge,
+            templates=templates,
+            now=now,
+            fetch=fetch,
+            overridden=functools.partial(_overridden, store, request, client, since=now - override_lasts),
+        )
+        return Answered(result.cards, result.milliseconds, _states(result))
+
+    return respond
+
+
+def _states(result: engine.HookResult) -> dict[str, str]:
+    if result.record is None:
+        return {}
+    return {name: section.state.value for name, section in result.record.sections.items()}
+
+
+def _overridden(store: Store, request: HookRequest, client: Client, *, since: datetime) -> Collection[str]:
+    """What this user lately declined; nothing while the store is down, as advice matters more."""
+    try:
+        return overridden_rules(
+            store,
+            issuer=client.issuer,
+            patient_id=request.patient_id,
+            user_id=request.user_id,
+            rule_ids=_RULE_IDS,
+            since=since,
+        )
+    except StoreUnavailable:
+        _log.warning("Declined advice is shown again, because the store cannot be read.")
+        return ()
+
+
+def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Collection[str]], Client]:
+    if not settings.authentication_required or settings.clients_file is None:
+        return anybody
+    known = [service.id for service in SERVICES]
+    clients = read_clients(settings.clients_file, known_services=known)
+    remember = functools.partial(remember_token, store)
+
+    def identify(authorization: str | None, audiences: Collection[str]) -> Client:
+        return authenticate(authorization, clients=clients, audiences=audiences, remember_token=remember)
+
+    return identify
+
+
+def _record_issued(
+    store: Store,
+    writer: IssuedCardWriter,
+    wire_cards: Sequence[Mapping[str, Any]],
+    *,
+    request: HookRequest,
+    client: Client,
+) -> None:
+    now = datetime.now(UTC)
+    cards = shown_cards(wire_cards, request=request, issuer=client.issuer, secret=store.secret, now=now)
+    writer.put(cards)
+
+
+def _record_feedback(store: Store, document: Mapping[str, Any], *, service_id: str, client: Client) -> int:
+    items = feedback.parse(document)
+    record_feedback(store, items, service_id=service_id, issuer=client.issuer, received_at=datetime.now(UTC))
+    return len(items)
