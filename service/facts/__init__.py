@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.facts.context import Context
+from service.facts.decision import TreatmentOrder, read_treatment_orders
 from service.facts.defaults import Defaults
 from service.facts.extent import Spread, read_spread
 from service.facts.function import FunctioningStatus, read_function
@@ -37,12 +38,14 @@ class Facts:
     function: FunctioningStatus
     plan: Plan
     workup: Workup
+    treatment_orders: tuple[TreatmentOrder, ...]
 
 
 def read_facts(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Facts:
     """Answer every question once."""
     tumour = read_tumour(record, now=now)
     treatment = read_treatment(record, context, now=now, defaults=defaults)
+    plan = read_plan(record, context, now=now, defaults=defaults)
     return Facts(
         record=record,
         context=context,
@@ -54,6 +57,7 @@ def read_facts(record: Record, context: Context, *, now: datetime, defaults: Def
         spread=read_spread(record, tumour, now=now),
         treatment=treatment,
         function=read_function(record, tumour, treatment, now=now, defaults=defaults),
-        plan=read_plan(record, context, now=now, defaults=defaults),
+        plan=plan,
         workup=read_workup(record, context, tumour, now=now, defaults=defaults),
+        treatment_orders=read_treatment_orders(plan, treatment),
     )

@@ -142,6 +142,11 @@ def read_function(
 _CARCINOID = ("carcinoid", "carcinoid-heart-disease", "carcinoid-crisis")
 
 
+def has_carcinoid_syndrome(record: Record, *, now: datetime) -> bool:
+    """Whether carcinoid syndrome, heart disease or a past crisis is on record."""
+    return any(_is_carcinoid_syndrome(condition, record, now=now) for condition in record.of("Condition"))
+
+
 def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime) -> bool:
     rows = record.terminology.concepts(condition.get("code"), "net-functional-syndromes")
     is_coded = any(row.get("syndrome") in _CARCINOID for row in rows)

@@ -97,8 +97,11 @@ class Workup:
     hiaa: Item
     tnm: Item
     tumour_board: Item
+    ki67_order: Order | None
+    echocardiography: Item
+    size_mm: float | None
     has_tissue: bool
-    fdg_only: bool
+    fdg_done: bool
     newest_finding: Moment | None
 
 
@@ -157,8 +160,16 @@ def read_workup(
         ),
         tnm=_tnm(record, tumour),
         tumour_board=_tumour_board(record, context, studies, now=now, defaults=defaults),
+        ki67_order=find_order(record, context, lambda one: is_ki67(one, record), now=now, defaults=defaults),
+        echocardiography=item(
+            studies,
+            lambda one: is_echocardiography(one, record),
+            fresh_days=defaults.echocardiography_days,
+            ignored_days=defaults.echocardiography_days,
+        ),
+        size_mm=tumour_size_mm(record),
         has_tissue=_has_tissue(record),
-        fdg_only=_has_fdg(studies, record) and not sstr_studies,
+        fdg_done=_has_fdg(studies, record),
         newest_finding=_newest_finding(record, studies),
     )
 
@@ -326,6 +337,40 @@ def is_chromogranin_a(resource: Resource, record: Record) -> bool:
 def is_hiaa(resource: Resource, record: Record) -> bool:
     """Whether a result or order is 5-HIAA in urine, serum or plasma."""
     return _is_marker(resource, record, "5-hiaa", "five-hiaa")
+
+
+def is_ki67(resource: Resource, record: Record) -> bool:
+    """Whether an order asks for the Ki-67 index."""
+    return record.terminology.has(resource.get("code"), "ki67-observation", role="grade") or (
+        record.terminology.says("ki67", named(resource))
+    )
+
+
+def is_echocardiography(resource: Resource, record: Record) -> bool:
+    """Whether a study, result or order is an echocardiogram or NT-proBNP."""
+    if any(record.terminology.concepts(one, "echocardiography") for one in coded(resource)):
+        return True
+    text = named(resource)
+    return record.terminology.says("echocardiography", text) or record.terminology.says("nt-probnp", text)
+
+
+_MILLIMETRES = {"mm": 1.0, "cm": 10.0}
+
+
+def tumour_size_mm(record: Record) -> float | None:
+    """The newest measured size of the primary in millimetres; the upper end where a range is given."""
+    sizes: list[tuple[float, float]] = []
+    for one in record.of("Observation"):
+        is_size = record.terminology.concepts(one.get("code"), "tumour-size") or record.terminology.says(
+            "tumour-size", words(one.get("code"))
+        )
+        value = quantities.value_of(one)
+        if not is_size or value is None or not _has_status(one, _DONE):
+            continue
+        factor, moment = _MILLIMETRES.get(value.unit), dates.happened(one)
+        if factor is not None and value.high < float("inf"):
+            sizes.append((moment.instant.timestamp() if moment else 0.0, value.high * factor))
+    return max(sizes)[1] if sizes else None
 
 
 def _is_marker(resource: Resource, record: Record, code_list: str, word_list: str) -> bool:

@@ -12,16 +12,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import orjson
 from sqlalchemy import Select, and_, select
 
 from service.store.database import Store, in_utc, reading
 from service.store.tables import FEEDBACK, ISSUED_CARD, ISSUED_RULE
-
-OVERRIDE_LASTS = timedelta(days=30)
-"""After this time the advice may be given again, as the patient's state will have changed."""
 
 
 def override_key(secret: bytes, *, issuer: str, patient_id: str, user_id: str, rule_id: str) -> str:
@@ -33,11 +30,12 @@ def override_key(secret: bytes, *, issuer: str, patient_id: str, user_id: str, r
 
 
 def overridden_rules(
-    store: Store, *, issuer: str, patient_id: str, user_id: str, rule_ids: Iterable[str], now: datetime
+    store: Store, *, issuer: str, patient_id: str, user_id: str, rule_ids: Iterable[str], since: datetime
 ) -> frozenset[str]:
-    """Those of the rules that this user overrode for this patient within ``OVERRIDE_LASTS``.
+    """Those of the rules that this user overrode for this patient after ``since`` (with its zone).
 
-    Only feedback of the client that was shown the card counts. Raises StoreUnavailable.
+    It is the moment of receipt that counts, by our clock, and only feedback of the client that was shown
+    the card. Raises StoreUnavailable.
     """
     keys = {
         override_key(store.secret, issuer=issuer, patient_id=patient_id, user_id=user_id, rule_id=rule): rule
@@ -47,7 +45,7 @@ def overridden_rules(
     if not keys:
         return frozenset()
     with reading(store) as connection:
-        found = connection.execute(_overridden_keys(keys, since=in_utc(now - OVERRIDE_LASTS)))
+        found = connection.execute(_overridden_keys(keys, since=in_utc(since)))
         return frozenset(keys[key] for key in found.scalars())
 
 

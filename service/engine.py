@@ -1,0 +1,310 @@
+"""One hook call: gather the record, read the facts, ask the rules, render the cards.
+
+https://cds-hooks.hl7.org/2.0/#cds-service-response. No HTTP here: a request goes in, cards come out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from service.errors import MissingData
+from service.facts import Facts, read_facts
+from service.facts.context import Context
+from service.facts.function import has_carcinoid_syndrome
+from service.facts.tumour import read_tumour
+from service.fhir.access import FhirAccess
+from service.fhir.queries import QUERIES
+from service.fhir.reading import elements
+from service.fhir.record import Record, State, build_record
+from service.hooks.card import Card, Indicator, NotAssessed
+from service.hooks.request import HookRequest
+from service.rendering import indicator_of, render_card, render_group, render_incomplete
+from service.rules import PRIORITY, RULES
+from service.rules.base import Answer, Fires, Rule, Silent, out_of_scope
+from service.rules.base import NotAssessed as RuleNotAssessed
+from service.wording import Knowledge
+
+
+class Fetched(Protocol):
+    """What reading one query from a FHIR server gave."""
+
+    @property
+    def resource(self) -> Any:
+        """The resource or Bundle; None where nothing could be read."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why not, in words without patient data."""
+
+
+Fetch = Callable[[FhirAccess, Mapping[str, str]], Mapping[str, Fetched]]
+"""``(access, prefetch key -> relative URL) -> prefetch key -> outcome``; never raises for the server's fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule said."""
+
+    rule: Rule
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HookResult:
+    """The cards, and what a log line or ``evaluate --why`` wants to know of how they came about."""
+
+    cards: tuple[Card, ...]
+    verdicts: tuple[Verdict, ...]
+    record: Record | None
+    milliseconds: Mapping[str, float]
+
+
+def respond(
+    request: HookRequest,
+    *,
+    knowledge: Knowledge,
+    templates: Mapping[str, str],
+    now: datetime,
+    fetch: Fetch | None = None,
+    overridden: Callable[[], Collection[str]] = tuple,
+    ask_all: bool = False,
+) -> HookResult:
+    """Answer one hook call.
+
+    ``templates`` are the prefetch templates; ``now`` is the time to judge by. ``overridden`` gives the
+    rule ids that this user lately declined for this patient; it is asked only when there are cards.
+    ``ask_all`` asks every rule even where the patient has no tumour, for ``--why``.
+    Raises MissingData when the conditions cannot be known, MalformedRequest for a mixed-up chart.
+    """
+    if _is_for_patients(request):
+        return HookResult((), (), None, {})
+    marks = [time.perf_counter()]
+    record = gather(request, knowledge=knowledge, templates=templates, fetch=fetch)
+    marks.append(time.perf_counter())
+    if not ask_all and not _concerns(record, now=now):
+        cards = _incomplete_problem_list(record, knowledge)
+        return HookResult(cards, (), record, _durations(marks))
+    facts = read_facts(record, _context(request), now=now, defaults=knowledge.defaults)
+    marks.append(time.perf_counter())
+    verdicts = ask_rules(facts, knowledge)
+    cards = _cards(verdicts, facts, knowledge, overridden)
+    marks.append(time.perf_counter())
+    return HookResult(cards, verdicts, record, _durations(marks))
+
+
+def _durations(marks: Sequence[float]) -> dict[str, float]:
+    steps = zip(("fetch", "facts", "rules"), marks[:-1], marks[1:], strict=False)
+    return {name: round((after - before) * 1000, 3) for name, before, after in steps}
+
+
+def _is_for_patients(request: HookRequest) -> bool:
+    """Clinicians' advice is not shown to patients and their relatives."""
+    return request.user_id.startswith(("Patient/", "RelatedPerson/"))
+
+
+def _context(request: HookRequest) -> Context:
+    return Context(
+        hook=request.hook,
+        drafts=request.draft_orders,
+        selections=frozenset(request.selections),
+        appointments=request.appointments,
+        encounter_id=request.encounter_id,
+    )
+
+
+def gather(
+    request: HookRequest, *, knowledge: Knowledge, templates: Mapping[str, str], fetch: Fetch | None
+) -> Record:
+    """The record from prefetch, completed from the FHIR server where that may be read."""
+    values: dict[str, Any] = {key: value for key, value in request.prefetch.items() if key in QUERIES}
+    faults: dict[str, str] = {}
+    wanted = {key: _filled(templates[key], request) for key in QUERIES if _is_incomplete(values, key)}
+    if fetch is not None and request.fhir_access is not None and wanted:
+        for key, outcome in fetch(request.fhir_access, wanted).items():
+            if outcome.resource is not None:
+                values[key] = outcome.resource
+            if not outcome.complete:
+                faults[key] = outcome.reason or "the FHIR server could not be read"
+    record = build_record(
+        values, patient_id=request.patient_id, terminology=knowledge.terminology, faults=faults
+    )
+    if record.sections["conditions"].state is State.UNKNOWN:
+        raise MissingData(
+            "The patient's conditions are needed: send prefetch.conditions, or fhirServer and "
+            f"fhirAuthorization that allow to read them ({record.why_not_known('conditions')})."
+        )
+    return record
+
+
+def _filled(template: str, request: HookRequest) -> str:
+    return template.replace("{{context.patientId}}", request.patient_id)
+
+
+def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
+    """Whether a key is absent, failed, or holds only the first page."""
+    if key not in values:
+        return True
+    value = values[key]
+    if not isinstance(value, dict):
+        return value is not None
+    if value.get("resourceType") == "OperationOutcome":
+        return True
+    return any(link.get("relation") == "next" for link in elements(value.get("link")))
+
+
+def _concerns(record: Record, *, now: datetime) -> bool:
+    """Whether there is anything to say at all: a tumour, or carcinoid syndrome without one."""
+    return read_tumour(record, now=now).is_present or has_carcinoid_syndrome(record, now=now)
+
+
+def ask_rules(facts: Facts, knowledge: Knowledge) -> tuple[Verdict, ...]:
+    """The answer of every rule that belongs to the hook and has a card to show."""
+    return tuple(
+        Verdict(rule, _answers(rule, facts))
+        for rule in RULES
+        if facts.context.hook in rule.hooks and rule.id in knowledge.cards
+    )
+
+
+def _answers(rule: Rule, facts: Facts) -> tuple[Answer, ...]:
+    refusal = out_of_scope(rule, facts)
+    answer = refusal if refusal is not None else rule.decide(facts)
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _incomplete_problem_list(record: Record, knowledge: Knowledge) -> tuple[Card, ...]:
+    """No tumour was found; where the problem list was not read to its end, that has to be said."""
+    if record.sections["conditions"].state is State.KNOWN:
+        return ()
+    reason = record.why_not_known("conditions")
+    missing = NotAssessed("workup", "conditions", reason)
+    return (replace(render_incomplete([missing], ["conditions"], knowledge), notes=_notes(record)),)
+
+
+def _notes(record: Record) -> tuple[str, ...]:
+    """What was odd in the record: reasons for doubt first, then harmless defects."""
+    sections = record.sections.values()
+    reasons = [f"{section.name}: {reason}" for section in sections for reason in section.reasons]
+    notes = [f"{section.name}: {note}" for section in sections for note in section.notes]
+    return tuple(dict.fromkeys([*reasons, *notes]))
+
+
+_Piece = tuple[str, tuple[tuple[Rule, Fires], ...]]
+"""A card to be: the group's name (empty for a rule of its own) and its rules with their answers."""
+
+JOINS_WORKUP = (
+    "discordant-grade",
+    "chromogranin-a-interpretation",
+    "hiaa-interference",
+    "carcinoid-syndrome-record",
+)
+"""Rules that move into the work-up card when there is no room for a card of their own."""
+
+
+def _cards(
+    verdicts: Iterable[Verdict], facts: Facts, knowledge: Knowledge, overridden: Callable[[], Collection[str]]
+) -> tuple[Card, ...]:
+    fired = [
+        (verdict.rule, answer)
+        for verdict in verdicts
+        for answer in verdict.answers
+        if isinstance(answer, Fires)
+    ]
+    if fired:
+        fired = _without_overridden(fired, knowledge, overridden())
+    most = int(knowledge.defaults.most_cards)
+    pieces = _grouped(fired, facts.context.hook)
+    if len(pieces) > most:
+        pieces = _grouped(fired, facts.context.hook, joining=JOINS_WORKUP)
+    pieces.sort(key=lambda piece: _urgency(piece, knowledge))
+    cards = [_render(piece, facts, knowledge) for piece in pieces[:most]]
+    return _with_the_rest(cards, pieces[most:], verdicts, facts, knowledge)
+
+
+def _without_overridden(
+    fired: list[tuple[Rule, Fires]], knowledge: Knowledge, overridden: Collection[str]
+) -> list[tuple[Rule, Fires]]:
+    """Advice that this user lately declined for this patient stays silent, unless it is critical."""
+    return [
+        (rule, fires)
+        for rule, fires in fired
+        if rule.id not in overridden or indicator_of(rule, fires, knowledge) is Indicator.CRITICAL
+    ]
+
+
+def _grouped(fired: Iterable[tuple[Rule, Fires]], hook: str, joining: Collection[str] = ()) -> list[_Piece]:
+    groups: dict[str, list[tuple[Rule, Fires]]] = {}
+    singles: list[_Piece] = []
+    for rule, fires in fired:
+        group = "workup" if rule.id in joining else _group_of(rule, hook)
+        if group:
+            groups.setdefault(group, []).append((rule, fires))
+        else:
+            singles.append(("", ((rule, fires),)))
+    return [*singles, *((name, tuple(members)) for name, members in groups.items())]
+
+
+def _group_of(rule: Rule, hook: str) -> str:
+    """The pathway is one card on patient-view; while ordering, each of its rules speaks for itself."""
+    return "" if rule.group == "pathway" and hook != "patient-view" else rule.group
+
+
+def _urgency(piece: _Piece, knowledge: Knowledge) -> tuple[int, int]:
+    group, members = piece
+    loudest = max(indicator_of(rule, fires, knowledge) for rule, fires in members)
+    name = group or members[0][0].id
+    return (-loudest, PRIORITY.index(name) if name in PRIORITY else len(PRIORITY))
+
+
+def _render(piece: _Piece, facts: Facts, knowledge: Knowledge) -> Card:
+    group, members = piece
+    if group:
+        return render_group(group, members, facts, knowledge)
+    rule, fires = members[0]
+    return render_card(rule, fires, facts, knowledge)
+
+
+def _with_the_rest(
+    cards: list[Card],
+    no_room: Sequence[_Piece],
+    verdicts: Iterable[Verdict],
+    facts: Facts,
+    knowledge: Knowledge,
+) -> tuple[Card, ...]:
+    """Say what could not be assessed, what had no room, and what was odd in the record."""
+    missing = _not_assessed(verdicts)
+    if facts.record.sections["conditions"].state is not State.KNOWN:
+        missing.append(NotAssessed("workup", "conditions", facts.record.why_not_known("conditions")))
+    if missing and len(cards) < int(knowledge.defaults.most_cards):
+        cards.append(
+            render_incomplete(missing, tuple(dict.fromkeys(one.section for one in missing)), knowledge)
+        )
+    if not cards:
+        return ()
+    crowded_out = tuple(rule.id for _group, members in no_room for rule, _fires in members)
+    notes = (*(f"no room for: {name}" for name in crowded_out), *_notes(facts.record))
+    last = cards[-1]
+    cards[-1] = replace(last, not_assessed=last.not_assessed or tuple(missing), notes=(*last.notes, *notes))
+    return tuple(cards)
+
+
+def _not_assessed(verdicts: Iterable[Verdict]) -> list[NotAssessed]:
+    return [
+        NotAssessed(verdict.rule.id, answer.section, answer.because)
+        for verdict in verdicts
+        for answer in verdict.answers
+        if isinstance(answer, RuleNotAssessed)
+    ]
+
+
+def silent_because(verdict: Verdict) -> str:
+    """Why a rule is silent, for reports; empty where it is not."""
+    return "; ".join(answer.because for answer in verdict.answers if isinstance(answer, Silent))

@@ -1,0 +1,69 @@
+"""Which treatment is being ordered or booked right now? Work-up gaps are louder before treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from service.facts.plan import Kind, Plan
+from service.facts.treatment import Treatment
+from service.fhir.evidence import Evidence
+
+
+class TreatmentKind(Enum):
+    """Class of a treatment in the hook's context."""
+
+    SURGERY = "surgery"
+    LOCOREGIONAL = "liver-directed treatment"
+    ANALOGUE = "somatostatin analogue"
+    CHEMOTHERAPY = "chemotherapy"
+    TARGETED = "targeted therapy"
+    RADIONUCLIDE = "PRRT"
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentOrder:
+    """One treatment in the hook's context, by name."""
+
+    kind: TreatmentKind
+    name: str
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def is_irreversible(self) -> bool:
+        """Operations and liver-directed treatment cannot be taken back."""
+        return self.kind in (TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL, TreatmentKind.RADIONUCLIDE)
+
+
+_OF_ACT = {
+    Kind.ABDOMINAL_SURGERY: TreatmentKind.SURGERY,
+    Kind.LOCOREGIONAL: TreatmentKind.LOCOREGIONAL,
+    Kind.RADIONUCLIDE: TreatmentKind.RADIONUCLIDE,
+}
+_DRUG_LISTS = (
+    ("somatostatin-analogues", ("long", "short-or-long", "oral"), TreatmentKind.ANALOGUE),
+    ("systemic-antitumour", ("cytotoxic",), TreatmentKind.CHEMOTHERAPY),
+    ("systemic-antitumour", ("targeted",), TreatmentKind.TARGETED),
+    ("prrt-procedures", ("drug",), TreatmentKind.RADIONUCLIDE),
+)
+
+
+def read_treatment_orders(plan: Plan, treatment: Treatment) -> tuple[TreatmentOrder, ...]:
+    """The treatments of the hook's context: operations, liver-directed acts and drugs."""
+    return (*_acts(plan), *_drugs(treatment))
+
+
+def _acts(plan: Plan) -> Iterator[TreatmentOrder]:
+    for act in plan.acts:
+        if act.is_current and act.kind in _OF_ACT:
+            yield TreatmentOrder(_OF_ACT[act.kind], act.name, act.evidence)
+
+
+def _drugs(treatment: Treatment) -> Iterator[TreatmentOrder]:
+    prophylaxis = treatment.octreotide_short_acting
+    for code_list, roles, kind in _DRUG_LISTS:
+        for drug in treatment.of(code_list, roles=roles, drafts_only=True):
+            # Short-acting octreotide is cover for an operation, not treatment of the tumour.
+            if drug not in prophylaxis:
+                yield TreatmentOrder(kind, drug.name, (drug.evidence,))

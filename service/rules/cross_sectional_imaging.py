@@ -1,0 +1,36 @@
+"""N-13: CT or MRI for location and local invasion. Words: ``cards/cross-sectional-imaging.md``."""
+
+from __future__ import annotations
+
+from service.facts import Facts
+from service.facts.decision import TreatmentKind
+from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope
+from service.rules.questions import nothing_to_decide, settled, treatment_before
+
+
+def decide(facts: Facts) -> Answer:
+    """Ask for CT or MRI of the abdomen; either satisfies, MRI is named for the liver."""
+    item = facts.workup.cross_sectional
+    if silent := nothing_to_decide(facts) or settled(item):
+        return silent
+    if item.is_stale and item.moment is not None:
+        return Fires("stale", {"date": item.moment.day}, item.evidence)
+    if not facts.record.is_known("imaging"):
+        return NotAssessed("imaging", facts.record.why_not_known("imaging"))
+    treatment = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
+    if treatment is not None and facts.tumour.is_confirmed:
+        return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
+    if facts.spread.has_liver_metastases:
+        return Fires("liver-metastases", evidence=facts.spread.evidence)
+    return Fires("missing")
+
+
+RULE = Rule(
+    id="cross-sectional-imaging",
+    hooks=frozenset({"patient-view", "order-sign"}),
+    scope=Scope.WORKUP,
+    decide=decide,
+    group="workup",
+    holes=frozenset({"date", "treatment"}),
+    waits_in_emergency=True,
+)

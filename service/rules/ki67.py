@@ -1,0 +1,51 @@
+"""N-17 and N-29: no Ki-67, no grade. Words: ``cards/ki67.md``."""
+
+from __future__ import annotations
+
+from service.facts import Facts
+from service.facts.proliferation import Grading
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import nothing_to_decide, treatment_before
+
+
+def decide(facts: Facts) -> Answer:
+    """Ask for the Ki-67 index, or say why the one on record does not grade."""
+    found = facts.proliferation
+    if silent := nothing_to_decide(facts):
+        return silent
+    if found.grading is Grading.ON_ITS_WAY:
+        return Silent("a Ki-67 result is on its way")
+    if found.grading is Grading.GRADED and found.ki67:
+        return Silent(f"a Ki-67 is on record: {found.ki67[0].says}")
+    if found.grading is Grading.GRADED:
+        return Fires("mitoses-only", {"value": found.counts[0].shown}, found.evidence)
+    if facts.workup.ki67_order is not None:
+        return Silent(f"Ki-67 is {facts.workup.ki67_order.says}")
+    if found.grading is Grading.NOT_GRADABLE:
+        return Fires("not-gradable", {"value": found.counts[0].shown}, found.evidence)
+    return _missing(facts)
+
+
+def _missing(facts: Facts) -> Answer:
+    """The wording depends on what else is known, and on whether a treatment is being ordered."""
+    if not facts.record.is_known("observations"):
+        return Fires("unverified")
+    treatment = treatment_before(facts) if facts.tumour.is_confirmed else None
+    if treatment is not None:
+        return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
+    if facts.proliferation.grading is Grading.NO_RESULT:
+        return Fires("no-result", evidence=facts.proliferation.evidence)
+    if facts.record.is_known("procedures", "imaging") and not facts.workup.has_tissue:
+        return Fires("no-tissue")
+    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
+
+
+RULE = Rule(
+    id="ki67",
+    hooks=frozenset({"patient-view", "order-sign"}),
+    scope=Scope.GRADING,
+    decide=decide,
+    holes=frozenset({"value", "treatment"}),
+    waits_in_emergency=True,
+    with_several_primaries=True,
+)

@@ -1,0 +1,29 @@
+"""N-21: TNM by the site of origin; shown, never computed. Words: ``cards/tnm.md``."""
+
+from __future__ import annotations
+
+from service.facts import Facts
+from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
+from service.rules.questions import settled
+
+
+def decide(facts: Facts) -> Answer:
+    """Ask to record TNM with the chapter of the tumour's site."""
+    if silent := settled(facts.workup.tnm):
+        return silent
+    if facts.tumour.site == "unknown":
+        return Silent("without a known primary there is no TNM")
+    if not facts.record.is_known("observations"):
+        return NotAssessed("observations", facts.record.why_not_known("observations"))
+    return Fires("missing", {"site": facts.tumour.site})
+
+
+RULE = Rule(
+    id="tnm",
+    hooks=frozenset({"patient-view"}),
+    scope=Scope.GRADING,
+    decide=decide,
+    group="workup",
+    holes=frozenset({"site"}),
+    waits_in_emergency=True,
+)

@@ -1,0 +1,396 @@
+"""The words of the cards: one Markdown file per rule, owned by clinicians.
+
+Each file in ``cards/`` has front matter (indicator per wording, statements, sources, limits,
+override reasons, suggestions, review) and sections. Words have holes like ``{procedure}`` and no
+``if``: where two wordings are needed they are two named sections and the rule picks one.
+``cards/README.md`` describes the format for authors.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import string as strings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from service.errors import ContentError
+from service.facts.defaults import Defaults, load_defaults
+from service.fhir.terminology import Terminology, load_terminology
+from service.hooks.card import Indicator, Link, OverrideReason
+from service.hooks.override_reasons import COMMON_CODES, override_reason
+
+SHARED_CARDS = ("workup", "pathway", "incomplete-data")
+"""Cards that gather several rules; their files have the same form."""
+
+REVIEW_STATUSES = ("submitted", "under review", "approved")
+SOURCE_STATUSES = ("seen", "title only", "from memory", "source document")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One way to word a card; ``detail`` is Markdown. Both may have holes."""
+
+    name: str
+    indicator: Indicator
+    summary: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReference:
+    """Where a statement comes from, and how far that was checked (one of SOURCE_STATUSES)."""
+
+    label: str
+    url: str
+    says: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionText:
+    """A suggestion as its author wrote it; ``resource`` is a FHIR template without patient or status."""
+
+    id: str
+    label: str
+    wordings: tuple[str, ...]
+    resource: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Who answers for the words. Honestly empty until a clinician has signed."""
+
+    status: str
+    authored_by: str
+    checked_by: str
+    date_reviewed: str
+    next_review: str
+    last_updated: str
+
+    @property
+    def shown(self) -> str:
+        """What the explanation says of the review."""
+        if self.status == "approved":
+            return f"approved; reviewed by {self.checked_by} on {self.date_reviewed}"
+        return "not yet reviewed by a clinician"
+
+
+@dataclass(frozen=True, slots=True)
+class CardText:
+    """One file of ``cards/``."""
+
+    id: str
+    title: str
+    item: str
+    is_treatment: bool
+    statements: tuple[str, ...]
+    algorithm_rules: tuple[str, ...]
+    sources: tuple[SourceReference, ...]
+    limits: tuple[str, ...]
+    override_reasons: tuple[OverrideReason, ...]
+    suggestions: tuple[SuggestionText, ...]
+    review: Review
+    wordings: Mapping[str, Wording]
+    current_guidance: str
+    sections: Mapping[str, str]
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The sources that can be opened."""
+        return tuple(Link(source.label, source.url) for source in self.sources if source.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Words that every card ends with, and where the advice comes from."""
+
+    source_label: str
+    source_url: str
+    provenance: str
+    sequence: str
+    on_record: str
+    grade_unknown: str
+    syndrome_alone: str
+    several_primaries: str
+    thoracic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Everything that clinicians own, loaded and checked."""
+
+    cards: Mapping[str, CardText]
+    common: Common
+    terminology: Terminology
+    defaults: Defaults
+    emitted: Mapping[str, tuple[Mapping[str, str], ...]]
+    version: str
+
+
+def load_knowledge(
+    cards_dir: Path,
+    *,
+    holes: Mapping[str, frozenset[str]],
+    version: str,
+    overrides: Path | None = None,
+) -> Knowledge:
+    """Load ``cards/`` or raise ContentError with every problem found.
+
+    ``holes`` gives, per rule id, the values that the rule can fill; it also says which rules need
+    a card, so that an orphan card and an orphan rule are both refused.
+    """
+    problems: list[str] = []
+    defaults = _collect(problems, lambda: load_defaults(cards_dir / "defaults.toml", overrides))
+    terminology = _collect(problems, lambda: load_terminology(cards_dir))
+    limits = {field.name for field in fields(Defaults)}
+    cards = {
+        path.stem: card for path in _card_files(cards_dir) if (card := _load_card(path, limits, problems))
+    }
+    problems += _orphans(set(cards), set(holes))
+    problems += [problem for card in cards.values() for problem in _unfillable(card, holes, limits)]
+    common = _collect(problems, lambda: _load_common(cards_dir / "common.md"))
+    emitted = _read_emitted(cards_dir / "codelists" / "emit.csv")
+    problems += [problem for card in cards.values() for problem in _unknown_codes(card, emitted)]
+    if problems or defaults is None or terminology is None or common is None:
+        raise ContentError(problems)
+    return Knowledge(cards, common, terminology, defaults, emitted, f"{version}+{_digest(cards_dir)}")
+
+
+def _collect(problems: list[str], load: Any) -> Any:
+    try:
+        return load()
+    except ContentError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _card_files(cards_dir: Path) -> list[Path]:
+    return sorted(path for path in cards_dir.glob("*.md") if path.stem not in ("README", "common"))
+
+
+def _digest(cards_dir: Path) -> str:
+    """Twelve hexadecimal digits that change with any file of the content."""
+    digest = hashlib.sha256()
+    for path in sorted(cards_dir.rglob("*")):
+        if path.is_file() and path.suffix in (".md", ".csv", ".txt", ".toml") and path.name != "README.md":
+            digest.update(path.relative_to(cards_dir).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
+_SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
+
+
+def read_markdown(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Front matter and sections (heading -> text) of one file; ContentError where it has neither."""
+    found = _FRONT_MATTER.match(path.read_text(encoding="utf-8"))
+    if found is None:
+        raise ContentError([f"{path.name}: has to begin with front matter between two lines of ---"])
+    try:
+        front = yaml.safe_load(found.group(1))
+    except yaml.YAMLError as error:
+        raise ContentError([f"{path.name}: the front matter is not YAML: {error}"]) from error
+    if not isinstance(front, dict):
+        raise ContentError([f"{path.name}: the front matter has to be a table of names and values"])
+    parts = _SECTION.split(found.group(2))
+    return front, {parts[i].strip(): parts[i + 1].strip() for i in range(1, len(parts), 2)}
+
+
+def _load_card(path: Path, limits: set[str], problems: list[str]) -> CardText | None:
+    try:
+        front, sections = read_markdown(path)
+    except ContentError as error:
+        problems.extend(error.problems)
+        return None
+    found = list(_faults(path, front, sections, limits))
+    problems.extend(f"{path.name}: {fault}" for fault in found)
+    return None if found else _card(path.stem, front, sections)
+
+
+_REQUIRED = ("title", "statements", "wordings", "sources", "review")
+_REQUIRED_SECTIONS = ("When it appears", "What it does not cover")
+
+
+def _faults(path: Path, front: dict[str, Any], sections: dict[str, str], limits: set[str]) -> Iterator[str]:
+    """Every reason to refuse a card."""
+    missing = [name for name in _REQUIRED if not front.get(name)]
+    yield from (f"front matter needs {name}" for name in missing)
+    if missing:
+        return
+    is_shared = path.stem in SHARED_CARDS
+    yield from (f"section '## {name}' is missing" for name in _REQUIRED_SECTIONS if name not in sections)
+    if not is_shared and "Cases" not in sections:
+        yield "section '## Cases' is missing"
+    yield from (
+        f"limit {name} is not in defaults.toml" for name in front.get("limits", []) if name not in limits
+    )
+    yield from _source_faults(front["sources"])
+    yield from _wording_faults(front["wordings"], sections)
+    yield from _suggestion_faults(front.get("suggestions", []), set(front["wordings"]))
+    yield from _review_faults(front["review"])
+
+
+def _source_faults(sources: list[dict[str, str]]) -> Iterator[str]:
+    for number, source in enumerate(sources, start=1):
+        if not source.get("label") or not source.get("says"):
+            yield f"source {number} needs a label and says"
+        if source.get("status") not in SOURCE_STATUSES:
+            yield f"source {number}: status must be one of {', '.join(SOURCE_STATUSES)}"
+
+
+def _wording_faults(wordings: dict[str, str], sections: dict[str, str]) -> Iterator[str]:
+    for name, indicator in wordings.items():
+        if str(indicator).upper() not in Indicator.__members__:
+            yield f"wording {name}: the indicator must be info, warning or critical"
+        if not _section(sections, "Summary", name):
+            yield f"wording {name}: section '## Summary: {name}' is missing"
+        if not _section(sections, "Detail", name):
+            yield f"wording {name}: neither '## Detail: {name}' nor '## Detail' is there"
+
+
+def _suggestion_faults(suggestions: list[dict[str, Any]], wordings: set[str]) -> Iterator[str]:
+    for suggestion in suggestions:
+        name = suggestion.get("id", "without id")
+        if not suggestion.get("label") or not suggestion.get("resource", {}).get("resourceType"):
+            yield f"suggestion {name} needs a label and a resource with resourceType"
+        unknown = set(suggestion.get("wordings", [])) - wordings
+        yield from (f"suggestion {name}: there is no wording {word}" for word in sorted(unknown))
+
+
+def _review_faults(review: dict[str, Any]) -> Iterator[str]:
+    if review.get("status") not in REVIEW_STATUSES:
+        yield f"review.status must be one of {', '.join(REVIEW_STATUSES)}"
+    signed = ("authored_by", "checked_by", "date_reviewed", "next_review")
+    if review.get("status") == "approved":
+        yield from (
+            f"review.{name} is empty though the card is approved" for name in signed if not review.get(name)
+        )
+        if review.get("authored_by") and review.get("authored_by") == review.get("checked_by"):
+            yield "review.checked_by must be somebody else than review.authored_by"
+
+
+def _section(sections: Mapping[str, str], kind: str, wording: str) -> str:
+    return sections.get(f"{kind}: {wording}") or (sections.get(kind, "") if kind == "Detail" else "")
+
+
+def _card(card_id: str, front: dict[str, Any], sections: dict[str, str]) -> CardText:
+    return CardText(
+        id=card_id,
+        title=front["title"],
+        item=front.get("item", front["title"]),
+        is_treatment=bool(front.get("treatment")),
+        statements=tuple(front["statements"]),
+        algorithm_rules=tuple(front.get("algorithm", [])),
+        sources=tuple(
+            SourceReference(one["label"], one.get("url", ""), one["says"], one["status"])
+            for one in front["sources"]
+        ),
+        limits=tuple(front.get("limits", [])),
+        override_reasons=tuple(_override_reasons(front.get("override_reasons", []))),
+        suggestions=tuple(_suggestion(one, front["wordings"]) for one in front.get("suggestions", [])),
+        review=_review(front["review"]),
+        wordings={
+            name: Wording(
+                name,
+                Indicator[str(indicator).upper()],
+                " ".join(_section(sections, "Summary", name).split()),
+                _section(sections, "Detail", name),
+            )
+            for name, indicator in front["wordings"].items()
+        },
+        current_guidance=sections.get("Current guidance differs", ""),
+        sections=sections,
+    )
+
+
+def _override_reasons(own: Iterable[dict[str, str]]) -> Iterator[OverrideReason]:
+    """The rule's own reasons first, then those that fit every card."""
+    for reason in own:
+        yield override_reason(reason["code"], reason.get("display"))
+    taken = {reason["code"] for reason in own}
+    yield from (override_reason(code) for code in COMMON_CODES if code not in taken)
+
+
+def _suggestion(text: dict[str, Any], wordings: Mapping[str, str]) -> SuggestionText:
+    return SuggestionText(text["id"], text["label"], tuple(text.get("wordings", wordings)), text["resource"])
+
+
+def _review(front: dict[str, Any]) -> Review:
+    return Review(**{field.name: str(front.get(field.name) or "") for field in fields(Review)})
+
+
+def _orphans(cards: set[str], rules: set[str]) -> Iterator[str]:
+    yield from (f"{name}.md: no rule has this id" for name in sorted(cards - rules - set(SHARED_CARDS)))
+    yield from (f"{name}.md: missing, though there is a rule" for name in sorted(rules - cards))
+    yield from (f"{name}.md: missing" for name in SHARED_CARDS if name not in cards)
+
+
+def holes_in(text: str) -> frozenset[str]:
+    """The names of the holes of a text."""
+    return frozenset(name for _text, name, _spec, _conversion in strings.Formatter().parse(text) if name)
+
+
+_SHARED_HOLES = frozenset({"items", "count", "details"})
+
+
+def _unfillable(card: CardText, holes: Mapping[str, frozenset[str]], limits: set[str]) -> Iterator[str]:
+    """A hole that neither the rule nor a limit fills would show as a hole to a clinician."""
+    fillable = holes.get(card.id, _SHARED_HOLES) | (limits & set(card.limits))
+    texts = [card.current_guidance, *(suggestion.label for suggestion in card.suggestions)]
+    texts += [part for wording in card.wordings.values() for part in (wording.summary, wording.detail)]
+    for text in texts:
+        for name in sorted(holes_in(text) - fillable):
+            yield f"{card.id}.md: nothing fills the hole {{{name}}}"
+
+
+def _unknown_codes(card: CardText, emitted: Mapping[str, object]) -> Iterator[str]:
+    for suggestion in card.suggestions:
+        for purpose in _purposes(suggestion.resource):
+            if purpose not in emitted:
+                yield f"{card.id}.md: suggestion {suggestion.id} emits {purpose}, which emit.csv does not have"
+
+
+def _purposes(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "emit" in value:
+            yield str(value["emit"])
+        for part in value.values():
+            yield from _purposes(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _purposes(part)
+
+
+def _read_emitted(path: Path) -> dict[str, tuple[Mapping[str, str], ...]]:
+    """Purpose -> Codings that a suggestion may carry."""
+    emitted: dict[str, tuple[Mapping[str, str], ...]] = {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            coding = {name: row[name] for name in ("system", "code", "display") if row.get(name)}
+            emitted[row["purpose"]] = (*emitted.get(row["purpose"], ()), coding)
+    return emitted
+
+
+def _load_common(path: Path) -> Common:
+    front, sections = read_markdown(path)
+    names = {
+        "provenance": "Provenance",
+        "sequence": "Sequence",
+        "on_record": "On record",
+        "grade_unknown": "Grade unknown",
+        "syndrome_alone": "Syndrome without a tumour",
+        "several_primaries": "Several primaries",
+        "thoracic": "Thoracic tumour",
+    }
+    missing = [heading for heading in names.values() if not sections.get(heading)]
+    missing += [name for name in ("source_label", "source_url") if not front.get(name)]
+    if missing:
+        raise ContentError([f"{path.name}: {name} is missing" for name in missing])
+    texts = {name: " ".join(sections[heading].split()) for name, heading in names.items()}
+    return Common(source_label=front["source_label"], source_url=front["source_url"], **texts)
