@@ -77,6 +77,11 @@ def sqlite_store(sqlite_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
+def postgresql_store(postgresql_url: str) -> Iterator[Store]:
+    yield from _open(postgresql_url)
+
+
+@pytest.fixture
 def now() -> datetime:
     return datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -5,8 +5,9 @@ import signal
 import sqlite3
 from datetime import timedelta
 
+import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from service.errors import StoreUnavailable
 from service.store.database import open_store, reading
@@ -27,6 +28,22 @@ for number in range(1000000):
     item = FeedbackItem(f"card-{number}", "accepted", now, ("s1", "s2"))
     record_feedback(store, [item], service_id="net-patient-view", issuer="", received_at=now)
     print(number, flush=True)
+"""
+_REPEATER = """
+import random, sys
+from datetime import UTC, datetime
+from service.hooks.feedback import FeedbackItem
+from service.store.database import open_store
+from service.store.feedback import record_feedback
+
+store = open_store(sys.argv[1], secret=b"k" * 32)
+now = datetime(2026, 11, 24, tzinfo=UTC)
+items = [FeedbackItem(f"card-{number}", "accepted", now, ("s1",)) for number in range(50)]
+sys.stdin.readline()
+for _ in range(20):
+    random.shuffle(items)
+    record_feedback(store, items, service_id="net-patient-view", issuer="", received_at=now)
+print("done", flush=True)
 """
 
 
@@ -118,6 +135,38 @@ def test_a_locked_database_is_unavailable_and_then_available_again(sqlite_store,
     other.close()
     record_feedback(sqlite_store, [accepted("c1")], received_at=now, **_CALL)
     assert len(_rows(sqlite_store)) == 1
+
+
+def test_a_locked_table_does_not_hold_the_caller(postgresql_store, now, accepted):
+    with postgresql_store.engine.connect() as other:
+        other.execute(text("LOCK TABLE feedback IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(StoreUnavailable):
+            record_feedback(postgresql_store, [accepted("c1")], received_at=now, **_CALL)
+    record_feedback(postgresql_store, [accepted("c1")], received_at=now, **_CALL)
+    assert len(_rows(postgresql_store)) == 1
+
+
+def test_a_server_that_closed_the_connections_is_asked_again(postgresql_store, now, accepted):
+    record_feedback(postgresql_store, [accepted("c1")], received_at=now, **_CALL)
+    plain_url = postgresql_store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    record_feedback(postgresql_store, [accepted("c2")], received_at=now, **_CALL)
+    assert len(_rows(postgresql_store)) == 2
+
+
+def test_two_processes_with_the_same_reports_keep_each_once(database_url, start_process):
+    writers = [start_process(_REPEATER, database_url) for _ in range(2)]
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    assert [writer.communicate(timeout=60)[0] for writer in writers] == ["done\n"] * 2
+    store = open_store(database_url, secret=b"k" * 32)
+    assert len(_rows(store)) == 50
+    store.engine.dispose()
 
 
 def test_a_failure_logs_nothing_of_what_was_reported(sqlite_store, now, overridden, caplog):
