@@ -18,6 +18,7 @@ import signal
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no t
 
     def load(self) -> Any:
         application = self._load()
-        _keep_shared_memory_shared()
+        _tune_garbage_collection()
         return application
 
 
@@ -64,7 +65,7 @@ def serve(settings: Settings, host: str, port: int, *, load: Callable[[], Any] |
     check_address(settings, host)
     logging.getLogger("gunicorn.error").addFilter(_shorten_silent_clients)
     _hold_stop_signals_while_forking()
-    _Server(load or _load_service, gunicorn_options(settings, host, port)).run()
+    _Server(load or partial(_load_service, settings), gunicorn_options(settings, host, port)).run()
 
 
 def check_address(settings: Settings, host: str) -> None:
@@ -118,21 +119,23 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _load_service() -> Any:
+def _load_service(settings: Settings) -> Any:
     # Imported late, so that an unsafe address is refused before the whole service is loaded.
     from service import create_app
 
-    return create_app()
+    return create_app(settings)
 
 
-def _keep_shared_memory_shared() -> None:
-    """Take what is loaded out of the reach of the garbage collector.
+def _tune_garbage_collection() -> None:
+    """Collect less often, and never look at what is loaded before the fork.
 
     A collection writes to every object that it looks at, and so would give each worker its own copy
-    of the pages that they share after the fork.
+    of the pages that they share. Parsing one body makes thousands of objects that all survive until the
+    answer; at Python's threshold of 700 the collector takes a fifth of the time of parsing 200 KB.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def _hold_stop_signals_while_forking() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from service import VERSION
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 _ALLOWED_FOLDERS = {"service", "cards", "fhir_fixtures", "tests", "deploy", ".ci", ".github"}
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -94,7 +96,8 @@ def test_the_changelog_tells_clinical_from_technical_changes() -> None:
 
 def test_the_newest_version_is_in_the_changelog() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert f"\n## {project['version']} " in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert project["version"] == VERSION
+    assert f"\n## {VERSION} " in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_the_lock_has_every_dependency_with_hashes_and_names_no_registry() -> None:

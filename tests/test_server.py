@@ -148,6 +148,31 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     assert first not in {answer["process"] for answer in answers}
 
 
+def test_a_service_that_cannot_be_loaded_says_why_to_whoever_starts_it() -> None:
+    program = """
+from service.config import Settings
+from service.errors import ContentError
+from service.server import serve
+
+def load():
+    raise ContentError(["cards/ki67.md: no source"])
+
+try:
+    serve(Settings(), "127.0.0.1", 0, load=load)
+except ContentError as problem:
+    print("raised:", *problem.problems)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=_CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.stdout == "raised: cards/ki67.md: no source\n"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "localhost", "LocalHost"])
 def test_loopback_needs_no_registered_client(host: str) -> None:
     check_address(Settings(), host)
