@@ -51,7 +51,7 @@ bench: $(STAMP) ## Measure throughput, latency and memory (about two minutes)
 
 lock: ## Choose the newest versions that pyproject.toml allows and write requirements.lock (needs uv)
 	@uv=$$(PATH="$(BIN):$$PATH" command -v uv) || { echo "make lock needs uv: see https://docs.astral.sh/uv/" >&2; exit 1; }; \
-	"$$uv" pip compile pyproject.toml --upgrade --generate-hashes --all-extras --group dev --no-emit-index-url -o requirements.lock
+	"$$uv" pip compile pyproject.toml --upgrade --generate-hashes --all-extras --group dev -o requirements.lock
 
 clean: ## Remove the virtual environment and every cache
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

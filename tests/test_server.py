@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from service import server
 from service.config import Settings
 from service.errors import ConfigurationError
 from service.server import check_address, gunicorn_options
+from service.web import wiring
 
 _APPLICATION = """
 import os, sys, time
@@ -189,6 +191,10 @@ def test_other_addresses_are_refused_while_anybody_may_call(host: str) -> None:
 def test_other_addresses_are_allowed_with_registered_clients_or_by_hand(tmp_path: Path) -> None:
     check_address(Settings(clients_file=tmp_path / "clients.toml"), "0.0.0.0")
     check_address(Settings(authentication="off"), "0.0.0.0")
+
+
+def test_the_service_leaves_its_callables_where_the_server_looks() -> None:
+    assert (wiring.AFTER_FORK, wiring.AT_EXIT) == (server.AFTER_FORK, server.AT_EXIT)
 
 
 def test_threads_choose_the_kind_of_worker_and_ipv6_is_bracketed() -> None:
