@@ -60,16 +60,15 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One job of :func:`run_within`: until when it may run, and whether it was given up."""
+    """One job of :func:`run_within`: until when it may run, and the connections that it uses."""
 
     deadline: float
-    cancelled: bool = False
     wire: _Wire | None = None
 
     def seconds_left(self) -> float:
         """Seconds until the deadline; raises ExchangeFailed when there are none."""
         left = self.deadline - time.monotonic()
-        if self.cancelled or left <= 0:
+        if left <= 0:
             raise ExchangeFailed("no answer within the time allowed")
         return left
 
@@ -162,7 +161,6 @@ def _run(job: Callable[[Exchange], _Value], exchange: Exchange) -> _Value:
 
 
 def _give_up(future: Future[Any], exchange: Exchange) -> None:
-    exchange.cancelled = True
     wire = exchange.wire
     if future.cancel() or wire is None:
         return

@@ -2,9 +2,10 @@
 
 A URL that comes from outside could point the service at an inner host
 (https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html).
-Whatever two programs could read in two ways (user information, percent-encoded hosts and dots, ``127.1``,
-letters beyond ASCII, a final dot) is refused instead of repaired: this reader and the one that connects must
-never disagree about the host.
+Whatever two programs could read in two ways (user information, percent-encoded hosts and dots, letters
+beyond ASCII, a final dot) is refused instead of repaired: this reader and the one that connects must never
+disagree about the host. Odd spellings of an address (``127.1``, ``0x7f000001``) need no rule of their own: a
+host is compared as text, and only an address in its usual spelling is known to be of this machine.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ _URL = re.compile(
 )
 # An encoded slash, backslash, dot, percent sign or control character changes meaning with each decoding.
 _AMBIGUOUS_PATH = re.compile(r"%(?:2f|5c|2e|25|[01][0-9a-f]|7f)|//|/\.{1,2}(?:/|$)", re.IGNORECASE)
-_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class PlainUrl(NamedTuple):
@@ -76,23 +76,10 @@ def same_base(base: str, url: str) -> bool:
 
 
 def _canonical_host(host: str) -> str | None:
-    """The host, None for an address in any but its usual spelling."""
-    if host.startswith("["):
-        return _canonical_ipv6(host[1:-1])
-    if not _NUMERIC_LABEL.fullmatch(host.rpartition(".")[2]):
+    """The host; an IPv6 address in its shortest spelling, None when it is no address."""
+    if not host.startswith("["):
         return host
     try:
-        # Octal, hexadecimal, shortened and whole-number spellings (0177.0.0.1, 0x7f.1, 2130706433) fail here.
-        return str(ipaddress.IPv4Address(host))
+        return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
     except ValueError:
         return None
-
-
-def _canonical_ipv6(text: str) -> str | None:
-    try:
-        address = ipaddress.IPv6Address(text)
-    except ValueError:
-        return None
-    # An IPv4 address in IPv6 clothes would pass by the list of allowed hosts under another name.
-    embeds_ipv4 = address.ipv4_mapped or address.sixtofour or address.teredo
-    return None if embeds_ipv4 else f"[{address.compressed}]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -42,7 +43,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def misbehaving_server(replies: Mapping[str, list[Reply | Raw]]) -> Iterator[Server]:
+def misbehaving_server(
+    replies: Mapping[str, list[Reply | Raw]], *, encryption: ssl.SSLContext | None = None
+) -> Iterator[Server]:
     """Serve ``path without query -> replies``: one reply a request, the last one again and again.
 
     The lists are used up, and replies may be added while the server runs.
@@ -91,7 +94,13 @@ def misbehaving_server(replies: Mapping[str, list[Reply | Raw]]) -> Iterator[Ser
             pass
 
     listener = Listener(("127.0.0.1", 0), Handler)
-    server = Server(f"http://127.0.0.1:{listener.server_address[1]}")
+    scheme = "http" if encryption is None else "https"
+    if encryption is not None:
+        # The handshake is left to the thread of the connection, so that a bad one does not stop the listener.
+        listener.socket = encryption.wrap_socket(
+            listener.socket, server_side=True, do_handshake_on_connect=False
+        )
+    server = Server(f"{scheme}://127.0.0.1:{listener.server_address[1]}")
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -164,7 +164,17 @@ def test_an_open_service_reads_this_machine(host: str) -> None:
     assert may_read(f"http://{host}:8080/fhir", ANONYMOUS)
 
 
-@pytest.mark.parametrize("host", ["10.0.0.1", "0.0.0.0", "hapi", "localhost.evil.example", "[::2]", "[::]"])
+NOT_THIS_MACHINE = ["10.0.0.1", "0.0.0.0", "hapi", "localhost.evil.example", "127.0.0.1.evil.example"]
+NOT_THIS_MACHINE += ["[::2]", "[::]", "[::ffff:10.0.0.1]", "[127.0.0.1]", "[::1%251]", "user@127.0.0.1"]
+NOT_THIS_MACHINE += ["127.1", "0", "0x7f000001", "2130706433", "0177.0.0.1", "127.0.0.01", "127.0.0.1."]
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "80x", ""])
+def test_a_port_that_is_none(port: str) -> None:
+    assert not may_read(f"http://127.0.0.1:{port}/fhir", ANONYMOUS)
+
+
+@pytest.mark.parametrize("host", NOT_THIS_MACHINE)
 def test_an_open_service_reads_nothing_but_this_machine(host: str) -> None:
     assert not may_read(f"http://{host}:8080/fhir", ANONYMOUS)
 

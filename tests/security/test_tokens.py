@@ -128,6 +128,7 @@ ATTACKS: dict[str, Callable[[], str | None]] = {
     "own key behind x5u": lambda: signed(key=elliptic("attacker"), x5u="https://evil.example/c"),
     "own key in x5c": lambda: signed(key=elliptic("attacker"), x5c=["MIIB"]),
     "critical extension": lambda: with_header(crit=["exp"]),
+    "extension said to be critical and not used": lambda: with_header(crit=["b64"]),
     "payload not encoded": lambda: with_header(b64=False, crit=["b64"]),
     "iss missing": lambda: signed(claims(iss=None)),
     "iss unknown": lambda: signed(claims(iss="https://evil.example")),
