@@ -13,9 +13,10 @@ import fcntl
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ recognised without loading Alembic, which costs a worker time and memory."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_WAIT_SECONDS = 2.0
+_OUTAGE_SECONDS = 5.0
 _MIGRATION_LOCK = 0x6E65742D636473
 _POSTGRESQL_CONNECTION = {
     "connect_timeout": 2,  # seconds
@@ -43,12 +45,20 @@ _POSTGRESQL_CONNECTION = {
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Outage:
+    """Until when, on the monotonic clock, the store is taken to be down."""
+
+    until: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """An open store. ``secret`` is the key of the digests that stand for patient and user."""
 
     engine: Engine
     secret: bytes
+    outage: Outage = field(default_factory=Outage)
 
 
 def open_store(url: str, *, secret: bytes) -> Store:
@@ -102,6 +112,23 @@ def reading(store: Store) -> Iterator[Connection]:
     """A transaction that reads. Raises StoreUnavailable."""
     with store_errors(), store.engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def reading_if_up(store: Store) -> Iterator[Connection]:
+    """As ``reading``, for a hook call that can do without.
+
+    To find out that a server does not answer takes seconds, so after a failure the next calls are told
+    at once, for some seconds, and do not try.
+    """
+    if time.monotonic() < store.outage.until:
+        raise StoreUnavailable("The store could not be read a moment ago.")
+    try:
+        with reading(store) as connection:
+            yield connection
+    except StoreUnavailable:
+        store.outage.until = time.monotonic() + _OUTAGE_SECONDS
+        raise
 
 
 @contextmanager

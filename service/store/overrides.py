@@ -17,7 +17,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy import Select, and_, select
 
-from service.store.database import Store, in_utc, reading
+from service.store.database import Store, in_utc, reading_if_up
 from service.store.tables import FEEDBACK, ISSUED_CARD, ISSUED_RULE
 
 
@@ -44,7 +44,7 @@ def overridden_rules(
     keys.pop("", None)
     if not keys:
         return frozenset()
-    with reading(store) as connection:
+    with reading_if_up(store) as connection:
         found = connection.execute(_overridden_keys(keys, since=in_utc(since)))
         return frozenset(keys[key] for key in found.scalars())
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from service.store.database import Store
+from service.errors import StoreUnavailable
+from service.store.database import Store, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import record_issued
 from service.store.overrides import overridden_rules, override_key
@@ -103,3 +106,37 @@ def test_the_parts_of_a_key_are_not_run_together():
     one = override_key(b"k", issuer="a", patient_id="bc", user_id="d", rule_id="e")
     other = override_key(b"k", issuer="ab", patient_id="c", user_id="d", rule_id="e")
     assert one != other
+
+
+def test_a_server_that_does_not_answer_holds_one_call_and_not_every_one(now):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0.0)
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        store = open_store(f"postgresql+psycopg://user@{address}/db", secret=b"k")
+        attempts_to_open = _waiting(silent)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                overridden_rules(store, rule_ids=_RULES, since=now, **_WHO)
+        assert (attempts_to_open, _waiting(silent)) == (1, 1)
+
+
+def test_after_a_failure_the_store_is_asked_again_in_time(sqlite_store, now, monkeypatch):
+    monkeypatch.setattr("service.store.database._OUTAGE_SECONDS", 0.0)
+    file = Path(sqlite_store.engine.url.database)
+    aside = file.rename(file.with_suffix(".aside"))
+    with pytest.raises(StoreUnavailable):
+        overridden_rules(sqlite_store, rule_ids=_RULES, since=now, **_WHO)
+    aside.rename(file)
+    assert overridden_rules(sqlite_store, rule_ids=_RULES, since=now, **_WHO) == frozenset()
+
+
+def _waiting(server: socket.socket) -> int:
+    """How many connections were made since the last time."""
+    count = 0
+    while True:
+        try:
+            connection, _ = server.accept()
+        except BlockingIOError:
+            return count
+        connection.close()
+        count += 1
