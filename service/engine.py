@@ -46,7 +46,7 @@ class Fetched(Protocol):
 
 
 Fetch = Callable[[FhirAccess, Mapping[str, str]], Mapping[str, Fetched]]
-"""``(access, prefetch key -> relative URL) -> prefetch key -> outcome``; never raises for the server's fault."""
+"""``(access, prefetch key -> relative URL) -> prefetch key -> outcome``; never raises for a server."""
 
 
 @dataclass(frozen=True, slots=True)

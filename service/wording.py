@@ -353,7 +353,7 @@ def _unknown_codes(card: CardText, emitted: Mapping[str, object]) -> Iterator[st
     for suggestion in card.suggestions:
         for purpose in _purposes(suggestion.resource):
             if purpose not in emitted:
-                yield f"{card.id}.md: suggestion {suggestion.id} emits {purpose}, which emit.csv does not have"
+                yield f"{card.id}.md: suggestion {suggestion.id}: emit.csv has no {purpose}"
 
 
 def _purposes(value: object) -> Iterator[str]:

@@ -238,7 +238,7 @@ def _percentage(part: Resource) -> tuple[Interval | None, str]:
         # A plain number of unit 1 is a fraction; above 1 it cannot be told what was meant (section 8).
         return (interval.scaled(100, "%"), "") if interval.high <= 1 else (interval, _UNITLESS)
     if interval.unit not in ("%", ""):
-        return None, f"the unit is not one of Ki-67"
+        return None, "the unit is not one of Ki-67"
     if (interval.low != -math.inf and interval.low < 0) or (
         interval.high != math.inf and interval.high > 100
     ):

@@ -100,7 +100,7 @@ _WORDS_OF_LIST = {
     "drug-radionuclide": ("prrt-procedures", "drug", ""),
 }
 """Word list -> code list, role and ingredient that its phrases stand for, where there is no coding."""
-_DRUG_LISTS = tuple(dict.fromkeys(target[0] for target in _WORDS_OF_LIST.values())) + ("sstr-imaging",)
+_DRUG_LISTS = (*dict.fromkeys(target[0] for target in _WORDS_OF_LIST.values()), "sstr-imaging")
 
 
 def read_treatment(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Treatment:
@@ -126,7 +126,7 @@ def read_treatment(record: Record, context: Context, *, now: datetime, defaults:
         has_octreotide_allergy=_has_octreotide_allergy(record),
         octreotide_refused=_octreotide_refused(record),
         primary_resected=_primary_resected(record),
-        has_crisis_plan=_has_crisis_plan(record, now=now),
+        has_crisis_plan=_has_crisis_plan(record),
     )
 
 
@@ -267,7 +267,7 @@ def _primary_resected(record: Record) -> Evidence | None:
     return None
 
 
-def _has_crisis_plan(record: Record, *, now: datetime) -> bool:
+def _has_crisis_plan(record: Record) -> bool:
     """An active safety Flag or CarePlan that already asks for octreotide cover."""
     flags = [words(one.get("code")) for one in record.of("Flag") if string(one.get("status")) == "active"]
     if record.terminology.says("carcinoid-crisis-flag", *flags):

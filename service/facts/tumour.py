@@ -186,14 +186,14 @@ def _read_primary(condition: Resource, terminology: Terminology, *, now: datetim
         if row.get("role") == "neuroendocrine"
     ]
     if rows:
-        return _coded_primary(condition, rows, terminology)
+        return _coded_primary(condition, rows)
     if neuroendocrine_secondary:
         return _primary(condition, site="unknown", region="unknown", certainty=_stated_certainty(condition))
     return _worded_primary(condition, terminology)
 
 
-def _coded_primary(condition: Resource, rows: list[Concept], terminology: Terminology) -> Primary:
-    site, region = _site(condition, rows, terminology)
+def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
+    site, region = _site(condition, rows)
     kinds = {row.get("differentiation") for row in rows} - {""}
     small_cell_elsewhere = any(row.get("role") == "small-cell" for row in rows) and region in (
         "thoracic",
@@ -280,7 +280,7 @@ _SITES: tuple[tuple[str, str, str], ...] = (
 """Word stem -> site and region, for a bodySite or a diagnosis in words; embryology as in F-2."""
 
 
-def _site(condition: Resource, rows: Iterable[Concept], terminology: Terminology) -> tuple[str, str]:
+def _site(condition: Resource, rows: Iterable[Concept]) -> tuple[str, str]:
     for row in rows:
         if row.get("site") not in ("", "unknown"):
             return row.get("site"), row.get("region")

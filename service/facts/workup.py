@@ -212,10 +212,10 @@ def _item(
         return Item(state, moment, order if not fresh else None, (_evidence(newest, moment),), True)
     if undated:
         return Item(Availability.CURRENT, None, None, (_evidence(undated[0], None),), True)
-    return _not_done(results, order, was_ever_done=bool(past), now=now)
+    return _not_done(results, order, was_ever_done=bool(past))
 
 
-def _not_done(results: list[Resource], order: Order | None, *, was_ever_done: bool, now: datetime) -> Item:
+def _not_done(results: list[Resource], order: Order | None, *, was_ever_done: bool) -> Item:
     if order is not None:
         state = Availability.DECLINED if order.is_refusal else Availability.ORDERED
         return Item(state, None, order, (order.evidence,), was_ever_done)
@@ -256,9 +256,7 @@ def _with_result(record: Record) -> Iterator[Resource]:
             under_way
             or quantities.value_of(observation) is not None
             or quantities.interpretation(observation)
-        ):
-            yield observation
-        elif words(observation.get("valueCodeableConcept")):
+        ) or words(observation.get("valueCodeableConcept")):
             yield observation
 
 
@@ -472,7 +470,7 @@ def _tumour_board(
         return Item(
             Availability.CURRENT, None, None, (Evidence(reference(notes[0]), "tumour-board note"),), True
         )
-    return _not_done([], order, was_ever_done=False, now=now)
+    return _not_done([], order, was_ever_done=False)
 
 
 def _is_board_note(resource: Resource, record: Record) -> bool:

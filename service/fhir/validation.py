@@ -115,27 +115,69 @@ READ_ELEMENTS: Mapping[str, frozenset[str]] = {
 
 _STATUSES: Mapping[str, frozenset[str]] = {
     "Observation": frozenset(
-        "registered preliminary final amended corrected cancelled entered-in-error unknown".split()
+        [
+            "registered",
+            "preliminary",
+            "final",
+            "amended",
+            "corrected",
+            "cancelled",
+            "entered-in-error",
+            "unknown",
+        ]
     ),
     "DiagnosticReport": frozenset(
-        "registered partial preliminary final amended corrected appended cancelled entered-in-error unknown".split()
+        [
+            "registered",
+            "partial",
+            "preliminary",
+            "final",
+            "amended",
+            "corrected",
+            "appended",
+            "cancelled",
+            "entered-in-error",
+            "unknown",
+        ]
     ),
-    "ImagingStudy": frozenset("registered available cancelled entered-in-error unknown".split()),
+    "ImagingStudy": frozenset(["registered", "available", "cancelled", "entered-in-error", "unknown"]),
     "Procedure": frozenset(
-        "preparation in-progress not-done on-hold stopped completed entered-in-error unknown".split()
+        [
+            "preparation",
+            "in-progress",
+            "not-done",
+            "on-hold",
+            "stopped",
+            "completed",
+            "entered-in-error",
+            "unknown",
+        ]
     ),
-    "ServiceRequest": frozenset("draft active on-hold revoked completed entered-in-error unknown".split()),
+    "ServiceRequest": frozenset(
+        ["draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"]
+    ),
     "MedicationRequest": frozenset(
-        "active on-hold cancelled completed entered-in-error stopped draft unknown".split()
+        ["active", "on-hold", "cancelled", "completed", "entered-in-error", "stopped", "draft", "unknown"]
     ),
     "MedicationStatement": frozenset(
-        "active completed entered-in-error intended stopped on-hold unknown not-taken".split()
+        ["active", "completed", "entered-in-error", "intended", "stopped", "on-hold", "unknown", "not-taken"]
     ),
     "MedicationAdministration": frozenset(
-        "in-progress not-done on-hold completed entered-in-error stopped unknown".split()
+        ["in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"]
     ),
     "Appointment": frozenset(
-        "proposed pending booked arrived fulfilled cancelled noshow entered-in-error checked-in waitlist".split()
+        [
+            "proposed",
+            "pending",
+            "booked",
+            "arrived",
+            "fulfilled",
+            "cancelled",
+            "noshow",
+            "entered-in-error",
+            "checked-in",
+            "waitlist",
+        ]
     ),
 }
 """The required codes of ``status`` in R4, which fhir.resources does not check."""
@@ -183,8 +225,8 @@ def _find_defects(resource: Resource) -> list[Defect]:
     try:
         get_fhir_model_class(resource_type).model_validate(resource)
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False, include_context=False):
-            found.append(_defect(resource_type, resource, problem["loc"], problem["type"]))
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        found += [_defect(resource_type, resource, one["loc"], one["type"]) for one in problems]
     return list(dict.fromkeys(found))
 
 

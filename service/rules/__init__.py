@@ -5,8 +5,8 @@ from __future__ import annotations
 from service.rules import (
     chromogranin_a,
     cross_sectional_imaging,
-    high_grade,
     hiaa,
+    high_grade,
     ki67,
     octreotide_prophylaxis,
     sstr_imaging,

@@ -1,4 +1,7 @@
-"""N-20: above 20 % the tumour is high grade; only morphology says which disease. Words: ``cards/high-grade.md``."""
+"""N-20: above 20 % the tumour is high grade; only morphology says which disease.
+
+Words: ``cards/high-grade.md``.
+"""
 
 from __future__ import annotations
 
