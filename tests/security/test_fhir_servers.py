@@ -148,6 +148,11 @@ def test_the_registered_server_may_be_read_however_it_is_spelt(url: str) -> None
     assert may_read(url, REGISTERED)
 
 
+@pytest.mark.parametrize("host", ["[2001:db8::1]", "[2001:0DB8:0:0:0:0:0:1]", "[2001:db8:0::0:1]"])
+def test_an_address_of_the_sixth_version_is_the_same_in_every_spelling(host: str) -> None:
+    assert may_read(f"https://{host}/fhir", ANONYMOUS, allowed_fhir_servers=("https://[2001:DB8::1]/fhir",))
+
+
 def test_a_list_of_the_client_takes_the_place_of_that_of_the_operator() -> None:
     allowed = ("https://other.example/fhir",)
     assert not may_read("https://other.example/fhir", REGISTERED, allowed_fhir_servers=allowed)
