@@ -30,7 +30,7 @@ def _said(answer: Answer, card: CardText) -> str:
     return f"not assessed ({answer.section})" if isinstance(answer, NotAssessed) else "silent"
 
 
-@pytest.mark.parametrize(("card", "record", "hook", "expected"), _cases())
+@pytest.mark.parametrize(("card", "record", "hook", "expected"), list(_cases()))
 def test_case(card: CardText, record: str, hook: str, expected: str) -> None:
     found = answers(card.id, record, hook)
 
