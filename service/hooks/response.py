@@ -62,7 +62,8 @@ def _override_reason(reason: OverrideReason) -> dict[str, str]:
 
 def _explanation(card: Card) -> dict[str, Any]:
     written = {
-        "recommendations": list(card.recommendations),
+        # A card of no rule, such as the one on incomplete data, stands for itself.
+        "recommendations": list(card.recommendations) or [card.source.topic_code],
         "statements": list(card.statements),
         "evidence": [_without_empty({"reference": e.reference, "says": e.says}) for e in card.evidence],
         "notAssessed": [

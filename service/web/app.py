@@ -17,7 +17,7 @@ from service.errors import RequestTooLarge, StoreUnavailable, UnknownService, Un
 from service.hooks.body import read_object
 from service.hooks.discovery import SERVICES, Service, discovery_document
 from service.hooks.request import HookRequest, read_request
-from service.hooks.response import response_document
+from service.hooks.response import EXPLANATION, response_document
 from service.security.clients import Client, require_service
 from service.security.fhir_servers import may_read
 from service.security.tokens import expected_audiences
@@ -90,7 +90,7 @@ def _call(parts: Parts, service_id: str) -> Response:
     if parts.record_issued and document["cards"]:
         parts.record_issued(document["cards"], request=hook_request, client=client)
     line.note(
-        cards=[list(card.recommendations) for card in answered.cards],
+        cards=[card["extension"][EXPLANATION]["recommendations"] for card in document["cards"]],
         sections=dict(answered.sections),
         durations={"parse": round((parsed - began) * 1000, 3), **answered.durations},
     )

@@ -60,6 +60,12 @@ def rules_of(response: TestResponse) -> list[str]:
     return [card["source"]["topic"]["code"] for card in response.get_json()["cards"]]
 
 
+def explanations(response: TestResponse) -> list[dict[str, Any]]:
+    """What each card says of itself in its extension."""
+    assert response.status_code == 200, response.text
+    return [card["extension"]["net-cds.explanation"] for card in response.get_json()["cards"]]
+
+
 class FhirServer:
     """A FHIR server that has what a prefetch holds, and remembers what it was asked."""
 
@@ -91,6 +97,11 @@ class FhirServer:
         return 200, page
 
 
+class Listener(ThreadingHTTPServer):
+    # All queries of a call come at once, and a connection that finds no room is tried again after a second.
+    request_queue_size = 64
+
+
 @contextmanager
 def listening(server: FhirServer) -> Iterator[FhirServer]:
     """Serve on a port of this machine that the system chooses."""
@@ -108,7 +119,7 @@ def listening(server: FhirServer) -> Iterator[FhirServer]:
         def log_message(self, *_: Any) -> None:
             """Keep the output of the tests readable."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+    with Listener(("127.0.0.1", 0), Handler) as listener:
         listener.daemon_threads = True
         server.base_url = f"http://127.0.0.1:{listener.server_address[1]}/fhir"
         thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)

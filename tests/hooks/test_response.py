@@ -91,3 +91,8 @@ def test_a_summary_that_is_too_long_or_broken_into_lines_still_fits() -> None:
 def test_a_tag_in_the_detail_loses_its_meaning_and_a_comparison_keeps_it() -> None:
     detail = wire(a_card(detail="Ki-67 <3 % <img src=x onerror=alert(1)> </b> <!-- -->"))["detail"]
     assert detail == "Ki-67 <3 % &lt;img src=x onerror=alert(1)> &lt;/b> &lt;!-- -->"
+
+
+def test_a_card_of_no_rule_stands_for_itself() -> None:
+    explanation = wire(a_card(recommendations=()))["extension"]["net-cds.explanation"]
+    assert explanation["recommendations"] == ["workup"]
