@@ -110,7 +110,8 @@ def _refuse_repeated_members(raw: bytes, document: dict[str, Any]) -> None:
         written = orjson.dumps(document)
     except orjson.JSONEncodeError:
         raise MalformedRequest("has to be nested at most 254 levels deep") from None
-    escaped = b"\\u003a" in raw or b"\\u003A" in raw
+    # Looking for the one byte first is ten times as fast as looking for the six.
+    escaped = b"\\" in raw and (b"\\u003a" in raw or b"\\u003A" in raw)
     if escaped or raw.count(b":") != written.count(b":"):
         _refuse_path(_path_of_repeated(_read_slowly(raw)))
 

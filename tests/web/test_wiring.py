@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from service import VERSION, create_app, server
+from service.config import Settings
+from service.errors import ConfigurationError
+from service.web import logs, wiring
+from tests.contract.support import CHECKOUT, chart, explanations, post
+
+
+@pytest.fixture
+def app_with(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        app = create_app(Settings(**{"database_url": f"sqlite:///{tmp_path}/store.sqlite3", **changes}))
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        for close in app.extensions[wiring.AT_EXIT]:
+            close()
+    logs.remove_logging()
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == VERSION
+
+
+def test_the_server_finds_what_it_has_to_call(app_with: Callable[..., Flask]) -> None:
+    app = app_with()
+    assert (server.AFTER_FORK, server.AT_EXIT) == (wiring.AFTER_FORK, wiring.AT_EXIT)
+    for call in app.extensions[wiring.AFTER_FORK]:
+        call()
+    assert post(app.test_client(), chart()).status_code == 200
+
+
+def test_a_fhir_server_that_could_never_match_is_refused_at_the_start(app_with: Callable[..., Flask]) -> None:
+    with pytest.raises(ConfigurationError, match="NET_CDS_ALLOWED_FHIR_SERVERS"):
+        app_with(allowed_fhir_servers=("fhir.example.org",))
+
+
+def test_asking_for_signed_content_leaves_no_service_while_none_is_signed(
+    app_with: Callable[..., Flask],
+) -> None:
+    client = app_with(content="approved").test_client()
+    assert client.get("/cds-services").get_json() == {"services": []}
+    assert post(client, chart()).status_code == 404
+
+
+def test_advice_goes_on_without_the_store_and_feedback_does_not(
+    app_with: Callable[..., Flask], tmp_path: Path
+) -> None:
+    app = app_with(
+        database_url=f"sqlite:///{tmp_path}/no-such-folder/store.sqlite3", secret_file=tmp_path / "key"
+    )
+    client = app.test_client()
+    assert explanations(post(client, chart()))
+    assert client.get("/health/ready").get_json() == {"status": "ready", "store": "unavailable"}
+    entry = {"card": "c", "outcome": "overridden", "outcomeTimestamp": "2026-11-23T03:10:13Z"}
+    response = client.post("/cds-services/net-patient-view/feedback", json={"feedback": [entry]})
+    assert response.status_code == 503
+
+
+def test_advice_that_was_declined_is_not_given_to_the_same_user_again(app_with: Callable[..., Flask]) -> None:
+    client = app_with().test_client()
+    cards = post(client, chart()).get_json()["cards"]
+    declined = next(card for card in cards if card["indicator"] != "critical")
+    rules = set(declined["extension"]["net-cds.explanation"]["recommendations"])
+    entry = {"card": declined["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-11-23T03:10:13Z"}
+    response = client.post("/cds-services/net-patient-view/feedback", json={"feedback": [entry]})
+    assert response.status_code == 200
+
+    def said(user: str) -> set[str]:
+        request = chart()
+        request["context"]["userId"] = user
+        return {rule for each in explanations(post(client, request)) for rule in each["recommendations"]}
+
+    user = chart()["context"]["userId"]
+    # The row of the issued card is written beside the call; the feedback is known at once.
+    until = time.monotonic() + 10
+    while rules & said(user) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not rules & said(user)
+    assert rules <= said("Practitioner/somebody-else")
