@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, IntEnum
 from typing import Any
@@ -118,8 +118,12 @@ class Proliferation:
     @property
     def highest_ki67_percent(self) -> float | None:
         """The upper end of the highest graded Ki-67, in percent."""
+        if self.grading not in (Grading.GRADED, Grading.NOT_GRADABLE):
+            return None
         tops = [
-            count.interval.high for count in self.ki67 if count.interval and count.interval.high < math.inf
+            count.interval.high
+            for count in self.ki67
+            if count.interval and count.interval.high < math.inf and count.remark != _UNITLESS
         ]
         return max(tops) if tops else None
 
@@ -153,7 +157,9 @@ def read_proliferation(record: Record, *, now: datetime, defaults: Defaults) -> 
     if with_value:
         return Proliferation(Grading.NOT_GRADABLE, tuple(with_value))
     if any(string(count.observation.get("status")) in ON_ITS_WAY for count in found):
-        return Proliferation(Grading.ON_ITS_WAY, tuple(sorted(found, key=_newest_first)))
+        # A preliminary value is shown and does not grade.
+        ungraded = [replace(count, grade=None, alert_grade=None) for count in found]
+        return Proliferation(Grading.ON_ITS_WAY, tuple(sorted(ungraded, key=_newest_first)))
     if delivered:
         return Proliferation(Grading.NO_RESULT, tuple(sorted(delivered, key=_newest_first)))
     return Proliferation(Grading.NONE)

@@ -42,7 +42,7 @@ def _function_matters(facts: Facts) -> bool:
     """Midgut tumour with liver metastases whose function is unknown, just before anaesthesia."""
     return (
         facts.tumour.is_confirmed
-        and facts.tumour.region in _ASKED_AT
+        and facts.tumour.region.startswith("midgut")
         and facts.spread.has_liver_metastases
         and facts.function.level <= Function.POSSIBLE
     )
