@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import pytest
+
+from service.facts.extent import Extent, Spread
+from tests.asking import facts
+
+
+def spread(record: str) -> Spread:
+    return facts(record).spread
+
+
+@pytest.mark.parametrize(
+    ("record", "extent"),
+    [
+        ("ileal NET", Extent.LOCALISED),
+        ("male", Extent.UNKNOWN),
+        ("ileal NET; TNM T3 N1 M0", Extent.LOCALISED),
+        ("ileal NET; generic regional lymph-node metastasis", Extent.REGIONAL),
+        ("ileal NET; liver metastases", Extent.LIVER_ONLY),
+        ("ileal NET; generic liver metastasis", Extent.LIVER_ONLY),
+        ("ileal NET; generic liver metastasis (SNOMED)", Extent.LIVER_ONLY),
+        ("ileal NET; TNM M1a", Extent.LIVER_ONLY),
+        ("ileal NET; liver metastases; generic regional lymph-node metastasis", Extent.LIVER_ONLY),
+        ("ileal NET; liver metastases; bone metastases", Extent.LIVER_AND_BEYOND),
+        ("ileal NET; liver metastases; generic brain metastasis", Extent.LIVER_AND_BEYOND),
+        ("ileal NET; TNM M1c", Extent.LIVER_AND_BEYOND),
+        ("ileal NET; liver metastases; TNM M1b", Extent.LIVER_AND_BEYOND),
+        ("ileal NET; bone metastases", Extent.BEYOND_LIVER),
+        ("ileal NET; peritoneal metastases", Extent.BEYOND_LIVER),
+        ("ileal NET; distant lymph-node metastases", Extent.BEYOND_LIVER),
+        ("ileal NET; generic lung metastases", Extent.BEYOND_LIVER),
+        ("ileal NET; TNM M1b", Extent.BEYOND_LIVER),
+        ("ileal NET; liver metastases (refuted)", Extent.LOCALISED),
+        ("ileal NET; liver metastases (resolved)", Extent.LOCALISED),
+        ("ileal NET; liver metastases (entered in error)", Extent.LOCALISED),
+        ("ileal NET; liver metastases; bone metastases (refuted)", Extent.LIVER_ONLY),
+        ("ileal NET; secondary Merkel cell carcinoma", Extent.LOCALISED),
+    ],
+)
+def test_extent(record: str, extent: Extent) -> None:
+    assert spread(record).extent is extent
+
+
+def test_a_generic_liver_metastasis_beside_another_cancer_is_of_unclear_origin() -> None:
+    found = spread("ileal NET; generic liver metastasis; breast cancer")
+
+    assert found.extent is Extent.UNCLEAR_ORIGIN
+    assert not found.has_liver_metastases
+    assert not found.is_metastatic
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "ileal NET; generic liver metastasis; breast cancer (refuted)",
+        "ileal NET; generic liver metastasis; skin cancer",
+        "ileal NET; liver metastases; breast cancer",
+        "ileal NET; generic liver metastasis; liver metastases; breast cancer",
+    ],
+)
+def test_a_liver_metastasis_is_the_tumours_where_nothing_else_explains_it(record: str) -> None:
+    assert spread(record).is_liver_only
+
+
+@pytest.mark.parametrize(
+    ("record", "category"),
+    [
+        ("TNM T3 N1 M0", "0"),
+        ("TNM M1", "1"),
+        ("TNM M1a", "1a"),
+        ("TNM T3", ""),
+        ("TNM MX", ""),
+        ("TNM M1a (preliminary)", ""),
+        ("TNM M1a (entered in error)", ""),
+        ("TNM M0 100 days ago; TNM M1a 10 days ago", "1a"),
+        ("TNM M1a 100 days ago; TNM M0 10 days ago", "0"),
+    ],
+)
+def test_the_newest_delivered_m_category(record: str, category: str) -> None:
+    assert spread(f"ileal NET; {record}").m_category == category
+
+
+def test_m1_without_a_letter_names_no_liver() -> None:
+    found = spread("ileal NET; TNM M1")
+
+    assert (found.is_metastatic, found.has_liver_metastases) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("record", "lesions"),
+    [
+        ("liver metastases", None),
+        ("number of liver metastases 1", 1),
+        ("number of liver metastases 0", 0),
+        ("number of liver metastases 6 (entered in error)", None),
+        ("number of liver metastases 2 90 days ago; number of liver metastases 6 10 days ago", 6),
+        ('observation text "Number of hepatic lesions" value "4"', 4),
+        ('observation text "Number of hepatic lesions" value "several"', None),
+        ('observation text "Number of hepatic lesions" value ">5"', None),
+    ],
+)
+def test_lesions_come_from_a_count_only(record: str, lesions: int | None) -> None:
+    assert spread(f"ileal NET; {record}").lesions == lesions
+
+
+@pytest.mark.parametrize(
+    "words", ["Multifocal liver metastases", "Diffuse hepatic disease", "Bilobar liver lesions"]
+)
+def test_reports_say_that_the_liver_disease_is_multifocal(words: str) -> None:
+    found = spread(f'ileal NET; liver metastases; imaging report conclusion "{words}"')
+
+    assert (found.is_multifocal, found.is_solitary) == (True, False)
+
+
+def test_reports_say_that_the_liver_lesion_is_solitary() -> None:
+    found = spread('ileal NET; liver metastases; imaging report conclusion "Solitary liver metastasis"')
+
+    assert (found.is_multifocal, found.is_solitary) == (False, True)
+
+
+def test_words_about_another_organ_say_nothing_of_the_liver() -> None:
+    assert not spread('ileal NET; imaging report conclusion "Multifocal small-bowel primary"').is_multifocal
+
+
+def test_the_newest_metastasis_dates_the_finding() -> None:
+    newest = spread("ileal NET; liver metastases 90 days ago; bone metastases 30 days ago").newest
+
+    assert newest is not None
+    assert newest.day == "2026-10-25"

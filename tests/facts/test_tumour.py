@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import pytest
+
+from service.facts.tumour import Certainty, Differentiation, Tumour
+from tests.asking import facts
+
+
+def tumour(record: str) -> Tumour:
+    return facts(record).tumour
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "ileal NET",
+        "ileal NET (SNOMED)",
+        "ileal NET (no verification status)",
+        "ileal NET (no clinical status)",
+        "ileal NET (encounter diagnosis)",
+        "ileal NET (recurrence)",
+        "ileal NET (relapse)",
+        "benign rectal NET",
+        "benign rectal NET (SNOMED)",
+        "NET morphology 8240/3 of the ileum",
+        "NEC of the pancreas",
+        "liver metastases",
+        "unknown-primary NET",
+    ],
+)
+def test_an_active_tumour_is_confirmed(record: str) -> None:
+    assert tumour(record).certainty is Certainty.CONFIRMED
+
+
+@pytest.mark.parametrize("status", ["suspected", "unconfirmed", "differential"])
+def test_an_unsure_tumour_is_suspected(status: str) -> None:
+    found = tumour(f"ileal NET ({status})")
+
+    assert (found.is_present, found.is_confirmed) == (True, False)
+
+
+@pytest.mark.parametrize("status", ["refuted", "entered in error", "inactive", "remission", "resolved"])
+def test_a_tumour_that_does_not_hold_is_none(status: str) -> None:
+    assert tumour(f"ileal NET ({status})").certainty is Certainty.NONE
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "history of small-bowel NET",
+        "history of benign NET",
+        "Merkel cell carcinoma",
+        "secondary Merkel cell carcinoma",
+        "paraganglioma",
+        "neoplasm of uncertain behaviour",
+        "breast cancer",
+        "generic liver metastasis",
+        'condition text "family history of carcinoid"',
+        'condition text "rule out neuroendocrine tumour"',
+        'condition text "Merkel cell neuroendocrine carcinoma"',
+        "NET morphology 8041/3",
+        "ileal NET (of another patient)",
+        "carcinoid syndrome",
+        "male",
+    ],
+)
+def test_what_is_no_tumour_of_this_patient_is_none(record: str) -> None:
+    assert tumour(record).certainty is Certainty.NONE
+
+
+@pytest.mark.parametrize(
+    "name", ["ileal carcinoid", "neuroendocrine tumour of the pancreas", "Neuroendocrine tumor"]
+)
+def test_a_name_without_a_code_is_suspected(name: str) -> None:
+    assert tumour(f'condition text "{name}"').certainty is Certainty.SUSPECTED
+
+
+def test_none_says_why() -> None:
+    assert tumour("male").why == "no neuroendocrine tumour is on record"
+    assert "refuted" in tumour("ileal NET (refuted)").why
+    assert "does not cover" in tumour("NET morphology 8041/3").why
+
+
+@pytest.mark.parametrize(
+    ("record", "site", "region"),
+    [
+        ("pancreatic NET", "pancreas", "pancreas"),
+        ("jejunal NET", "jejunum", "midgut"),
+        ("ileal NET", "ileum", "midgut"),
+        ("appendiceal NET", "appendix", "midgut"),
+        ("caecal NET", "caecum", "midgut"),
+        ("gastric NET", "stomach", "foregut"),
+        ("duodenal NET", "duodenum", "foregut"),
+        ("rectal NET", "rectum", "hindgut"),
+        ("lung NET", "lung", "thoracic"),
+        ("thymic NET", "thymus", "thoracic"),
+        ("renal NET", "kidney", "other"),
+        ("unknown-primary NET", "unknown", "unknown"),
+        ("unspecified NET", "unknown", "unknown"),
+        ("liver metastases", "unknown", "unknown"),
+        ("NEC of the pancreas", "pancreas", "pancreas"),
+        ("NET morphology 8240/3 of the ileum", "ileum", "midgut"),
+        ('condition text "ileal carcinoid"', "ileum", "midgut"),
+    ],
+)
+def test_site_and_region(record: str, site: str, region: str) -> None:
+    found = tumour(record)
+
+    assert (found.site, found.region) == (site, region)
+
+
+@pytest.mark.parametrize(
+    ("record", "applies"),
+    [
+        ("ileal NET", True),
+        ("unknown-primary NET", True),
+        ("lung NET", False),
+        ("thymic NET", False),
+        ("renal NET", False),
+    ],
+)
+def test_the_gastroenteropancreatic_algorithm_applies_by_site(record: str, applies: bool) -> None:
+    assert tumour(record).is_gastroenteropancreatic is applies
+
+
+@pytest.mark.parametrize(
+    ("record", "differentiation"),
+    [
+        ("pancreatic NET", Differentiation.UNKNOWN),
+        ("ileal NET", Differentiation.WELL),
+        ("NEC of the rectum", Differentiation.POOR),
+        ("NEC of the rectum (SNOMED)", Differentiation.POOR),
+        ("neuroendocrine carcinoma of the rectum", Differentiation.AMBIGUOUS),
+        ("NET morphology 8240/3 of the ileum", Differentiation.WELL),
+        ("NET morphology 8041/3 of the rectum", Differentiation.POOR),
+        ("NET morphology 8013/3 of the rectum", Differentiation.POOR),
+        ("NET morphology 8246/3 of the rectum", Differentiation.AMBIGUOUS),
+        ("NET morphology 8244/3 of the rectum", Differentiation.MIXED),
+        ("pancreatic NET; pathology morphology 8013/3", Differentiation.POOR),
+        ("ileal NET; pathology morphology 8246/3", Differentiation.AMBIGUOUS),
+        (
+            "pancreatic NET; pathology morphology 8240/3; pathology morphology 8013/3",
+            Differentiation.AMBIGUOUS,
+        ),
+        ("pancreatic NET; pathology morphology 8013/3 (entered in error)", Differentiation.UNKNOWN),
+        ("ileal NET; NEC of the ileum", Differentiation.AMBIGUOUS),
+        ('pancreatic NET with note "moderately differentiated"', Differentiation.WELL),
+        ('pancreatic NET with note "poorly-differentiated"', Differentiation.POOR),
+    ],
+)
+def test_differentiation_in_the_order_of_trust(record: str, differentiation: Differentiation) -> None:
+    assert tumour(record).differentiation is differentiation
+
+
+def test_small_cell_carcinoma_is_out_of_scope_in_the_lung_and_poorly_differentiated_in_the_gut() -> None:
+    assert tumour("NET morphology 8041/3 of the lung").certainty is Certainty.NONE
+    assert tumour("NET morphology 8041/3 of the pancreas").is_poorly_differentiated
+
+
+def test_the_later_of_confirmed_and_refuted_wins() -> None:
+    assert not tumour("ileal NET 60 days ago; ileal NET (refuted) 10 days ago").is_present
+    assert tumour("ileal NET (refuted) 60 days ago; ileal NET 10 days ago").is_confirmed
+
+
+def test_confirmed_and_refuted_on_one_day_is_suspected() -> None:
+    assert tumour("ileal NET 60 days ago; ileal NET (refuted) 60 days ago").certainty is Certainty.SUSPECTED
+
+
+def test_a_refuted_entry_of_another_code_changes_nothing() -> None:
+    assert tumour("ileal NET 60 days ago; pancreatic NET (refuted) 10 days ago").is_confirmed
+
+
+def test_two_primary_sites_are_several_primaries() -> None:
+    found = tumour("ileal NET 60 days ago; pancreatic NET 50 days ago")
+
+    assert found.has_several_primaries
+    assert found.site == "pancreas"
+    assert found.sites == ("ileum", "pancreas")
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["ileal NET; small-bowel NET", "ileal NET; unknown-primary NET", "ileal NET; ileal NET (SNOMED)"],
+)
+def test_a_broader_name_for_the_same_tumour_is_one_primary(record: str) -> None:
+    found = tumour(record)
+
+    assert not found.has_several_primaries
+    assert found.site == "ileum"
+
+
+def test_a_confirmed_tumour_comes_before_a_later_suspected_one() -> None:
+    assert tumour("ileal NET 60 days ago; pancreatic NET (suspected) 10 days ago").site == "ileum"
+
+
+@pytest.mark.parametrize(
+    ("record", "is_benign"),
+    [("benign rectal NET", True), ("rectal NET", False), ("benign rectal NET; rectal NET", False)],
+)
+def test_benign_only_where_every_code_is(record: str, is_benign: bool) -> None:
+    assert tumour(record).is_benign is is_benign
+
+
+@pytest.mark.parametrize(
+    ("record", "is_there"),
+    [
+        ("ileal NET; breast cancer", True),
+        ("ileal NET; colon cancer", True),
+        ("ileal NET; skin cancer", False),
+        ("ileal NET; breast cancer (resolved)", False),
+        ("ileal NET; breast cancer (refuted)", False),
+        ("ileal NET; pancreatic NET", False),
+        ("ileal NET; liver metastases", False),
+    ],
+)
+def test_another_active_cancer(record: str, is_there: bool) -> None:
+    assert tumour(record).other_malignancy is is_there
+
+
+def test_the_evidence_is_each_condition_with_code_and_date() -> None:
+    found = tumour("ileal NET 60 days ago").evidence
+
+    assert [(one.reference, one.says) for one in found] == [
+        ("Condition/net-1", "Malignant carcinoid tumor of the ileum (C7A.012), on 2026-09-25")
+    ]
+
+
+def test_the_tumour_dates_from_its_first_record() -> None:
+    since = tumour("ileal NET 60 days ago; ileal NET (SNOMED) 200 days ago").since
+
+    assert since is not None
+    assert since.day == "2026-05-08"
