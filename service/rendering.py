@@ -7,8 +7,6 @@ so that a suggestion which was accepted does not count as an order until somebod
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 from service.facts import Facts
@@ -112,17 +110,7 @@ def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
 
 def _values(text: CardText, fires: Fires, knowledge: Knowledge) -> dict[str, str]:
     """The rule's values, and the limits that the card names."""
-    limits = _limits(knowledge)
-    return {name: limits[name] for name in text.limits} | dict(fires.values)
-
-
-@lru_cache(maxsize=8)
-def _shown_limits(values: tuple[tuple[str, float], ...]) -> dict[str, str]:
-    return {name: f"{value:g}" for name, value in values}
-
-
-def _limits(knowledge: Knowledge) -> dict[str, str]:
-    return _shown_limits(tuple(asdict(knowledge.defaults).items()))
+    return {name: knowledge.limits[name] for name in text.limits} | dict(fires.values)
 
 
 def _detail(text: CardText, wording: Wording, values: Mapping[str, str]) -> str:

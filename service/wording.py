@@ -14,6 +14,7 @@ import re
 import string as strings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ class Common:
     thoracic: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Knowledge:
     """Everything that clinicians own, loaded and checked."""
 
@@ -131,6 +132,11 @@ class Knowledge:
     defaults: Defaults
     emitted: Mapping[str, tuple[Mapping[str, str], ...]]
     version: str
+
+    @cached_property
+    def limits(self) -> Mapping[str, str]:
+        """Each number of defaults.toml as the words show it."""
+        return {field.name: f"{getattr(self.defaults, field.name):g}" for field in fields(Defaults)}
 
 
 def load_knowledge(

@@ -13,8 +13,12 @@ from service.facts.decision import TreatmentOrder, read_treatment_orders
 from service.facts.defaults import Defaults
 from service.facts.extent import Spread, read_spread
 from service.facts.function import FunctioningStatus, read_function
+from service.facts.operability import Operability, read_operability
+from service.facts.operations import Operations, read_operations
+from service.facts.orders import Order, find_order
 from service.facts.patient import Person, read_person
 from service.facts.plan import Plan, read_plan
+from service.facts.precautions import Precautions, read_precautions
 from service.facts.proliferation import Proliferation, read_proliferation
 from service.facts.treatment import Treatment, read_treatment
 from service.facts.tumour import Tumour, read_tumour
@@ -39,13 +43,24 @@ class Facts:
     plan: Plan
     workup: Workup
     treatment_orders: tuple[TreatmentOrder, ...]
+    operations: Operations
+    operability: Operability
+    precautions: Precautions
+    surgical_referral: Order | None
+    radiology_referral: Order | None
 
 
 def read_facts(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Facts:
     """Answer every question once."""
     tumour = read_tumour(record, now=now)
-    treatment = read_treatment(record, context, now=now, defaults=defaults)
+    treatment = read_treatment(record, context, now=now, defaults=defaults, tumour=tumour)
     plan = read_plan(record, context, now=now, defaults=defaults)
+
+    def referral(word_list: str) -> Order | None:
+        return find_order(
+            record, context, lambda one: record.is_named(one, word_list), now=now, defaults=defaults
+        )
+
     return Facts(
         record=record,
         context=context,
@@ -60,4 +75,9 @@ def read_facts(record: Record, context: Context, *, now: datetime, defaults: Def
         plan=plan,
         workup=read_workup(record, context, tumour, now=now, defaults=defaults),
         treatment_orders=read_treatment_orders(plan, treatment),
+        operations=read_operations(record, plan, tumour, now=now, defaults=defaults),
+        operability=read_operability(record, now=now),
+        precautions=read_precautions(record, now=now),
+        surgical_referral=referral("surgical-referral"),
+        radiology_referral=referral("interventional-radiology-referral"),
     )

@@ -12,7 +12,8 @@ from service.facts.tumour import SECONDARY_LISTS, Tumour, describe_condition, is
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, code, codings, notes, reference, string, words
+from service.fhir.reading import Resource, code, codings, reference, string, words
+from service.fhir.recognition import found, named
 from service.fhir.record import Record
 from service.fhir.terminology import ICD10CM
 
@@ -58,31 +59,34 @@ class Spread:
 
 def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
     """Read metastases, nodes, the M category and what is said of the liver lesions."""
-    found = [
+    metastases = [
         (condition, site, is_generic)
-        for condition in record.of("Condition")
+        for condition in record.about("Condition", *SECONDARY_LISTS, "other-malignancy")
         if is_in_force(condition, now=now)
         for site, is_generic in _metastasis_sites(condition, record)
     ]
     category = m_category(record)
     own = [
-        (condition, site) for condition, site, generic in found if not generic or not tumour.other_malignancy
+        (condition, site)
+        for condition, site, generic in metastases
+        if not generic or not tumour.other_malignancy
     ]
     sites = {site for _condition, site in own} | _sites_of_category(category)
-    unclear = not sites - {"node"} and any(site == "liver" for _c, site, generic in found if generic)
-    texts = _texts_about_liver(record)
-    moments = [moment for condition, *_rest in found if (moment := dates.first_recorded(condition))]
+    unclear = not sites - {"node"} and any(site == "liver" for _c, site, generic in metastases if generic)
+    moments = [moment for condition, *_rest in metastases if (moment := dates.first_recorded(condition))]
     return Spread(
         extent=Extent.UNCLEAR_ORIGIN if unclear else _extent(sites, category, tumour),
         has_liver_metastases="liver" in sites,
-        has_metastasis_code=bool(found),
+        has_metastasis_code=bool(metastases),
         m_category=category,
         lesions=_lesion_count(record),
-        is_multifocal=record.terminology.says("multifocal", *texts),
-        is_solitary=record.terminology.says("solitary", *texts),
+        is_multifocal=_says_of_liver(record, "multifocal"),
+        is_solitary=_says_of_liver(record, "solitary"),
         newest=max(moments) if moments else None,
         evidence=tuple(
-            dict.fromkeys(Evidence(reference(one), describe_condition(one)) for one, _site, _generic in found)
+            dict.fromkeys(
+                Evidence(reference(one), describe_condition(one)) for one, _site, _generic in metastases
+            )
         ),
     )
 
@@ -92,7 +96,7 @@ _SECONDARY_BLOCK = re.compile(r"C7[789]")
 
 def _metastasis_sites(condition: Resource, record: Record) -> list[tuple[str, bool]]:
     """Site and whether the code names any cancer's metastasis, for each metastasis code."""
-    rows = record.terminology.concepts(condition.get("code"), *SECONDARY_LISTS)
+    rows = record.rows(condition, *SECONDARY_LISTS)
     if rows:
         return [
             (_site(row.get("metastasis_site")), row.get("role") == "generic")
@@ -120,12 +124,7 @@ _M = re.compile(r"M\s*([01][abc]?)", re.IGNORECASE)
 def m_category(record: Record) -> str:
     """The M category (``0``, ``1``, ``1a`` ...) of the newest delivered TNM observation, or empty."""
     best: tuple[float, str] = (float("-inf"), "")
-    for observation in record.of("Observation"):
-        if string(observation.get("status")) not in _DELIVERED:
-            continue
-        rows = record.terminology.concepts(observation.get("code"), "tnm-staging")
-        if not rows and not record.terminology.says("tnm-staging", words(observation.get("code"))):
-            continue
+    for observation in _delivered(record.about("Observation", "tnm-staging")):
         moment = dates.happened(observation)
         stated = words(observation.get("valueCodeableConcept")) + " " + string(observation.get("valueString"))
         stated += " " + code(observation.get("valueCodeableConcept"))
@@ -152,22 +151,25 @@ def _extent(sites: set[str], category: str, tumour: Tumour) -> Extent:
     return Extent.LOCALISED if tumour.is_present else Extent.UNKNOWN
 
 
-def _texts_about_liver(record: Record) -> list[str]:
-    texts = [string(report.get("conclusion")) for report in record.of("DiagnosticReport")]
-    texts += [words(one.get("code")) for one in record.of("Condition")]
-    texts += [notes(one) for one in record.of("Condition")]
-    return [text for text in texts if "liver" in text.lower() or "hepatic" in text.lower()]
+def _says_of_liver(record: Record, word_list: str) -> bool:
+    """Whether a report, or a Condition by its name or note, says this of the liver."""
+    said = [
+        one
+        for one in (*record.of("DiagnosticReport"), *record.of("Condition"))
+        if record.finds(one, word_list) or record.is_named(one, word_list)
+    ]
+    texts = (f"{named(one)} {found(one)}".lower() for one in said)
+    return any("liver" in text or "hepatic" in text for text in texts)
 
 
 def _lesion_count(record: Record) -> float | None:
     """The number of liver lesions, from a structured count only (never from a plural)."""
     counts: list[tuple[float, float]] = []
-    for observation in _delivered(record.of("Observation")):
-        if record.terminology.says("lesion-count", words(observation.get("code"))):
-            value = quantities.value_of(observation)
-            moment = dates.happened(observation)
-            if value is not None and value.is_exact and value.low >= 0:
-                counts.append((moment.instant.timestamp() if moment else 0.0, value.low))
+    for observation in _delivered(record.about("Observation", "lesion-count")):
+        value = quantities.value_of(observation)
+        moment = dates.happened(observation)
+        if value is not None and value.is_exact and value.low >= 0:
+            counts.append((moment.instant.timestamp() if moment else 0.0, value.low))
     return max(counts)[1] if counts else None
 
 

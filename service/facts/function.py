@@ -20,7 +20,7 @@ from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 from service.fhir.quantities import MILLIGRAM_5HIAA_IN_MICROMOLE, Interval
-from service.fhir.reading import Resource, notes, reference, string, words
+from service.fhir.reading import Resource, reference, string
 from service.fhir.record import Record
 
 _DELIVERED = ("final", "amended", "corrected")
@@ -102,11 +102,12 @@ def read_function(
     record: Record, tumour: Tumour, treatment: Treatment, *, now: datetime, defaults: Defaults
 ) -> FunctioningStatus:
     """Read syndromes, symptoms and markers, and weigh them as F-6 says."""
-    syndromes = [one for one in record.of("Condition") if _is_carcinoid_syndrome(one, record, now=now)]
+    syndromes = [one for one in _syndrome_conditions(record) if _is_carcinoid_syndrome(one, record, now=now)]
     confirmed = [one for one in syndromes if verification(one) == "confirmed"]
     flushing = _symptom(record, "flushing", now=now)
     diarrhoea = _symptom(record, "diarrhoea", now=now)
     hiaa = tuple(_hiaa(record, treatment, now=now, defaults=defaults))
+    chromogranin_a = tuple(_chromogranin_a(record, now=now))
     level, why = _level(
         tumour,
         confirmed=confirmed,
@@ -114,7 +115,7 @@ def read_function(
         has_flushing=flushing is not None,
         has_diarrhoea=diarrhoea is not None,
         hiaa=_current(hiaa, now=now, defaults=defaults),
-        chromogranin_a=tuple(_chromogranin_a(record, now=now)),
+        chromogranin_a=chromogranin_a,
     )
     used = [
         Evidence(reference(one), describe_condition(one)) for one in (*syndromes, flushing, diarrhoea) if one
@@ -130,12 +131,15 @@ def read_function(
         has_flushing=flushing is not None,
         has_diarrhoea=diarrhoea is not None,
         is_in_crisis=any(
-            record.terminology.has(one.get("code"), "net-functional-syndromes", syndrome="carcinoid-crisis")
+            any(
+                row.get("syndrome") == "carcinoid-crisis"
+                for row in record.rows(one, "net-functional-syndromes")
+            )
             for one in syndromes
         ),
         syndrome_on_problem_list=bool(syndromes),
         hiaa=hiaa,
-        chromogranin_a=tuple(_chromogranin_a(record, now=now)),
+        chromogranin_a=chromogranin_a,
     )
 
 
@@ -144,13 +148,17 @@ _CARCINOID = ("carcinoid", "carcinoid-heart-disease", "carcinoid-crisis")
 
 def has_carcinoid_syndrome(record: Record, *, now: datetime) -> bool:
     """Whether carcinoid syndrome, heart disease or a past crisis is on record."""
-    return any(_is_carcinoid_syndrome(condition, record, now=now) for condition in record.of("Condition"))
+    return any(_is_carcinoid_syndrome(one, record, now=now) for one in _syndrome_conditions(record))
+
+
+def _syndrome_conditions(record: Record) -> tuple[Resource, ...]:
+    return record.about("Condition", "net-functional-syndromes", "carcinoid-syndrome")
 
 
 def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime) -> bool:
-    rows = record.terminology.concepts(condition.get("code"), "net-functional-syndromes")
+    rows = record.rows(condition, "net-functional-syndromes")
     is_coded = any(row.get("syndrome") in _CARCINOID for row in rows)
-    is_worded = not rows and record.terminology.says("carcinoid-syndrome", words(condition.get("code")))
+    is_worded = not rows and record.is_named(condition, "carcinoid-syndrome")
     if not (is_coded or is_worded):
         return False
     # A past crisis still marks a patient at risk; only a refuted entry does not count.
@@ -161,30 +169,29 @@ def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime
 
 
 def _other_syndromes(record: Record, *, now: datetime) -> Iterator[str]:
-    for condition in record.of("Condition"):
+    lists = ("net-functional-syndromes", "net-icdo3-morphology")
+    for condition in record.about("Condition", *lists, "insulinoma"):
         if not is_in_force(condition, now=now):
             continue
-        lists = ("net-functional-syndromes", "net-icdo3-morphology")
-        for row in record.terminology.concepts(condition.get("code"), *lists):
+        for row in record.rows(condition, *lists):
             if (
                 row.get("syndrome") not in (*_CARCINOID, "", "hereditary")
                 and row.get("role") != "nonspecific"
             ):
                 yield row.get("syndrome")
-        if record.terminology.says("insulinoma", words(condition.get("code"))):
+        if record.is_named(condition, "insulinoma"):
             yield "insulinoma"
 
 
 def _symptom(record: Record, symptom: str, *, now: datetime) -> Resource | None:
     """An active Condition that is this symptom; resolved ones and look-alikes do not count."""
-    for condition in record.of("Condition"):
+    for condition in record.about("Condition", "symptoms", symptom):
         if not is_in_force(condition, now=now):
             continue
-        roles = {row.get("role") for row in record.terminology.concepts(condition.get("code"), "symptoms")}
-        rows = record.terminology.concepts(condition.get("code"), "net-functional-syndromes")
-        if "negative" in roles or rows:
+        roles = {row.get("role") for row in record.rows(condition, "symptoms")}
+        if "negative" in roles or record.rows(condition, "net-functional-syndromes"):
             continue
-        if symptom in roles or (not roles and record.terminology.says(symptom, words(condition.get("code")))):
+        if symptom in roles or (not roles and record.is_named(condition, symptom)):
             return condition
     return None
 
@@ -237,7 +244,7 @@ def _hiaa(record: Record, treatment: Treatment, *, now: datetime, defaults: Defa
     drugs = tuple(sorted({drug.name for drug in treatment.of("5hiaa-interference")}))
     markers = [
         _marker(one, "5-HIAA", record, drugs, defaults=defaults)
-        for one in record.of("Observation")
+        for one in record.about("Observation", "5-hiaa", "five-hiaa")
         if string(one.get("status")) in _DELIVERED and is_hiaa(one, record) and not _is_future(one, now)
     ]
     return sorted(markers, key=_newest_first)
@@ -246,7 +253,7 @@ def _hiaa(record: Record, treatment: Treatment, *, now: datetime, defaults: Defa
 def _chromogranin_a(record: Record, *, now: datetime) -> list[Marker]:
     markers = [
         _marker(one, "Chromogranin A", record, (), defaults=None)
-        for one in record.of("Observation")
+        for one in record.about("Observation", "chromogranin-a")
         if string(one.get("status")) in _DELIVERED
         and is_chromogranin_a(one, record)
         and not _is_future(one, now)
@@ -282,7 +289,7 @@ def _marker(
 
 
 def _dietary(observation: Resource, record: Record) -> tuple[str, ...]:
-    return ("diet",) if record.terminology.says("dietary-interference", notes(observation)) else ()
+    return ("diet",) if record.finds(observation, "dietary-interference") else ()
 
 
 def _limit(
@@ -313,7 +320,7 @@ def _converted_limit(observation: Resource, unit: str) -> float | None:
 
 
 def _is_daily_urine(observation: Resource, record: Record) -> bool:
-    rows = record.terminology.concepts(observation.get("code"), "5-hiaa")
+    rows = record.rows(observation, "5-hiaa")
     return not rows or any(row.get("role") in ("urine-24h-mass", "urine-24h-molar") for row in rows)
 
 

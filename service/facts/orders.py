@@ -10,8 +10,9 @@ from service.facts.context import Context
 from service.facts.defaults import Defaults
 from service.fhir import dates
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, label, notes, reference, string, words
-from service.fhir.record import Record, described
+from service.fhir.reading import Resource, label, reference, string
+from service.fhir.recognition import named
+from service.fhir.record import Record
 
 OPEN_STATUSES = ("active", "draft", "on-hold")
 ORDER_INTENTS = ("order", "plan", "original-order", "filler-order", "reflex-order", "instance-order", "")
@@ -45,7 +46,7 @@ def find_order(
 
 
 def _order(resource: Resource, says: str, *, is_refusal: bool = False) -> Order:
-    name = label(resource.get("code")) or described(resource) or string(resource.get("resourceType"))
+    name = label(resource.get("code")) or named(resource) or string(resource.get("resourceType"))
     return Order(says, Evidence(reference(resource), f"{name}: {says}"), is_refusal)
 
 
@@ -70,7 +71,7 @@ def _requests(
         authored = dates.parse(request.get("authoredOn"))
         age_days = authored.days_before(now) if authored else 0
         status = string(request.get("status"))
-        refused = request.get("doNotPerform") is True or record.terminology.says("refusal", notes(request))
+        refused = request.get("doNotPerform") is True or record.finds(request, "refusal")
         if refused and age_days <= defaults.order_window_days and status not in ("entered-in-error",):
             yield _order(request, f"declined {dates.shown(authored)}", is_refusal=True)
         elif status in OPEN_STATUSES and _is_order(request) and age_days <= defaults.order_window_days:
@@ -94,29 +95,3 @@ def _bookings(
         if string(appointment.get("status")) in BOOKED and not is_past and matches(appointment):
             when = f" for {begins.day}" if begins else ""
             yield _order(appointment, f"booked{when}")
-
-
-def named(resource: Resource) -> str:
-    """The words that name what an order, report, study or booking is about, without its findings."""
-    parts = [
-        words(resource.get("code")),
-        words(resource.get("procedureCode")),
-        string(resource.get("description")),
-        words(resource.get("orderDetail")),
-        words(resource.get("serviceType")),
-        words(resource.get("reasonCode")) if resource.get("resourceType") == "Appointment" else "",
-        string(resource.get("comment")),
-    ]
-    return "; ".join(part for part in parts if part)
-
-
-def coded(resource: Resource) -> list[object]:
-    """The coded elements that name what an order, report, study or booking is about."""
-    names = ("code", "procedureCode", "orderDetail", "serviceType", "reasonCode")
-    found: list[object] = []
-    for name in names:
-        value = resource.get(name)
-        if name == "reasonCode" and resource.get("resourceType") != "Appointment":
-            continue
-        found += value if isinstance(value, list) else [value] if value else []
-    return found

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from service.facts.defaults import Defaults
 from service.fhir import dates
-from service.fhir.reading import notes, string, words
+from service.fhir.reading import string
 from service.fhir.record import Record
 
 
@@ -45,17 +45,9 @@ def _age_years(birth_date: str, now: datetime) -> int | None:
 
 
 def _has_comfort_care(record: Record) -> bool:
+    """Hospice or comfort care only, as an active plan or an order."""
     plans = [one for one in record.of("CarePlan") if string(one.get("status")) == "active"]
-    orders = [
-        one
-        for one in record.of("ServiceRequest")
-        if string(one.get("status")) in ("active", "on-hold", "completed")
-    ]
-    texts = [
-        " ".join(
-            (string(one.get("title")), string(one.get("description")), words(one.get("category")), notes(one))
-        )
-        for one in plans
-    ]
-    texts += [words(one.get("code")) for one in orders]
-    return record.terminology.says("comfort-care", *texts)
+    if any(record.is_named(one, "comfort-care") or record.finds(one, "comfort-care") for one in plans):
+        return True
+    orders = record.about("ServiceRequest", "comfort-care")
+    return any(string(one.get("status")) in ("active", "on-hold", "completed") for one in orders)

@@ -13,11 +13,11 @@ from enum import Enum
 
 from service.facts.context import Context
 from service.facts.defaults import Defaults
-from service.facts.orders import BOOKED, ORDER_INTENTS, coded, named
+from service.facts.orders import BOOKED, ORDER_INTENTS
 from service.fhir import dates
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, label, notes, reference, references, string
+from service.fhir.reading import Resource, label, reference, references, string
 from service.fhir.record import Record
 
 
@@ -60,6 +60,8 @@ class Plan:
     """The answer to F-7: every planned act, the nearest first, acts of the context before others."""
 
     acts: tuple[PlannedAct, ...]
+    every: tuple[PlannedAct, ...] = ()
+    """Each resource on its own, where ``acts`` holds an order and its booking as one."""
 
     def of(self, *kinds: Kind) -> tuple[PlannedAct, ...]:
         """The planned acts of these kinds."""
@@ -85,7 +87,8 @@ def read_plan(record: Record, context: Context, *, now: datetime, defaults: Defa
         *_acts(record.of("ServiceRequest"), record, now=now, defaults=defaults, is_current=False),
         *_acts(record.of("Procedure"), record, now=now, defaults=defaults, is_current=False),
     ]
-    return Plan(tuple(sorted(_one_per_procedure(found), key=_nearest_first)))
+    acts = tuple(sorted(_one_per_procedure(found), key=_nearest_first))
+    return Plan(acts, tuple(sorted(found, key=_nearest_first)))
 
 
 def _nearest_first(act: PlannedAct) -> tuple[bool, float, str]:
@@ -114,50 +117,46 @@ def _acts(
         )
 
 
+_LOCOREGIONAL_WORDS = ("liver-embolisation", "liver-ablation", "radioembolisation")
+_KIND_OF_WORDS = (
+    ("abdominal-surgery", Kind.ABDOMINAL_SURGERY),
+    ("local-anaesthesia-minor", Kind.MINOR),
+    ("biopsy-endoscopy", Kind.DIAGNOSTIC),
+    ("other-surgery", Kind.OTHER_SURGERY),
+)
+
+
 def classify(resource: Resource, record: Record) -> Kind | None:
     """What kind of invasive act a resource names; None where it names none."""
     if string(resource.get("resourceType")) not in ("ServiceRequest", "Procedure", "Appointment"):
         return None
-    text = "; ".join((named(resource), notes(resource)))
-    if _hits(resource, record, "prrt-procedures", roles=("drug",)) or record.terminology.says("prrt", text):
+    if record.has_row(resource, "prrt-procedures", roles=("drug",)) or record.is_named(resource, "prrt"):
         return Kind.RADIONUCLIDE
     if _hits(resource, record, "liver-embolisation", "liver-ablation", not_roles=("nonspecific",)):
         return Kind.LOCOREGIONAL
-    if record.terminology.says("liver-embolisation", text) or record.terminology.says("liver-ablation", text):
-        return Kind.LOCOREGIONAL
-    if record.terminology.says("radioembolisation", text):
+    if record.is_named(resource, *_LOCOREGIONAL_WORDS):
         return Kind.LOCOREGIONAL
     if _hits(
         resource, record, "resection-procedures", "cholecystectomy", not_roles=("history", "suggestive")
     ):
         return Kind.ABDOMINAL_SURGERY
-    return _classify_by_words(resource, record, named(resource), text)
+    return _classify_by_words(resource, record)
 
 
-def _classify_by_words(resource: Resource, record: Record, name: str, text: str) -> Kind | None:
-    for word_list, kind in (
-        ("abdominal-surgery", Kind.ABDOMINAL_SURGERY),
-        ("local-anaesthesia-minor", Kind.MINOR),
-        ("biopsy-endoscopy", Kind.DIAGNOSTIC),
-        ("other-surgery", Kind.OTHER_SURGERY),
-    ):
-        if record.terminology.says(word_list, text if kind is Kind.MINOR else name):
+def _classify_by_words(resource: Resource, record: Record) -> Kind | None:
+    for word_list, kind in _KIND_OF_WORDS:
+        in_notes = kind is Kind.MINOR and record.finds(resource, word_list)
+        if record.is_named(resource, word_list) or in_notes:
             return kind
-    is_surgical = record.terminology.has(resource.get("category"), "procedure-category", role="surgery")
-    if is_surgical or record.terminology.says("general-anaesthesia", text):
-        return Kind.OTHER_SURGERY
-    return None
+    is_surgical = record.has_row(resource, "procedure-category", roles=("surgery",))
+    in_words = record.is_named(resource, "general-anaesthesia") or record.finds(
+        resource, "general-anaesthesia"
+    )
+    return Kind.OTHER_SURGERY if is_surgical or in_words else None
 
 
-def _hits(
-    resource: Resource,
-    record: Record,
-    *lists: str,
-    roles: tuple[str, ...] = (),
-    not_roles: tuple[str, ...] = (),
-) -> bool:
-    rows = [row for one in coded(resource) for row in record.terminology.concepts(one, *lists)]
-    return any((not roles or row.get("role") in roles) and row.get("role") not in not_roles for row in rows)
+def _hits(resource: Resource, record: Record, *lists: str, not_roles: tuple[str, ...]) -> bool:
+    return any(row.get("role") not in not_roles for row in record.rows(resource, *lists))
 
 
 _PLANNED = {

@@ -146,7 +146,7 @@ def read_proliferation(record: Record, *, now: datetime, defaults: Defaults) -> 
     """Read every Ki-67 and mitotic count of the record."""
     found = [
         count
-        for observation in record.of("Observation")
+        for observation in record.about("Observation", "ki67-observation", "ki67", "mitotic-count")
         for count in _counts_in(observation, record, defaults=defaults)
         if not _is_in_future(count.moment, now)
     ]

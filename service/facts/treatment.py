@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from service.facts.context import Context
 from service.facts.defaults import Defaults
+from service.facts.operations import primary_resection
+from service.facts.tumour import Tumour
 from service.fhir import dates
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
@@ -71,6 +73,8 @@ class Treatment:
     octreotide_refused: bool
     primary_resected: Evidence | None
     has_crisis_plan: bool
+    has_analogue_allergy: bool = False
+    analogue_refused: bool = False
 
     @property
     def has_analogue(self) -> bool:
@@ -103,8 +107,11 @@ _WORDS_OF_LIST = {
 _DRUG_LISTS = (*dict.fromkeys(target[0] for target in _WORDS_OF_LIST.values()), "sstr-imaging")
 
 
-def read_treatment(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Treatment:
-    """Read every medication in force, allergies, refusals and earlier operations."""
+def read_treatment(
+    record: Record, context: Context, *, now: datetime, defaults: Defaults, tumour: Tumour | None = None
+) -> Treatment:
+    """Read every medication in force, allergies, refusals, and the resection of this tumour's primary."""
+    resection = primary_resection(record, tumour, defaults) if tumour is not None else None
     drugs = tuple(_drugs(record, context))
     analogues = [drug for drug in drugs if drug.is_in("somatostatin-analogues")]
     depots = _recent_depots(record, now=now, defaults=defaults)
@@ -123,10 +130,12 @@ def read_treatment(record: Record, context: Context, *, now: datetime, defaults:
             ),
             *depots,
         ),
-        has_octreotide_allergy=_has_octreotide_allergy(record),
-        octreotide_refused=_octreotide_refused(record),
-        primary_resected=_primary_resected(record),
+        has_octreotide_allergy=_has_allergy(record, "octreotide"),
+        octreotide_refused=_refused(record, is_octreotide),
+        primary_resected=resection.evidence[0] if resection else None,
         has_crisis_plan=_has_crisis_plan(record),
+        has_analogue_allergy=_has_allergy(record),
+        analogue_refused=_refused(record, lambda drug: drug.is_in("somatostatin-analogues")),
     )
 
 
@@ -230,41 +239,33 @@ def _recent_depots(record: Record, *, now: datetime, defaults: Defaults) -> Iter
                 yield drug
 
 
-def _has_octreotide_allergy(record: Record) -> bool:
+_NOT_HELD = frozenset({"resolved", "inactive", "refuted", "entered-in-error"})
+
+
+def _has_allergy(record: Record, ingredient: str = "") -> bool:
+    """An allergy in force to this somatostatin analogue, or to any where none is named."""
+    words_of = {"octreotide": ("drug-octreotide",)}.get(
+        ingredient, ("drug-octreotide", "drug-lanreotide", "drug-somatostatin-analogue")
+    )
     for allergy in record.of("AllergyIntolerance"):
-        status = {
-            coding.code
-            for name in ("clinicalStatus", "verificationStatus")
-            for coding in codings(allergy.get(name))
-        }
-        rows = record.terminology.concepts(allergy.get("code"), "somatostatin-analogues")
-        named = any(row.get("ingredient") == "octreotide" for row in rows) or record.terminology.says(
-            "drug-octreotide", words(allergy.get("code"))
-        )
-        if named and not status & {"resolved", "inactive", "refuted", "entered-in-error"}:
+        rows = record.rows(allergy, "somatostatin-analogues")
+        named = any(ingredient in ("", row.get("ingredient")) for row in rows)
+        if (named or record.is_named(allergy, *words_of)) and not _statuses(allergy) & _NOT_HELD:
             return True
     return False
 
 
-def _octreotide_refused(record: Record) -> bool:
+def _statuses(allergy: Resource) -> set[str]:
+    names = ("clinicalStatus", "verificationStatus")
+    return {coding.code for name in names for coding in codings(allergy.get(name))}
+
+
+def _refused(record: Record, matches: Callable[[Drug], bool]) -> bool:
     return any(
-        one.get("doNotPerform") is True and is_octreotide(read_drug(one, record, is_draft=False))
+        one.get("doNotPerform") is True and matches(read_drug(one, record, is_draft=False))
         for one in record.of("MedicationRequest")
         if string(one.get("status")) != "entered-in-error"
     )
-
-
-def _primary_resected(record: Record) -> Evidence | None:
-    """A completed resection of a primary; an operation on the liver is not one."""
-    for procedure in record.of("Procedure"):
-        rows = record.terminology.concepts(procedure.get("code"), "resection-procedures")
-        is_resection = any(row.get("site") != "liver" for row in rows) or (
-            not rows and record.terminology.says("primary-resection", words(procedure.get("code")))
-        )
-        if string(procedure.get("status")) == "completed" and is_resection:
-            done = dates.happened(procedure)
-            return Evidence(reference(procedure), f"{label(procedure.get('code'))} {dates.shown(done)}")
-    return None
 
 
 def _has_crisis_plan(record: Record) -> bool:

@@ -14,9 +14,9 @@ from enum import Enum
 from service.fhir import dates
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, code, notes, reference, string, words
+from service.fhir.reading import Resource, code, reference, string, words
 from service.fhir.record import Record
-from service.fhir.terminology import Concept, Terminology
+from service.fhir.terminology import Concept
 
 PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-primary", "net-icdo3-morphology")
 SECONDARY_LISTS = ("net-secondary-icd10cm", "net-snomed-metastasis")
@@ -149,13 +149,13 @@ def verification(condition: Resource) -> str:
 
 def read_tumour(record: Record, *, now: datetime) -> Tumour:
     """Read every Condition and answer F-1 to F-3."""
-    terminology = record.terminology
+    conditions = record.about("Condition", *PRIMARY_LISTS, *SECONDARY_LISTS, "neuroendocrine-tumour")
     found = [
         primary
-        for condition in record.of("Condition")
-        if (primary := _read_primary(condition, terminology, now=now)) is not None
+        for condition in conditions
+        if (primary := _read_primary(condition, record, now=now)) is not None
     ]
-    found = _without_overruled(found, record.of("Condition"), terminology)
+    found = _without_overruled(found, conditions, record)
     included = [primary for primary in found if not primary.is_excluded]
     if not included:
         return Tumour(Certainty.NONE, _why_none(record, found))
@@ -170,26 +170,15 @@ def read_tumour(record: Record, *, now: datetime) -> Tumour:
     )
 
 
-def _read_primary(condition: Resource, terminology: Terminology, *, now: datetime) -> Primary | None:
-    if not is_in_force(condition, now=now):
+def _read_primary(condition: Resource, record: Record, *, now: datetime) -> Primary | None:
+    if not is_in_force(condition, now=now) or record.rows(condition, "net-excluded-icd10cm"):
         return None
-    if terminology.has(condition.get("code"), "net-excluded-icd10cm"):
-        return None
-    rows = [
-        row
-        for row in terminology.concepts(condition.get("code"), *PRIMARY_LISTS)
-        if row.get("role") != "nonspecific"
-    ]
-    neuroendocrine_secondary = [
-        row
-        for row in terminology.concepts(condition.get("code"), *SECONDARY_LISTS)
-        if row.get("role") == "neuroendocrine"
-    ]
+    rows = [row for row in record.rows(condition, *PRIMARY_LISTS) if row.get("role") != "nonspecific"]
     if rows:
         return _coded_primary(condition, rows)
-    if neuroendocrine_secondary:
+    if any(row.get("role") == "neuroendocrine" for row in record.rows(condition, *SECONDARY_LISTS)):
         return _primary(condition, site="unknown", region="unknown", certainty=_stated_certainty(condition))
-    return _worded_primary(condition, terminology)
+    return _worded_primary(condition, record)
 
 
 def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
@@ -210,21 +199,15 @@ def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
     )
 
 
-def _worded_primary(condition: Resource, terminology: Terminology) -> Primary | None:
+_TRUSTED_LISTS = ("net-history-icd10cm", "net-functional-syndromes", *SECONDARY_LISTS)
+
+
+def _worded_primary(condition: Resource, record: Record) -> Primary | None:
     """A Condition with text alone that names the tumour counts as suspected (section 8)."""
-    text = words(condition.get("code"))
-    if not terminology.says("neuroendocrine-tumour", text) or _has_trusted_code(condition, terminology):
+    if not record.is_named(condition, "neuroendocrine-tumour") or record.rows(condition, *_TRUSTED_LISTS):
         return None
-    site, region = _site_in_words(text)
+    site, region = _site_in_words(words(condition.get("code")))
     return _primary(condition, site=site, region=region, certainty=Certainty.SUSPECTED)
-
-
-def _has_trusted_code(condition: Resource, terminology: Terminology) -> bool:
-    return bool(
-        terminology.concepts(
-            condition.get("code"), "net-history-icd10cm", "net-functional-syndromes", *SECONDARY_LISTS
-        )
-    )
 
 
 def _primary(
@@ -323,7 +306,7 @@ def _differentiation(primaries: Iterable[Primary], record: Record) -> Differenti
 
 def _morphology(record: Record) -> Differentiation:
     kinds: set[str] = set()
-    for observation in record.of("Observation"):
+    for observation in record.about("Observation", "grade-differentiation"):
         if string(observation.get("status")) in ("final", "amended", "corrected"):
             rows = record.terminology.concepts(
                 observation.get("valueCodeableConcept"), "net-icdo3-morphology"
@@ -333,29 +316,31 @@ def _morphology(record: Record) -> Differentiation:
 
 
 def _differentiation_in_words(record: Record) -> Differentiation:
-    texts = [
-        string(report.get("conclusion"))
+    reports = [
+        report
         for report in record.of("DiagnosticReport")
         if string(report.get("status")) in ("final", "amended", "corrected", "appended")
     ]
-    texts += [words(condition.get("code")) + " " + notes(condition) for condition in record.of("Condition")]
-    lowered = " ".join(texts).lower().replace("-", " ")
-    well = "well differentiated" in lowered or "moderately differentiated" in lowered
-    poor = "poorly differentiated" in lowered
-    if well and poor:
+    stated = [
+        word_list
+        for word_list in ("well-differentiated", "poorly-differentiated")
+        if record.about("Condition", word_list)
+        or any(record.finds(one, word_list) for one in (*reports, *record.of("Condition")))
+    ]
+    if len(stated) > 1:
         return Differentiation.AMBIGUOUS
-    return Differentiation.WELL if well else Differentiation.POOR if poor else Differentiation.UNKNOWN
+    return {"well-differentiated": Differentiation.WELL, "poorly-differentiated": Differentiation.POOR}.get(
+        "".join(stated), Differentiation.UNKNOWN
+    )
 
 
 def _without_overruled(
-    primaries: list[Primary], conditions: Iterable[Resource], terminology: Terminology
+    primaries: list[Primary], conditions: Iterable[Resource], record: Record
 ) -> list[Primary]:
     """A-21: the same code both confirmed and refuted: the later entry wins, else it is suspected."""
     refuted: dict[str, list[Moment | None]] = {}
     for condition in conditions:
-        if verification(condition) == "refuted" and terminology.concepts(
-            condition.get("code"), *PRIMARY_LISTS
-        ):
+        if verification(condition) == "refuted" and record.rows(condition, *PRIMARY_LISTS):
             refuted.setdefault(code(condition.get("code")), []).append(dates.last_asserted(condition))
     kept: list[Primary] = []
     for primary in primaries:
@@ -417,7 +402,7 @@ def _why_none(record: Record, found: list[Primary]) -> str:
     if found:
         return "the tumour on record is of a kind that the algorithm does not cover"
     lists = (*PRIMARY_LISTS, "net-history-icd10cm", "net-excluded-icd10cm")
-    if any(record.terminology.concepts(one.get("code"), *lists) for one in record.of("Condition")):
+    if record.about("Condition", *lists):
         return "the neuroendocrine tumour on record is refuted, resolved, history or out of scope"
     return "no neuroendocrine tumour is on record"
 
@@ -426,11 +411,7 @@ def _has_other_malignancy(record: Record, *, now: datetime) -> bool:
     """Another active cancer, which could explain metastases or a drug."""
     return any(
         is_in_force(condition, now=now)
-        and not record.terminology.concepts(condition.get("code"), *PRIMARY_LISTS, *SECONDARY_LISTS)
-        and (
-            record.terminology.has(condition.get("code"), "other-malignancy", role="malignancy")
-            or record.terminology.says("other-malignancy", words(condition.get("code")))
-        )
-        and not record.terminology.says("neuroendocrine-tumour", words(condition.get("code")))
-        for condition in record.of("Condition")
+        and not record.rows(condition, *PRIMARY_LISTS, *SECONDARY_LISTS)
+        and not record.is_named(condition, "neuroendocrine-tumour")
+        for condition in record.about("Condition", "other-malignancy")
     )

@@ -9,7 +9,7 @@ from enum import Enum
 
 from service.facts.context import Context
 from service.facts.defaults import Defaults
-from service.facts.orders import Order, coded, find_order, named
+from service.facts.orders import Order, find_order
 from service.facts.tumour import Tumour
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
@@ -147,13 +147,13 @@ def read_workup(
         ),
         lacks_contrast=bool(sections) and all(_is_without_contrast(study, record) for study in sections),
         chromogranin_a=item(
-            _with_result(record),
+            _with_result(record, "chromogranin-a"),
             lambda one: is_chromogranin_a(one, record),
             fresh_days=defaults.marker_fresh_days,
             ignored_days=defaults.marker_ignored_days,
         ),
         hiaa=item(
-            _with_result(record),
+            _with_result(record, "5-hiaa", "five-hiaa"),
             lambda one: is_hiaa(one, record),
             fresh_days=defaults.marker_fresh_days,
             ignored_days=defaults.marker_ignored_days,
@@ -242,64 +242,62 @@ def _evidence(resource: Resource, moment: Moment | None) -> Evidence:
     return Evidence(reference(resource), f"{name}{stated} {dates.shown(moment)}")
 
 
+_IMAGING_LISTS = (
+    *("sstr-imaging", "ct-mri", "echocardiography"),
+    *("cross-sectional-imaging", "imaging-abdomen", "fdg-pet", "nt-probnp"),
+)
+
+
 def _studies(record: Record) -> Iterator[Resource]:
     """Everything that can show that imaging was done."""
-    for kind in ("DiagnosticReport", "ImagingStudy", "Procedure", "MedicationAdministration", "Observation"):
-        yield from record.of(kind)
+    yield from record.of("ImagingStudy")
+    for kind in ("DiagnosticReport", "Procedure", "MedicationAdministration", "Observation"):
+        yield from record.about(kind, *_IMAGING_LISTS)
 
 
-def _with_result(record: Record) -> Iterator[Resource]:
+def _with_result(record: Record, *lists: str) -> Iterator[Resource]:
     """Observations that hold a value or an interpretation, or are still under way."""
-    for observation in record.of("Observation"):
-        under_way = _has_status(observation, _UNDER_WAY)
+    for observation in record.about("Observation", *lists):
         if (
-            under_way
+            _has_status(observation, _UNDER_WAY)
             or quantities.value_of(observation) is not None
             or quantities.interpretation(observation)
-        ) or words(observation.get("valueCodeableConcept")):
+            or words(observation.get("valueCodeableConcept"))
+        ):
             yield observation
 
 
 def is_sstr_imaging(resource: Resource, record: Record) -> bool:
     """Whether a study, order or booking is somatostatin-receptor imaging (a plain or FDG PET is not)."""
-    concepts = [*coded(resource), resource.get("medicationCodeableConcept")]
-    roles = {row.get("role") for one in concepts for row in record.terminology.concepts(one, "sstr-imaging")}
+    roles = {row.get("role") for row in record.rows(resource, "sstr-imaging")}
     if roles & {"fdg", "not-sstr"}:
         return False
-    if roles & {"sstr", "tracer"}:
-        return True
-    if record.terminology.says("sstr-imaging", named(resource)):
+    if roles & {"sstr", "tracer"} or record.is_named(resource, "sstr-imaging"):
         return True
     is_generic = bool(roles & {"generic-pet", "generic-scintigraphy"})
-    return is_generic and record.terminology.says("sstr-imaging", string(resource.get("conclusion")))
+    return is_generic and record.finds(resource, "sstr-imaging")
 
 
 def _has_fdg(studies: Iterable[Resource], record: Record) -> bool:
     return any(
-        record.terminology.has(one, "sstr-imaging", role="fdg")
+        record.has_row(study, "sstr-imaging", roles=("fdg",)) or record.is_named(study, "fdg-pet")
         for study in studies
         if _has_status(study, _DONE)
-        for one in coded(study)
-    ) or any(
-        record.terminology.says("fdg-pet", named(study)) for study in studies if _has_status(study, _DONE)
     )
 
 
 def is_cross_sectional(resource: Resource, record: Record) -> bool:
     """Whether a study, order or booking is CT or MRI of the abdomen (a PET/CT or chest CT is not)."""
-    text = named(resource)
-    if any(record.terminology.concepts(one, "sstr-imaging") for one in coded(resource)):
+    if record.rows(resource, "sstr-imaging"):
         return False
-    rows = [row for one in coded(resource) for row in record.terminology.concepts(one, "ct-mri")]
-    if any(row.get("region") in ("abdomen", "whole-body") for row in rows):
+    regions = {row.get("region") for row in record.rows(resource, "ct-mri")}
+    if regions & {"abdomen", "whole-body"} or record.is_named(resource, "cross-sectional-imaging"):
         return True
-    if record.terminology.says("cross-sectional-imaging", text):
-        return True
-    is_section = any(row.get("region") == "unspecified" for row in rows) or _modalities(resource) & {
-        "CT",
-        "MR",
-    }
-    return bool(is_section) and record.terminology.says("imaging-abdomen", f"{text}; {_body_sites(resource)}")
+    if "unspecified" not in regions and not _modalities(resource) & {"CT", "MR"}:
+        return False
+    return record.is_named(resource, "imaging-abdomen") or record.terminology.says(
+        "imaging-abdomen", _body_sites(resource)
+    )
 
 
 def _modalities(resource: Resource) -> set[str]:
@@ -323,7 +321,7 @@ def _body_sites(resource: Resource) -> str:
 
 
 def _is_without_contrast(resource: Resource, record: Record) -> bool:
-    rows = [row for one in coded(resource) for row in record.terminology.concepts(one, "ct-mri")]
+    rows = record.rows(resource, "ct-mri")
     return bool(rows) and all(row.get("contrast") == "without" for row in rows)
 
 
@@ -339,17 +337,14 @@ def is_hiaa(resource: Resource, record: Record) -> bool:
 
 def is_ki67(resource: Resource, record: Record) -> bool:
     """Whether an order asks for the Ki-67 index."""
-    return record.terminology.has(resource.get("code"), "ki67-observation", role="grade") or (
-        record.terminology.says("ki67", named(resource))
-    )
+    return record.has_row(resource, "ki67-observation", roles=("grade",)) or record.is_named(resource, "ki67")
 
 
 def is_echocardiography(resource: Resource, record: Record) -> bool:
     """Whether a study, result or order is an echocardiogram or NT-proBNP."""
-    if any(record.terminology.concepts(one, "echocardiography") for one in coded(resource)):
-        return True
-    text = named(resource)
-    return record.terminology.says("echocardiography", text) or record.terminology.says("nt-probnp", text)
+    return bool(record.rows(resource, "echocardiography")) or record.is_named(
+        resource, "echocardiography", "nt-probnp"
+    )
 
 
 _MILLIMETRES = {"mm": 1.0, "cm": 10.0}
@@ -358,12 +353,9 @@ _MILLIMETRES = {"mm": 1.0, "cm": 10.0}
 def tumour_size_mm(record: Record) -> float | None:
     """The newest measured size of the primary in millimetres; the upper end where a range is given."""
     sizes: list[tuple[float, float]] = []
-    for one in record.of("Observation"):
-        is_size = record.terminology.concepts(one.get("code"), "tumour-size") or record.terminology.says(
-            "tumour-size", words(one.get("code"))
-        )
+    for one in record.about("Observation", "tumour-size"):
         value = quantities.value_of(one)
-        if not is_size or value is None or not _has_status(one, _DONE):
+        if value is None or not _has_status(one, _DONE):
             continue
         factor, moment = _MILLIMETRES.get(value.unit), dates.happened(one)
         if factor is not None and value.high < float("inf"):
@@ -372,14 +364,11 @@ def tumour_size_mm(record: Record) -> float | None:
 
 
 def _is_marker(resource: Resource, record: Record, code_list: str, word_list: str) -> bool:
-    rows = record.terminology.concepts(resource.get("code"), code_list)
+    rows = record.rows(resource, code_list)
     if rows:
         return any(row.get("role") != "ignore" for row in rows)
-    has_code = any(coding.code for coding in codings(resource.get("code")))
     is_result = resource.get("resourceType") == "Observation"
-    return not (has_code and is_result and _is_loinc_coded(resource)) and record.terminology.says(
-        word_list, named(resource)
-    )
+    return record.is_named(resource, word_list) and not (is_result and _is_loinc_coded(resource))
 
 
 def _is_loinc_coded(resource: Resource) -> bool:
@@ -406,22 +395,18 @@ def _result_of(study: Resource, record: Record) -> SstrResult:
     for result in (SstrResult.POSITIVE, SstrResult.NEGATIVE):
         if any(record.terminology.has(one, "sstr-result", role=result.value) for one in coded_result):
             return result
-    text = string(study.get("conclusion")) + " " + string(study.get("valueString"))
     for result in (SstrResult.NEGATIVE, SstrResult.POSITIVE):
-        if record.terminology.says(f"sstr-{result.value}", text):
+        if record.finds(study, f"sstr-{result.value}"):
             return result
     return SstrResult.NOT_CODED
 
 
 def _tnm(record: Record, tumour: Tumour) -> Item:
     """TNM is recorded in an Observation with a value, or in the stage of the tumour's Condition."""
-    for observation in record.of("Observation"):
-        is_tnm = record.terminology.concepts(
-            observation.get("code"), "tnm-staging"
-        ) or record.terminology.says("tnm-staging", words(observation.get("code")))
+    for observation in record.about("Observation", "tnm-staging"):
         stated = words(observation.get("valueCodeableConcept")) or string(observation.get("valueString"))
         stated = stated or next((c.code for c in codings(observation.get("valueCodeableConcept"))), "")
-        if is_tnm and stated and _has_status(observation, _DONE):
+        if stated and _has_status(observation, _DONE):
             moment = dates.happened(observation)
             evidence = Evidence(reference(observation), f"{label(observation.get('code'))}: {stated}")
             return Item(Availability.CURRENT, moment, None, (evidence,), True)
@@ -433,12 +418,11 @@ def _tnm(record: Record, tumour: Tumour) -> Item:
     return Item(Availability.ABSENT)
 
 
-_BOARD_TEXTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    # resource type: coded elements, text elements, statuses that count
-    "DocumentReference": (("type",), ("description",), ("current",)),
-    "Composition": (("type",), ("title",), ("final", "amended", "preliminary")),
-    "CarePlan": (("category",), ("title", "description"), ("active", "completed")),
-    "Encounter": (("type", "reasonCode", "serviceType"), (), ("finished", "in-progress", "arrived")),
+_BOARD_STATUSES: dict[str, tuple[str, ...]] = {
+    "DocumentReference": ("current",),
+    "Composition": ("final", "amended", "preliminary"),
+    "CarePlan": ("active", "completed"),
+    "Encounter": ("finished", "in-progress", "arrived"),
 }
 
 
@@ -446,7 +430,12 @@ def _tumour_board(
     record: Record, context: Context, studies: list[Resource], *, now: datetime, defaults: Defaults
 ) -> Item:
     """No standard code exists for a tumour board: it is recognised by words."""
-    notes = [one for kind in _BOARD_TEXTS for one in record.of(kind) if _is_board_note(one, record)]
+    notes = [
+        one
+        for kind, statuses in _BOARD_STATUSES.items()
+        for one in record.about(kind, "tumour-board")
+        if string(one.get("status")) in statuses
+    ]
     dated = sorted(
         ((moment, one) for one in notes if (moment := dates.happened(one))), key=lambda pair: pair[0]
     )
@@ -454,7 +443,7 @@ def _tumour_board(
     order = find_order(
         record,
         context,
-        lambda one: record.terminology.says("tumour-board", named(one)),
+        lambda one: record.is_named(one, "tumour-board"),
         now=now,
         defaults=defaults,
     )
@@ -473,14 +462,6 @@ def _tumour_board(
     return _not_done([], order, was_ever_done=False)
 
 
-def _is_board_note(resource: Resource, record: Record) -> bool:
-    concepts, texts, statuses = _BOARD_TEXTS[string(resource.get("resourceType"))]
-    if string(resource.get("status")) not in statuses:
-        return False
-    stated = [words(resource.get(name)) for name in concepts] + [string(resource.get(name)) for name in texts]
-    return record.terminology.says("tumour-board", *stated)
-
-
 def _newest_finding(record: Record, studies: list[Resource]) -> Moment | None:
     """N-12, section 8: the newest of metastasis, Ki-67, CT or MRI, and SSTR report."""
     findings = [
@@ -490,17 +471,12 @@ def _newest_finding(record: Record, studies: list[Resource]) -> Moment | None:
     ]
     findings += [
         one
-        for one in record.of("Observation")
-        if _has_status(one, _DONE)
-        and record.terminology.has(one.get("code"), "ki67-observation", role="grade")
+        for one in record.about("Observation", "ki67-observation")
+        if _has_status(one, _DONE) and record.has_row(one, "ki67-observation", roles=("grade",))
     ]
     moments = [moment for one in findings if (moment := dates.happened(one))]
-    moments += [
-        moment
-        for one in record.of("Condition")
-        if record.terminology.concepts(one.get("code"), "net-secondary-icd10cm", "net-snomed-metastasis")
-        and (moment := dates.first_recorded(one))
-    ]
+    metastases = record.about("Condition", "net-secondary-icd10cm", "net-snomed-metastasis")
+    moments += [moment for one in metastases if (moment := dates.first_recorded(one))]
     return max(moments) if moments else None
 
 
@@ -518,14 +494,9 @@ def progression(record: Record) -> Moment | None:
 
 def _has_tissue(record: Record) -> bool:
     """Whether a biopsy, an operation specimen or a pathology report is on record."""
-    for kind in ("Procedure", "DiagnosticReport", "Observation"):
-        for one in record.of(kind):
-            if not _has_status(one, _DONE):
-                continue
-            if record.terminology.concepts(one.get("code"), "resection-procedures", "grade-differentiation"):
-                return True
-            if record.terminology.says("tissue-obtained", named(one)):
-                return True
+    lists = ("resection-procedures", "grade-differentiation", "tissue-obtained")
     return any(
-        record.terminology.concepts(one.get("code"), "net-icdo3-morphology") for one in record.of("Condition")
-    )
+        _has_status(one, _DONE)
+        for kind in ("Procedure", "DiagnosticReport", "Observation")
+        for one in record.about(kind, *lists)
+    ) or bool(record.about("Condition", "net-icdo3-morphology"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from service.fhir.reading import Resource, elements, mapping
@@ -37,8 +38,11 @@ class Moment(NamedTuple):
 
 def parse(text: object) -> Moment | None:
     """Read a FHIR date, dateTime or instant; None for anything else."""
-    if not isinstance(text, str) or len(text) > 40:
-        return None
+    return _parse(text) if isinstance(text, str) and len(text) <= 40 else None
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> Moment | None:
     if partial := _PARTIAL.match(text):
         year, month, day = partial.groups()
         return _moment(f"{year}-{month or '01'}-{day or '01'}", has_time=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from service.fhir.reading import Resource, elements, mapping, string
 
@@ -112,6 +113,7 @@ _UNITS = {
 """Spellings seen in laboratory data, in lower case without white space -> canonical unit."""
 
 
+@lru_cache(maxsize=1024)
 def canonical_unit(text: str) -> str:
     """Canonical spelling of a unit: UCUM and the usual laboratory spellings mean the same."""
     squeezed = re.sub(r"\s+", "", text).replace("µ", "u").replace("μ", "u").lower()

@@ -15,9 +15,10 @@ from typing import Any
 
 from service.errors import MalformedRequest
 from service.fhir.queries import QUERIES, SECTIONS
-from service.fhir.reading import Resource, elements, mapping, reference, references, string, words
-from service.fhir.terminology import Terminology
-from service.fhir.validation import defects
+from service.fhir.reading import Resource, elements, mapping, reference, references, string
+from service.fhir.recognition import Recognised, inspect, may_matter, recognise
+from service.fhir.terminology import Concept, Terminology
+from service.fhir.validation import Defect
 
 
 class State(Enum):
@@ -47,6 +48,8 @@ class Record:
     sections: Mapping[str, Section]
     resources: Mapping[str, tuple[Resource, ...]]
     medications: Mapping[str, Resource] = field(default_factory=dict)
+    _recognised: _Recognised = field(default_factory=dict, repr=False)
+    _by_tag: dict[tuple[str, str], tuple[Resource, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def patient(self) -> Resource | None:
@@ -57,6 +60,50 @@ class Record:
         """The relevant resources of one type, each once, in a stable order."""
         return self.resources.get(resource_type, ())
 
+    def recognised(self, resource: Resource) -> Recognised:
+        """What a resource of the record, or a draft of the hook's context, is about."""
+        known = self._recognised.get(id(resource))
+        if known is None:
+            known = self._recognised[id(resource)] = resource, recognise(resource, self.terminology)
+        return known[1]
+
+    def rows(self, resource: Resource, *lists: str) -> tuple[Concept, ...]:
+        """The rows of these code lists that the resource's naming codes hit."""
+        found = self.recognised(resource).rows
+        return tuple(row for name in lists for row in found.get(name, ()))
+
+    def has_row(self, resource: Resource, code_list: str, *, roles: Iterable[str] = ()) -> bool:
+        """Whether the resource hits a code list, in a row with one of the roles (any if none is named)."""
+        rows = self.recognised(resource).rows.get(code_list, ())
+        return bool(rows) and (not roles or any(row.get("role") in roles for row in rows))
+
+    def is_named(self, resource: Resource, *word_lists: str) -> bool:
+        """Whether the resource's name holds a phrase of one of the word lists."""
+        return not self.recognised(resource).names.isdisjoint(word_lists)
+
+    def finds(self, resource: Resource, *word_lists: str) -> bool:
+        """Whether its conclusion, value or notes hold a phrase of one of the word lists."""
+        return not self.recognised(resource).findings.isdisjoint(word_lists)
+
+    def about(self, resource_type: str, *lists: str) -> tuple[Resource, ...]:
+        """The resources of one type that hit one of these code lists or word lists by name."""
+        hits = [one for name in lists for one in self._tagged(resource_type, name)]
+        return tuple({id(one): one for one in hits}.values()) if len(lists) > 1 else tuple(hits)
+
+    def _tagged(self, resource_type: str, tag: str) -> tuple[Resource, ...]:
+        if not self._by_tag:
+            self._index()
+        return self._by_tag.get((resource_type, tag), ())
+
+    def _index(self) -> None:
+        index: dict[tuple[str, str], tuple[Resource, ...]] = {("", ""): ()}
+        for resource_type, resources in self.resources.items():
+            for one in resources:
+                recognised = self.recognised(one)
+                for tag in (*recognised.rows, *recognised.names):
+                    index[resource_type, tag] = (*index.get((resource_type, tag), ()), one)
+        self._by_tag.update(index)
+
     def is_known(self, *sections: str) -> bool:
         """Whether all of these sections were read completely."""
         return all(self.sections[name].state is State.KNOWN for name in sections)
@@ -64,6 +111,10 @@ class Record:
     def why_not_known(self, section: str) -> str:
         """Why a section is partial or unknown, in words without patient data."""
         return "; ".join(self.sections[section].reasons) or "not sent"
+
+
+_Recognised = dict[int, tuple[Resource, Recognised]]
+"""``id()`` of a resource -> the resource (kept, so that no other can get its id) and what it is about."""
 
 
 class _Missing:
@@ -81,6 +132,7 @@ class _Reading:
     resources: list[Resource] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    recognised: _Recognised = field(default_factory=dict)
 
     def incomplete(self, reason: str, state: State = State.PARTIAL) -> None:
         if self.state is not State.UNKNOWN:
@@ -113,6 +165,9 @@ def build_record(
         sections={name: _fold(name, readings) for name in SECTIONS},
         resources={query.resource_type: tuple(readings[key].resources) for key, query in QUERIES.items()},
         medications=medications,
+        _recognised={
+            key: value for reading in readings.values() for key, value in reading.recognised.items()
+        },
     )
 
 
@@ -220,9 +275,12 @@ def _keep_relevant(
             medications[reference(resource)] = resource
         elif not _belongs(resource, known_as):
             strangers += 1
-        elif _is_relevant(resource, terminology):
+        elif may_matter(resource, terminology):
+            found, readable, recognised = inspect(resource, terminology)
+            _note_defects(resource, found, reading)
+            reading.recognised[id(readable)] = readable, recognised
             identity = resource.get("id") if isinstance(resource.get("id"), str) else number
-            kept[identity] = _later(kept.get(identity), _readable(resource, reading))
+            kept[identity] = _later(kept.get(identity), readable)
     if strangers:
         reading.notes.append(f"{strangers} resources of another patient under prefetch.{key} were left out")
     reading.resources[:] = sorted(kept.values(), key=reference)
@@ -257,62 +315,14 @@ def _patient_in(name: str) -> str:
     return found.group(1) if found else name
 
 
-_CODED: Mapping[str, tuple[str, ...]] = {
-    "Condition": ("code",),
-    "Observation": ("code",),
-    "Procedure": ("code",),
-    "DiagnosticReport": ("code", "conclusionCode"),
-    "ImagingStudy": ("procedureCode", "reasonCode"),
-    "ServiceRequest": ("code", "category", "orderDetail"),
-    "Appointment": ("serviceType", "reasonCode", "appointmentType"),
-    "DocumentReference": ("type", "category"),
-    "CarePlan": ("category",),
-    "Composition": ("type",),
-    "Encounter": ("type", "reasonCode", "serviceType"),
-    "AllergyIntolerance": ("code",),
-    "Flag": ("code",),
-}
-_TEXTS: Mapping[str, tuple[str, ...]] = {
-    "DiagnosticReport": ("conclusion",),
-    "ImagingStudy": ("description",),
-    "Appointment": ("description", "comment"),
-    "DocumentReference": ("description",),
-    "CarePlan": ("title", "description"),
-    "Composition": ("title",),
-}
-_MEDICATION_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
-
-
-def _is_relevant(resource: Resource, terminology: Terminology) -> bool:
-    """Whether a rule may rest on the resource: a cheap look at its codes and words."""
-    kind = resource["resourceType"]
-    if kind == "Patient":
-        return True
-    if kind in _MEDICATION_TYPES:
-        concept = resource.get("medicationCodeableConcept")
-        return terminology.touches(concept) if concept else True
-    if any(terminology.touches(resource.get(element)) for element in _CODED[kind]):
-        return True
-    if any(terminology.mentions(string(resource.get(element))) for element in _TEXTS.get(kind, ())):
-        return True
-    if kind == "Observation":
-        return any(terminology.touches(part.get("code")) for part in elements(resource.get("component")))
-    return False
-
-
-def _readable(resource: Resource, reading: _Reading) -> Resource:
-    """The resource without the elements that a rule would misread; each defect is named."""
-    found = defects(resource)
-    if not found:
-        return resource
+def _note_defects(resource: Resource, found: tuple[Defect, ...], reading: _Reading) -> None:
+    """Each defect by its path: a reason for doubt where it touches what is read, else a note."""
     name = reference(resource)
-    unreadable = {defect.element for defect in found if defect.touches_reading}
     for defect in found:
-        if not defect.touches_reading:
-            reading.notes.append(f"{name}: {defect.path} is not valid FHIR R4; it does not matter here")
-        else:
+        if defect.touches_reading:
             reading.incomplete(f"{name}: {defect.path} is not valid FHIR R4 and could not be used")
-    return {element: value for element, value in resource.items() if element not in unreadable}
+        else:
+            reading.notes.append(f"{name}: {defect.path} is not valid FHIR R4; it does not matter here")
 
 
 def _fold(section: str, readings: Mapping[str, _Reading]) -> Section:
@@ -326,11 +336,3 @@ def _fold(section: str, readings: Mapping[str, _Reading]) -> Section:
         reasons=tuple(dict.fromkeys(reason for part in parts for reason in part.reasons)),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
-
-
-def described(resource: Resource) -> str:
-    """All words in the coded and text elements of a resource: what a person would read."""
-    kind = string(resource.get("resourceType"))
-    parts = [words(resource.get(element)) for element in _CODED.get(kind, ())]
-    parts += [string(resource.get(element)) for element in _TEXTS.get(kind, ())]
-    return "; ".join(part for part in parts if part)

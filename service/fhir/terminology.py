@@ -10,12 +10,11 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from service.errors import ContentError
-from service.fhir.reading import codings, words
+from service.fhir.reading import elements, string
 
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 LOINC = "http://loinc.org"
@@ -62,15 +61,21 @@ class Terminology:
     by_code: Mapping[tuple[str, str], tuple[Concept, ...]]
     by_list: Mapping[str, tuple[Concept, ...]]
     word_lists: Mapping[str, WordList]
-    first_words: frozenset[str] = field(repr=False)
-    first_stems: tuple[tuple[int, frozenset[str]], ...] = field(repr=False)
+    first_words: Mapping[str, frozenset[str]] = field(repr=False)
+    first_stems: tuple[tuple[int, Mapping[str, frozenset[str]]], ...] = field(repr=False)
+    _known_phrases: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def concepts(self, codeable: object, *lists: str) -> tuple[Concept, ...]:
         """The rows that a CodeableConcept (or a list of them) hits, in the lists named."""
+        return tuple(row for row in self.all_concepts(codeable) if row.list_name in lists)
+
+    def all_concepts(self, codeable: object) -> list[Concept]:
+        """The rows that a CodeableConcept (or a list of them) hits, in any list."""
         found: list[Concept] = []
-        for coding in codings(codeable):
-            found += [hit for hit in self.lookup(coding.system, coding.code) if hit.list_name in lists]
-        return tuple(found)
+        for one in elements(codeable):
+            for coding in elements(one.get("coding")):
+                found += self.lookup(string(coding.get("system")), string(coding.get("code")))
+        return found
 
     def has(self, codeable: object, *lists: str, **attributes: str) -> bool:
         """Whether a CodeableConcept hits a list, in a row with these attributes."""
@@ -82,7 +87,9 @@ class Terminology:
     def lookup(self, system: str, code: str) -> tuple[Concept, ...]:
         """The rows of one code. An ICD-10-CM code without a row takes those of its parent."""
         found = self.by_code.get((system, code), ())
-        while not found and system == ICD10CM and len(code) > 3:
+        if found or system != ICD10CM:
+            return found
+        while not found and len(code) > 3:
             code = code[:-1].rstrip(".")
             found = self.by_code.get((system, code), ())
         return found
@@ -103,14 +110,50 @@ class Terminology:
 
     def touches(self, codeable: object) -> bool:
         """Whether a CodeableConcept could matter to any rule, by code or by words."""
-        for coding in codings(codeable):
-            if self.lookup(coding.system, coding.code):
+        # The busiest lines of a hook call: they see every code of the chart, most of which matter to no rule.
+        for one in elements(codeable):
+            for coding in elements(one.get("coding")):
+                system, code = coding.get("system"), coding.get("code")
+                if isinstance(code, str) and isinstance(system, str) and (system, code) in self.by_code:
+                    return True
+                if system == ICD10CM and self.lookup(system, string(code)):
+                    return True
+                display = coding.get("display")
+                if display and self.mentions(string(display)):
+                    return True
+            text = one.get("text")
+            if text and self.mentions(string(text)):
                 return True
-        return self.mentions(words(codeable))
+        return False
 
     def mentions(self, text: str) -> bool:
-        """Whether a text could hold a phrase of any list: a cheap test by first words."""
-        return bool(text) and _mentions(text, self.first_words, self.first_stems)
+        """Whether a text holds a phrase of any list."""
+        known = self._known_phrases.get(text)
+        return bool(known if known is not None else self.phrases_in(text))
+
+    def phrases_in(self, text: str) -> frozenset[str]:
+        """The names of the word lists of which the text holds a phrase."""
+        if not text:
+            return _NO_PHRASES
+        known = self._known_phrases.get(text)
+        if known is not None:
+            return known
+        found = frozenset(name for name in self._candidates(text) if self.word_lists[name].found_in(text))
+        # Names of tests and diagnoses come again and again; long texts are findings and do not.
+        if len(text) <= _LONGEST_REMEMBERED:
+            if len(self._known_phrases) >= _MOST_REMEMBERED:
+                self._known_phrases.clear()
+            self._known_phrases[text] = found
+        return found
+
+    def _candidates(self, text: str) -> set[str]:
+        """The word lists that have a phrase beginning with one of the text's words."""
+        candidates: set[str] = set()
+        for token in _TOKEN.findall(text.lower()):
+            candidates |= self.first_words.get(token, _NO_PHRASES)
+            for length, stems in self.first_stems:
+                candidates |= stems.get(token[:length], _NO_PHRASES)
+        return candidates
 
 
 _OBSERVATION_LISTS = (
@@ -125,14 +168,9 @@ _OBSERVATION_LISTS = (
 )
 
 _TOKEN = re.compile(r"[^\W_]+")
-
-
-@lru_cache(maxsize=16384)
-def _mentions(text: str, firsts: frozenset[str], stems: tuple[tuple[int, frozenset[str]], ...]) -> bool:
-    tokens = _TOKEN.findall(text.lower())
-    return not firsts.isdisjoint(tokens) or any(
-        token[:length] in known for length, known in stems for token in tokens
-    )
+_NO_PHRASES: frozenset[str] = frozenset()
+_LONGEST_REMEMBERED = 120  # characters
+_MOST_REMEMBERED = 16384  # texts
 
 
 def load_terminology(cards_dir: Path) -> Terminology:
@@ -142,7 +180,7 @@ def load_terminology(cards_dir: Path) -> Terminology:
     phrases = dict(_read_word_lists(cards_dir / "wordlists", problems))
     if problems:
         raise ContentError(problems)
-    firsts, stems = _first_words(phrase for found in phrases.values() for phrase in found[0])
+    firsts, stems = _first_words(phrases)
     return Terminology(
         by_code=_index(concepts),
         by_list=_by_list(concepts),
@@ -214,14 +252,15 @@ def _pattern(phrase: str) -> str:
 
 
 def _first_words(
-    phrases: Iterable[str],
-) -> tuple[frozenset[str], tuple[tuple[int, frozenset[str]], ...]]:
-    firsts: set[str] = set()
-    stems: dict[int, set[str]] = {}
-    for phrase in phrases:
-        tokens = _TOKEN.findall(phrase.lower())
-        if len(tokens) == 1 and phrase.endswith("*"):
-            stems.setdefault(len(tokens[0]), set()).add(tokens[0])
-        elif tokens:
-            firsts.add(tokens[0])
-    return frozenset(firsts), tuple((length, frozenset(found)) for length, found in sorted(stems.items()))
+    word_lists: Mapping[str, tuple[list[str], list[str]]],
+) -> tuple[dict[str, frozenset[str]], tuple[tuple[int, Mapping[str, frozenset[str]]], ...]]:
+    """First word of a phrase -> word lists; and, for phrases of one open-ended word, its stem."""
+    firsts: dict[str, frozenset[str]] = {}
+    stems: dict[int, dict[str, frozenset[str]]] = {}
+    for name, (positive, _negative) in word_lists.items():
+        for phrase in positive:
+            tokens = _TOKEN.findall(phrase.lower())
+            is_stem = len(tokens) == 1 and phrase.endswith("*")
+            index = stems.setdefault(len(tokens[0]), {}) if is_stem else firsts
+            index[tokens[0]] = index.get(tokens[0], _NO_PHRASES) | {name}
+    return firsts, tuple(sorted(stems.items()))

@@ -5,20 +5,13 @@ here) is strict where real charts are not: it refuses times without a zone, empt
 vendor elements, and accepts any status word. So it does not gate: a defect in an element that no
 rule reads, or that can be read all the same, is a note; any other takes the element away from the
 readers, and the section becomes partial.
-
-One validation costs about as much as all the other work on a resource together, and charts come
-back unchanged (order-select fires on every edit), so findings are remembered by a keyed digest of
-the resource. Digests and element paths are all that is kept.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import orjson
 from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
@@ -197,29 +190,14 @@ class Defect(NamedTuple):
         return self.path.split(".", 1)[0]
 
 
-_MEMORY_LIMIT = 16384
-_key = secrets.token_bytes(16)
-_remembered: dict[bytes, tuple[Defect, ...]] = {}
-
-
-def defects(resource: Resource) -> tuple[Defect, ...]:
-    """What is wrong with a resource, without any of its values."""
-    digest = hashlib.blake2b(orjson.dumps(resource), digest_size=16, key=_key).digest()
-    found = _remembered.get(digest)
-    if found is None:
-        if len(_remembered) >= _MEMORY_LIMIT:
-            _remembered.clear()
-        found = _remembered[digest] = tuple(_find_defects(resource))
-    return found
-
-
 def preload() -> None:
     """Import the models of every type read, so that workers share them and no request waits."""
     for resource_type in READ_ELEMENTS:
         get_fhir_model_class(resource_type)
 
 
-def _find_defects(resource: Resource) -> list[Defect]:
+def find_defects(resource: Resource) -> tuple[Defect, ...]:
+    """What is wrong with a resource, without any of its values."""
     resource_type = string(resource.get("resourceType"))
     found = [Defect("status", True)] if not _status_is_known(resource_type, resource) else []
     try:
@@ -227,7 +205,7 @@ def _find_defects(resource: Resource) -> list[Defect]:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         found += [_defect(resource_type, resource, one["loc"], one["type"]) for one in problems]
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def _status_is_known(resource_type: str, resource: Resource) -> bool:

@@ -1,0 +1,74 @@
+"""What speaks against treating the liver through its vessels, or against a radionuclide?
+
+Diagnoses without a verified code are recognised by words (section 8 of the algorithm).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.facts.operability import statements
+from service.fhir import dates, quantities
+from service.fhir.evidence import Evidence
+from service.fhir.reading import label, reference, string
+from service.fhir.record import Record
+
+_DELIVERED = ("final", "amended", "corrected")
+
+
+@dataclass(frozen=True, slots=True)
+class Precautions:
+    """One entry per condition that matters; ``egfr`` is the newest result in mL/min/1.73 m2."""
+
+    liver_failure: Evidence | None = None
+    portal_vein_thrombosis: Evidence | None = None
+    biliary_anastomosis: Evidence | None = None
+    marrow_failure: Evidence | None = None
+    pregnancy: Evidence | None = None
+    egfr: float | None = None
+
+
+def read_precautions(record: Record, *, now: datetime) -> Precautions:
+    """Read diagnoses, reports, earlier operations and kidney function."""
+    return Precautions(
+        liver_failure=_stated(record, "liver-failure", now=now),
+        portal_vein_thrombosis=_stated(record, "portal-vein-thrombosis", now=now),
+        biliary_anastomosis=_anastomosis(record) or _stated(record, "biliary-anastomosis", now=now),
+        marrow_failure=_stated(record, "marrow-failure", now=now),
+        pregnancy=_stated(record, "pregnancy", now=now),
+        egfr=_newest_egfr(record),
+    )
+
+
+def _stated(record: Record, word_list: str, *, now: datetime) -> Evidence | None:
+    found = next(statements(record, word_list, now=now), None)
+    if found is None:
+        return None
+    moment, resource = found
+    return Evidence(reference(resource), f"{word_list.replace('-', ' ')}, {dates.shown(moment)}")
+
+
+def _anastomosis(record: Record) -> Evidence | None:
+    """A pancreaticoduodenectomy joins the bile duct to the bowel; other operations by their names."""
+    for procedure in record.of("Procedure"):
+        joins = record.has_row(
+            procedure, "resection-procedures", roles=("pancreaticoduodenectomy",)
+        ) or record.is_named(procedure, "pancreaticoduodenectomy", "biliary-anastomosis")
+        if joins and string(procedure.get("status")) == "completed":
+            done = dates.shown(dates.happened(procedure))
+            return Evidence(reference(procedure), f"{label(procedure.get('code'))}, {done}")
+    return None
+
+
+def _newest_egfr(record: Record) -> float | None:
+    results: list[tuple[float, float]] = []
+    for observation in record.of("Observation"):
+        if string(observation.get("status")) not in _DELIVERED:
+            continue
+        if not record.has_row(observation, "renal-function", roles=("egfr",)):
+            continue
+        value, moment = quantities.value_of(observation), dates.happened(observation)
+        if value is not None and value.high < float("inf"):
+            results.append((moment.instant.timestamp() if moment else 0.0, value.high))
+    return max(results)[1] if results else None
