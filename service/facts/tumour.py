@@ -413,5 +413,9 @@ def _has_other_malignancy(record: Record, *, now: datetime) -> bool:
         is_in_force(condition, now=now)
         and not record.rows(condition, *PRIMARY_LISTS, *SECONDARY_LISTS)
         and not record.is_named(condition, "neuroendocrine-tumour")
+        and (
+            record.has_row(condition, "other-malignancy", roles=("malignancy",))
+            or record.is_named(condition, "other-malignancy")
+        )
         for condition in record.about("Condition", "other-malignancy")
     )
