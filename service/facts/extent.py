@@ -12,7 +12,7 @@ from service.facts.tumour import SECONDARY_LISTS, Tumour, describe_condition, is
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, code, codings, reference, string, words
+from service.fhir.reading import Resource, code, codings, elements, reference, string, words
 from service.fhir.recognition import found, named
 from service.fhir.record import Record
 from service.fhir.terminology import ICD10CM
@@ -45,6 +45,7 @@ class Spread:
     is_solitary: bool = False
     newest: Moment | None = None
     evidence: tuple[Evidence, ...] = ()
+    t_category: str = ""
 
     @property
     def is_metastatic(self) -> bool:
@@ -65,7 +66,7 @@ def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
         if is_in_force(condition, now=now)
         for site, is_generic in _metastasis_sites(condition, record)
     ]
-    category = m_category(record)
+    category = _category(record, tumour, "M")
     own = [
         (condition, site)
         for condition, site, generic in metastases
@@ -88,6 +89,7 @@ def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
                 Evidence(reference(one), describe_condition(one)) for one, _site, _generic in metastases
             )
         ),
+        t_category=_category(record, tumour, "T"),
     )
 
 
@@ -118,22 +120,51 @@ def _site(stated: str) -> str:
     return "liver" if stated == "liver" else "other"
 
 
-_M = re.compile(r"M\s*([01][abc]?)", re.IGNORECASE)
+_CATEGORIES = {
+    "T": re.compile(r"T\s*([0-4][a-d]?|is)", re.IGNORECASE),
+    "M": re.compile(r"M\s*([01][abc]?)", re.IGNORECASE),
+}
+_CATEGORIES_OF_STAGE = {
+    "T": re.compile(r"\b[cpyr]*T\s?([0-4][a-d]?|is)\b", re.IGNORECASE),
+    "M": re.compile(r"\b[cpyr]*M\s?([01][abc]?)\b", re.IGNORECASE),
+}
 
 
-def m_category(record: Record) -> str:
-    """The M category (``0``, ``1``, ``1a`` ...) of the newest delivered TNM observation, or empty."""
+def _category(record: Record, tumour: Tumour, letter: str) -> str:
+    """A category of TNM (``0``, ``1a`` ...) by the newest observation, else by the tumour's stage."""
+    return _observed_category(record, letter) or _category_of_stage(tumour, letter)
+
+
+def _observed_category(record: Record, letter: str) -> str:
     best: tuple[float, str] = (float("-inf"), "")
     for observation in _delivered(record.about("Observation", "tnm-staging")):
-        moment = dates.happened(observation)
-        stated = words(observation.get("valueCodeableConcept")) + " " + string(observation.get("valueString"))
-        stated += " " + code(observation.get("valueCodeableConcept"))
-        if record.terminology.has(observation.get("valueCodeableConcept"), "tnm-staging", role="m0"):
+        if not _tells(observation, record, letter):
+            continue
+        moment, value = dates.happened(observation), observation.get("valueCodeableConcept")
+        stated = f"{words(value)} {string(observation.get('valueString'))} {code(value)}"
+        if letter == "M" and record.terminology.has(value, "tnm-staging", role="m0"):
             stated += " M0"
-        match = _M.search(stated)
-        if match:
+        if match := _CATEGORIES[letter].search(stated):
             best = max(best, (moment.instant.timestamp() if moment else 0.0, match.group(1).lower()))
     return best[1]
+
+
+def _tells(observation: Resource, record: Record, letter: str) -> bool:
+    """Whether it is about this category: a code for another one says that it is not."""
+    roles = {row.get("role") for row in record.rows(observation, "tnm-staging")}
+    return roles.isdisjoint({"t", "n", "m"} - {letter.lower()}) or letter.lower() in roles
+
+
+def _category_of_stage(tumour: Tumour, letter: str) -> str:
+    """The category in the stage of the tumour's Condition (``pT3 N1 M0``), or empty."""
+    stages = [
+        words(stage.get("summary"))
+        for one in tumour.primaries
+        for stage in elements(one.condition.get("stage"))
+    ]
+    pattern = _CATEGORIES_OF_STAGE[letter]
+    found = [match.group(1).lower() for stage in stages if (match := pattern.search(stage))]
+    return max(found, default="")
 
 
 def _sites_of_category(category: str) -> set[str]:
