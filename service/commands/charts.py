@@ -1,0 +1,310 @@
+"""A patient's chart in a file: a FHIR Bundle of any type becomes prefetch and context of a hook call.
+
+https://hl7.org/fhir/R4/bundle.html. The Bundle counts as the whole record:
+a section for which it holds nothing is known and empty, unless the Bundle itself says that there is more (a
+further page, an error among its entries).
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sys
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from service.errors import InputFileError, MalformedRequest
+from service.fhir.queries import QUERIES
+from service.fhir.reading import Resource, elements, mapping, reference, string
+from service.hooks.body import read_object
+
+MOST_BYTES = 256 * 1024 * 1024
+"""The largest file that is read, after decompression."""
+
+_PATIENT_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_MOST_NAMED = 10  # patients that an error message lists
+_HOOK_INSTANCE = "5f0c1f7c-8d0b-4f0e-9f57-6d3c9a1b2e44"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The resources of a Bundle, referring to each other by ``Type/id``, and whose chart it is."""
+
+    patient_id: str
+    resources: tuple[Resource, ...]
+    is_complete: bool = True
+
+    def of(self, resource_type: str) -> tuple[Resource, ...]:
+        """The resources of one type; of Patient only the one whose chart it is."""
+        found = (one for one in self.resources if one["resourceType"] == resource_type)
+        if resource_type == "Patient":
+            return tuple(one for one in found if one.get("id") == self.patient_id)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One resource with the URL by which others of the Bundle refer to it, and where it stands."""
+
+    resource: dict[str, Any]
+    full_url: str
+
+
+def read_chart(source: str, *, patient: str | None = None) -> Chart:
+    """The chart in a file (``-`` is standard input), which may be compressed with gzip.
+
+    ``patient`` chooses one of several Patients. Raises InputFileError: what is wrong, where, what to do.
+    """
+    name = "standard input" if source == "-" else source
+    document = _parsed(_read(source, name), name)
+    _refuse_other_documents(document, name)
+    entries = [_with_id(entry) for entry in _entries(document)]
+    patient_id = _chosen_patient(entries, patient, name)
+    names = {entry.full_url: reference(entry.resource) for entry in entries if entry.full_url}
+    resources = tuple(_renamed(entry.resource, names) for entry in entries)
+    return Chart(patient_id, resources, is_complete=_is_complete(document))
+
+
+def _read(source: str, name: str) -> bytes:
+    if source == "-":
+        return _unpacked(sys.stdin.buffer, name)
+    path = Path(source)
+    if path.is_dir():
+        raise InputFileError(f"{name}: is a folder; name one file with a FHIR Bundle.")
+    try:
+        with path.open("rb") as opened:
+            return _unpacked(opened, name)
+    except FileNotFoundError:
+        raise InputFileError(f"{name}: there is no such file.") from None
+    except (OSError, ValueError) as problem:
+        raise InputFileError(
+            f"{name}: cannot be read ({getattr(problem, 'strerror', None) or problem})."
+        ) from None
+
+
+def _unpacked(opened: IO[bytes], name: str) -> bytes:
+    raw = opened.read(MOST_BYTES + 1)
+    if raw[:2] == b"\x1f\x8b":
+        raw = _decompressed(raw, name)
+    if len(raw) > MOST_BYTES:
+        raise InputFileError(
+            f"{name}: is larger than {MOST_BYTES // 1024**2} MB; give one patient's Bundle at a time."
+        )
+    return raw.removeprefix(b"\xef\xbb\xbf")
+
+
+def _decompressed(raw: bytes, name: str) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(raw, MOST_BYTES + 1)
+    except zlib.error:
+        raise InputFileError(f"{name}: is compressed, but damaged; make it again with gzip.") from None
+    if not unpacker.eof and len(unpacked) <= MOST_BYTES:
+        raise InputFileError(f"{name}: is compressed, but cut short; make it again with gzip.")
+    # A file may consist of several compressed parts, one after the other; gzip itself then has to read it.
+    return gzip.decompress(raw) if unpacker.unused_data and len(raw) < MOST_BYTES // 1000 else unpacked
+
+
+_OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "is a zip archive; unpack it and name one file."),
+    (b"<", "is XML or HTML; convert it to FHIR JSON."),
+    (b"\xff\xfe", "is not UTF-8; save it as UTF-8."),
+    (b"\xfe\xff", "is not UTF-8; save it as UTF-8."),
+)
+
+
+def _parsed(raw: bytes, name: str) -> dict[str, Any]:
+    if not raw.strip():
+        raise InputFileError(f"{name}: is empty; a FHIR Bundle as JSON is expected.")
+    for beginning, message in _OTHER_FORMATS:
+        if raw.lstrip().startswith(beginning):
+            raise InputFileError(f"{name}: {message}")
+    if _is_one_resource_a_line(raw):
+        raise InputFileError(
+            f"{name}: has one JSON resource a line (NDJSON), line 2 begins another one; "
+            "put the resources of one patient into a Bundle."
+        )
+    try:
+        return read_object(raw)
+    except MalformedRequest as fault:
+        raise InputFileError(f"{name}: {fault.path} {fault.message}.") from None
+
+
+def _is_one_resource_a_line(raw: bytes) -> bool:
+    first, _, rest = raw.lstrip().partition(b"\n")
+    if not rest.lstrip().startswith(b"{"):
+        return False
+    try:
+        return isinstance(orjson.loads(first), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _refuse_other_documents(document: Mapping[str, Any], name: str) -> None:
+    kind = document.get("resourceType")
+    if kind == "Bundle":
+        if not isinstance(document.get("entry", []), list):
+            raise InputFileError(f"{name}: $.entry has to be an array of entries with a resource each.")
+        return
+    if "hookInstance" in document:
+        raise InputFileError(
+            f"{name}: is a CDS Hooks request, not a Bundle; POST it to /cds-services/<id> of a server."
+        )
+    shown = f"is {string(kind)[:40]!r}" if isinstance(kind, str) else "is missing"
+    raise InputFileError(
+        f"{name}: $.resourceType {shown}; a FHIR Bundle with the patient's resources is needed."
+    )
+
+
+def _entries(bundle: Mapping[str, Any]) -> Iterator[_Entry]:
+    """Every resource; the answers of a batch are Bundles themselves, and their entries count."""
+    for entry in elements(bundle.get("entry")):
+        resource = entry.get("resource")
+        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+            continue
+        if resource["resourceType"] == "Bundle":
+            yield from _entries(resource)
+        else:
+            yield _Entry(resource, string(entry.get("fullUrl")))
+
+
+def _is_complete(bundle: Mapping[str, Any]) -> bool:
+    if any(link.get("relation") == "next" for link in elements(bundle.get("link"))):
+        return False
+    for entry in elements(bundle.get("entry")):
+        resource = mapping(entry.get("resource"))
+        kind = resource.get("resourceType")
+        failed = string(mapping(entry.get("response")).get("status")).startswith(("4", "5"))
+        severities = {issue.get("severity") for issue in elements(resource.get("issue"))}
+        if failed or (kind == "OperationOutcome" and severities & {"error", "fatal"}):
+            return False
+        if kind == "Bundle" and not _is_complete(resource):
+            return False
+    return True
+
+
+def _with_id(entry: _Entry) -> _Entry:
+    """A resource of a transaction has no id yet; it takes the one that its full URL ends in."""
+    if isinstance(entry.resource.get("id"), str) or not entry.full_url:
+        return entry
+    identity = re.split(r"[:/]", entry.full_url)[-1]
+    return _Entry({**entry.resource, "id": identity}, entry.full_url)
+
+
+def _chosen_patient(entries: Collection[_Entry], wanted: str | None, name: str) -> str:
+    patients = {
+        string(entry.resource.get("id")): entry.full_url
+        for entry in entries
+        if entry.resource["resourceType"] == "Patient"
+    }
+    if not patients:
+        raise InputFileError(f"{name}: no entry holds a Patient; add the Patient to the Bundle.")
+    known = ", ".join(identity or "(without id)" for identity in list(patients)[:_MOST_NAMED])
+    if wanted is None:
+        if len(patients) > 1:
+            raise InputFileError(
+                f"{name}: has {len(patients)} Patients; choose one with --patient ID: {known}."
+            )
+        wanted = next(iter(patients))
+    identity = next((one for one, url in patients.items() if wanted in (one, f"Patient/{one}", url)), None)
+    if identity is None:
+        raise InputFileError(f"{name}: has no Patient {wanted!r}; it has: {known}.")
+    if not _PATIENT_ID.fullmatch(identity):
+        raise InputFileError(f"{name}: the Patient needs an id of letters, digits, '-' and '.' (Patient.id).")
+    return identity
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """The value with every reference by full URL replaced by ``Type/id``."""
+    if isinstance(value, dict):
+        return {
+            member: names.get(inner, inner)
+            if member == "reference" and isinstance(inner, str)
+            else _renamed(inner, names)
+            for member, inner in value.items()
+        }
+    return [_renamed(item, names) for item in value] if isinstance(value, list) else value
+
+
+def request_document(
+    chart: Chart, *, hook: str, user: str, prefetch: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The body of a hook call; without ``prefetch`` it has every key that this service asks for."""
+    in_context = acted_on(chart, hook)
+    if prefetch is None:
+        prefetch = {key: _answer(chart, key, in_context) for key in QUERIES}
+    return {
+        "hook": hook,
+        "hookInstance": _HOOK_INSTANCE,
+        "context": context(chart, hook=hook, user=user),
+        "prefetch": dict(prefetch),
+    }
+
+
+def acted_on(chart: Chart, hook: str) -> tuple[Resource, ...]:
+    """What the user is doing just now: draft orders, or the appointments proposed; none on other hooks."""
+    if hook in ("order-select", "order-sign"):
+        orders = chart.of("ServiceRequest") + chart.of("MedicationRequest")
+        return tuple(one for one in orders if one.get("status") == "draft")
+    if hook == "appointment-book":
+        return tuple(one for one in chart.of("Appointment") if one.get("status") == "proposed")
+    return ()
+
+
+def context(chart: Chart, *, hook: str, user: str) -> dict[str, Any]:
+    """The ``context`` of a hook call; https://cds-hooks.org/hooks/ says what each hook needs."""
+    acts = acted_on(chart, hook)
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in acts]}
+    filled: dict[str, Any] = {"userId": user, "patientId": chart.patient_id}
+    if encounter := _encounter(chart):
+        filled["encounterId"] = encounter
+    if hook in ("order-select", "order-sign"):
+        filled["draftOrders"] = bundle
+    if hook == "order-select":
+        filled["selections"] = [reference(one) for one in acts]
+    if hook == "appointment-book":
+        filled["appointments"] = bundle
+    if hook == "encounter-start":
+        filled.setdefault("encounterId", "not-in-the-bundle")
+    return filled
+
+
+def _encounter(chart: Chart) -> str:
+    """The encounter that is going on, if the chart has one."""
+    under_way = ("in-progress", "arrived", "planned")
+    found = [one for one in chart.of("Encounter") if one.get("status") in under_way]
+    found.sort(key=lambda one: under_way.index(one["status"]))
+    return string(found[0].get("id")) if found else ""
+
+
+def _answer(chart: Chart, key: str, in_context: Collection[Resource]) -> Any:
+    """What a FHIR server would send for one prefetch key."""
+    kind = QUERIES[key].resource_type
+    if kind == "Patient":
+        return chart.of("Patient")[0]
+    matches = [one for one in chart.of(kind) if not any(one is other for other in in_context)]
+    return searchset(matches, included=_medications(chart, matches), is_complete=chart.is_complete)
+
+
+def _medications(chart: Chart, matches: Collection[Resource]) -> list[Resource]:
+    """The Medications that a match refers to."""
+    wanted = {string(mapping(one.get("medicationReference")).get("reference")) for one in matches}
+    return [one for one in chart.of("Medication") if reference(one) in wanted]
+
+
+def searchset(
+    matches: Collection[Resource], *, included: Collection[Resource] = (), is_complete: bool = True
+) -> dict[str, Any]:
+    """A search answer; an incomplete one says that there is a further page."""
+    found = [("match", one) for one in matches] + [("include", one) for one in included]
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": len(matches)}
+    if found:
+        bundle["entry"] = [{"resource": one, "search": {"mode": mode}} for mode, one in found]
+    if not is_complete:
+        bundle["link"] = [{"relation": "next", "url": "urn:not-in-the-bundle"}]
+    return bundle

@@ -1,0 +1,18 @@
+"""The exit codes of every command, for scripts and continuous integration."""
+
+from __future__ import annotations
+
+DONE = 0
+"""Nothing to object: done, ready, conformant, current."""
+
+FINDINGS = 1
+"""Done, and there is something to mend; of ``doctor``: ready with limits."""
+
+NOT_READY = 2
+"""Of ``doctor`` only: the FHIR server cannot be used."""
+
+UNUSABLE = 3
+"""Not done: a wrong argument, file, setting or content, or a server that does not answer."""
+
+INTERRUPTED = 130
+"""Stopped from the keyboard, as shells count it."""

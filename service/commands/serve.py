@@ -1,0 +1,31 @@
+"""``python -m service serve``: answer CDS Hooks calls with the production server."""
+
+from __future__ import annotations
+
+import argparse
+
+from service.commands import exits
+from service.config import Settings
+from service.server import serve
+
+_Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
+
+
+def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
+    """Add ``serve``."""
+    parser = subparsers.add_parser("serve", help="start the server")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on (default: 8000)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Serve until the process is told to stop. Raises ConfigurationError, ContentError."""
+    serve(settings, arguments.host, arguments.port)
+    return exits.DONE
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"not a port from 1 to 65535: {text!r}")
+    return int(text)
