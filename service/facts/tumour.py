@@ -7,7 +7,7 @@ goblet cell tumours are out of scope (X-3); a personal or family history gives n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -20,6 +20,8 @@ from service.fhir.terminology import Concept
 
 PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-primary", "net-icdo3-morphology")
 SECONDARY_LISTS = ("net-secondary-icd10cm", "net-snomed-metastasis")
+HORMONE_LIST = "net-functional-syndromes"
+"""Its rows with the role ``tumour`` (insulinoma, gastrinoma ...) name a tumour as well as a syndrome."""
 
 
 class Certainty(Enum):
@@ -52,6 +54,7 @@ class Primary:
     certainty: Certainty
     is_excluded: bool
     since: Moment | None
+    is_metastasis: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,9 @@ class Tumour:
 
     @property
     def is_benign(self) -> bool:
-        """Whether every tumour on record is coded benign (D3A, D13.7)."""
-        return bool(self.primaries) and all(primary.is_benign for primary in self.primaries)
+        """Whether every primary on record is coded benign (D3A, D13.7); a metastasis is no primary."""
+        coded = [primary for primary in self.primaries if not primary.is_metastasis]
+        return bool(coded) and all(primary.is_benign for primary in coded)
 
     @property
     def is_gastroenteropancreatic(self) -> bool:
@@ -149,7 +153,8 @@ def verification(condition: Resource) -> str:
 
 def read_tumour(record: Record, *, now: datetime) -> Tumour:
     """Read every Condition and answer F-1 to F-3."""
-    conditions = record.about("Condition", *PRIMARY_LISTS, *SECONDARY_LISTS, "neuroendocrine-tumour")
+    lists = (*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST, "neuroendocrine-tumour")
+    conditions = record.about("Condition", *lists)
     found = [
         primary
         for condition in conditions
@@ -173,12 +178,21 @@ def read_tumour(record: Record, *, now: datetime) -> Tumour:
 def _read_primary(condition: Resource, record: Record, *, now: datetime) -> Primary | None:
     if not is_in_force(condition, now=now) or record.rows(condition, "net-excluded-icd10cm"):
         return None
-    rows = [row for row in record.rows(condition, *PRIMARY_LISTS) if row.get("role") != "nonspecific"]
-    if rows:
+    if rows := _tumour_rows(condition, record):
         return _coded_primary(condition, rows)
     if any(row.get("role") == "neuroendocrine" for row in record.rows(condition, *SECONDARY_LISTS)):
-        return _primary(condition, site="unknown", region="unknown", certainty=_stated_certainty(condition))
+        certainty = _stated_certainty(condition)
+        primary = _primary(condition, site="unknown", region="unknown", certainty=certainty)
+        return replace(primary, is_metastasis=True)
     return _worded_primary(condition, record)
+
+
+def _tumour_rows(condition: Resource, record: Record) -> list[Concept]:
+    """The rows that name a primary: not a secretion, and not a neoplasm of any kind."""
+    return [
+        *(row for row in record.rows(condition, *PRIMARY_LISTS) if row.get("role") != "nonspecific"),
+        *(row for row in record.rows(condition, HORMONE_LIST) if row.get("role") == "tumour"),
+    ]
 
 
 def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
@@ -259,6 +273,11 @@ _SITES: tuple[tuple[str, str, str], ...] = (
     ("thymus", "thymus", "thoracic"),
     ("thymic", "thymus", "thoracic"),
     ("kidney", "kidney", "other"),
+    ("insulinoma", "pancreas", "pancreas"),
+    ("glucagonoma", "pancreas", "pancreas"),
+    ("vipoma", "pancreas", "pancreas"),
+    ("gastrinoma", "duodenum-or-pancreas", "foregut"),
+    ("somatostatinoma", "duodenum-or-pancreas", "foregut"),
 )
 """Word stem -> site and region, for a bodySite or a diagnosis in words; embryology as in F-2."""
 
@@ -340,7 +359,7 @@ def _without_overruled(
     """A-21: the same code both confirmed and refuted: the later entry wins, else it is suspected."""
     refuted: dict[str, list[Moment | None]] = {}
     for condition in conditions:
-        if verification(condition) == "refuted" and record.rows(condition, *PRIMARY_LISTS):
+        if verification(condition) == "refuted" and _tumour_rows(condition, record):
             refuted.setdefault(code(condition.get("code")), []).append(dates.last_asserted(condition))
     kept: list[Primary] = []
     for primary in primaries:
@@ -351,20 +370,8 @@ def _without_overruled(
         unordered = any(
             time is None or asserted is None or time.instant == asserted.instant for time in times
         )
-        kept.append(_suspected(primary) if unordered else primary)
+        kept.append(replace(primary, certainty=Certainty.SUSPECTED) if unordered else primary)
     return kept
-
-
-def _suspected(primary: Primary) -> Primary:
-    return _primary(
-        primary.condition,
-        site=primary.site,
-        region=primary.region,
-        certainty=Certainty.SUSPECTED,
-        differentiation=primary.differentiation,
-        is_benign=primary.is_benign,
-        is_excluded=primary.is_excluded,
-    )
 
 
 def _index_first(primaries: list[Primary]) -> list[Primary]:
@@ -388,6 +395,7 @@ def _certainty(primaries: list[Primary]) -> Certainty:
 
 _BROAD_SITES = frozenset(
     {"small intestine", "large intestine", "colon", "intestine", "foregut", "midgut", "hindgut", "other"}
+    | {"duodenum or pancreas"}
 )
 
 
@@ -411,7 +419,7 @@ def _has_other_malignancy(record: Record, *, now: datetime) -> bool:
     """Another active cancer, which could explain metastases or a drug."""
     return any(
         is_in_force(condition, now=now)
-        and not record.rows(condition, *PRIMARY_LISTS, *SECONDARY_LISTS)
+        and not record.rows(condition, *PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST)
         and not record.is_named(condition, "neuroendocrine-tumour")
         and (
             record.has_row(condition, "other-malignancy", roles=("malignancy",))
