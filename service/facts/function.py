@@ -55,11 +55,16 @@ class Marker:
     interference: tuple[str, ...] = ()
 
     @property
+    def is_above_own_limit(self) -> bool:
+        """Raised by the range or the flag of its own laboratory, not by an assumed limit."""
+        return self.is_high is True and not self.limit_is_assumed
+
+    @property
     def says(self) -> str:
         """Value, limit and date in one line."""
         value = f"{self.interval.shown()} {self.interval.unit}".rstrip() if self.interval else "no number"
         if self.limit is None:
-            limit = "no reference range"
+            limit = "no reference range" if self.is_high is None else "judged by the laboratory's flag"
         else:
             limit = f"{'assumed' if self.limit_is_assumed else 'own'} upper limit {self.limit:g}"
         return f"{self.name} {value} ({limit}) {dates.shown(self.moment)}"
@@ -115,7 +120,7 @@ def read_function(
         has_flushing=flushing is not None,
         has_diarrhoea=diarrhoea is not None,
         hiaa=_current(hiaa, now=now, defaults=defaults),
-        chromogranin_a=chromogranin_a,
+        weak_signs=(*hiaa, *_current(chromogranin_a, now=now, defaults=defaults)),
     )
     used = [
         Evidence(reference(one), describe_condition(one)) for one in (*syndromes, flushing, diarrhoea) if one
@@ -204,26 +209,29 @@ def _level(
     has_flushing: bool,
     has_diarrhoea: bool,
     hiaa: tuple[Marker, ...],
-    chromogranin_a: tuple[Marker, ...],
+    weak_signs: tuple[Marker, ...],
 ) -> tuple[Function, str]:
+    """``hiaa`` holds what counts now; a raised one of ``weak_signs`` alone makes function possible."""
     newest = hiaa[0] if hiaa else None
     is_high = newest is not None and newest.is_high is True
-    interfered = newest is not None and bool(newest.interference)
+    has_symptom = has_flushing or has_diarrhoea
     if confirmed:
         return Function.CONFIRMED, "carcinoid syndrome is on record"
+    if tumour.is_present and has_symptom and newest is not None and newest.is_above_own_limit:
+        return Function.CONFIRMED, "5-HIAA is raised and a typical symptom is on record"
     if unsure:
         return Function.PROBABLE, "carcinoid syndrome is on record, not confirmed"
     if not tumour.is_present:
         return Function.UNKNOWN, "no neuroendocrine tumour and no carcinoid syndrome are on record"
-    if is_high and (has_flushing or has_diarrhoea):
-        return Function.CONFIRMED, "5-HIAA is raised and a typical symptom is on record"
-    if is_high and not interfered:
+    if is_high and has_symptom:
+        return Function.PROBABLE, "5-HIAA is above an assumed limit and a typical symptom is on record"
+    if newest is not None and is_high and not newest.interference:
         return Function.PROBABLE, "5-HIAA is raised"
     if has_flushing and has_diarrhoea and newest is None:
         return Function.PROBABLE, "flushing and diarrhoea are on record, 5-HIAA was not measured"
     if is_high:
         return Function.POSSIBLE, "5-HIAA is raised, with a recorded interference"
-    if has_flushing or has_diarrhoea or any(marker.is_high for marker in (*hiaa[1:], *chromogranin_a)):
+    if has_symptom or any(marker.is_high for marker in weak_signs):
         return Function.POSSIBLE, "a single symptom, an older raised 5-HIAA or a raised chromogranin A"
     if newest is not None and newest.is_high is False:
         return Function.NO_EVIDENCE, "5-HIAA is within range and no symptom is on record"
@@ -301,7 +309,8 @@ def _limit(
     own = quantities.upper_reference_limit(observation, unit=interval.unit)
     if own is None:
         own = _converted_limit(observation, interval.unit)
-    if own is not None or defaults is None or not _is_daily_urine(observation, record):
+    has_own = own is not None or bool(quantities.interpretation(observation))
+    if has_own or defaults is None or not _is_daily_urine(observation, record):
         return own, False
     assumed = {
         "mg/24h": defaults.hiaa_limit_mg_per_24h,
@@ -325,7 +334,9 @@ def _is_daily_urine(observation: Resource, record: Record) -> bool:
 
 
 def _is_high(observation: Resource, interval: Interval | None, limit: float | None) -> bool | None:
-    if interval is not None and limit is not None:
-        return interval.is_above(limit)
+    compared = interval.is_above(limit) if interval is not None and limit is not None else None
+    if compared is not None:
+        return compared
+    # A value such as ``<20`` against a limit of 10 tells nothing; the laboratory's flag may.
     stated = quantities.interpretation(observation)
     return {"high": True, "normal": False, "low": False}.get(stated)

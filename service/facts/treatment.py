@@ -97,10 +97,13 @@ _WORDS_OF_LIST = {
     "drug-somatostatin-analogue": ("somatostatin-analogues", "long", ""),
     "drug-ppi": ("ppi", "ppi", ""),
     "drug-histamine": ("periop-avoid-histamine", "avoid", ""),
+    "drug-histamine-minor": ("periop-avoid-histamine", "minor", ""),
     "drug-sympathomimetic": ("periop-avoid-sympathomimetic", "avoid", ""),
+    "drug-sympathomimetic-rescue": ("periop-avoid-sympathomimetic", "rescue", ""),
     "drug-cytotoxic": ("systemic-antitumour", "cytotoxic", ""),
     "drug-targeted": ("systemic-antitumour", "targeted", ""),
     "drug-hiaa-interference": ("5hiaa-interference", "alters", ""),
+    "drug-hiaa-lowering": ("5hiaa-interference", "lowers", ""),
     "drug-radionuclide": ("prrt-procedures", "drug", ""),
 }
 """Word list -> code list, role and ingredient that its phrases stand for, where there is no coding."""
@@ -145,8 +148,15 @@ def _drugs(record: Record, context: Context) -> Iterator[Drug]:
             yield read_drug(draft, record, is_draft=True)
     for kind in MEDICATION_TYPES:
         for resource in record.of(kind):
-            if string(resource.get("status")) in _IN_FORCE[kind] and resource.get("doNotPerform") is not True:
+            if _is_in_force(resource, kind):
                 yield read_drug(resource, record, is_draft=False)
+
+
+def _is_in_force(resource: Resource, kind: str) -> bool:
+    """A stored proposal is an idea that nobody has ordered yet."""
+    if resource.get("doNotPerform") is True or string(resource.get("intent")) in ("proposal", "option"):
+        return False
+    return string(resource.get("status")) in _IN_FORCE[kind]
 
 
 def read_drug(resource: Resource, record: Record, *, is_draft: bool) -> Drug:

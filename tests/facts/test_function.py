@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import pytest
+
+from service.facts.function import Function, FunctioningStatus
+from tests.asking import facts
+
+
+def function(record: str) -> FunctioningStatus:
+    return facts(record).function
+
+
+def of_ileal_tumour(record: str) -> FunctioningStatus:
+    return function(f"ileal NET 200 days ago; {record}")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "carcinoid syndrome",
+        "carcinoid syndrome (SNOMED)",
+        "carcinoid syndrome (no verification status)",
+        "other carcinoid syndrome",
+        "carcinoid heart disease",
+        "carcinoid heart disease (SNOMED)",
+        "carcinoid crisis",
+        "carcinoid crisis (resolved)",
+        'condition text "carcinoid syndrome"',
+        "5-HIAA 35 mg/24h range to 10; flushing",
+        "5-HIAA 35 mg/24h range to 10; flushing (SNOMED)",
+        "5-HIAA 35 mg/24h range to 10; diarrhoea",
+        "5-HIAA 120 umol/24h range to 52; diarrhoea",
+        "5-HIAA 35 mg/24h range none flag H; flushing",
+        "carcinoid syndrome (suspected); 5-HIAA 35 mg/24h range to 10; flushing",
+        "5-HIAA 35 mg/24h range to 10; flushing; sertraline taking",
+    ],
+)
+def test_confirmed(record: str) -> None:
+    assert of_ileal_tumour(record).level is Function.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "5-HIAA 35 mg/24h range to 10",
+        "5-HIAA 120 umol/24h range to 52",
+        "5-HIAA 11 mg/24h range none",
+        "5-HIAA 53 umol/24h range none",
+        "5-HIAA 35 mg/24h range none; flushing",
+        "flushing; diarrhoea",
+        "carcinoid syndrome (suspected)",
+        "carcinoid syndrome (unconfirmed)",
+        "5-HIAA >50 mg/24h range to 10",
+        "5-HIAA 35 mg/24h range to 10; 5-HIAA 5 mg/24h range to 10 100 days ago",
+    ],
+)
+def test_probable(record: str) -> None:
+    assert of_ileal_tumour(record).level is Function.PROBABLE
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "chromogranin A 400 range to 93",
+        "flushing",
+        "diarrhoea",
+        "5-HIAA 35 mg/24h range to 10; sertraline taking",
+        '5-HIAA 35 mg/24h range to 10 with note "ate bananas the day before"',
+        "5-HIAA 5 mg/24h range to 10 10 days ago; flushing; diarrhoea",
+        "5-HIAA 35 mg/24h range to 10 100 days ago; 5-HIAA 5 mg/24h range to 10 10 days ago",
+        "5-HIAA 35 mg/24h range to 10 366 days ago",
+        "5-HIAA 5 mg/24h range to 10; chromogranin A 400 range to 93",
+    ],
+)
+def test_possible(record: str) -> None:
+    assert of_ileal_tumour(record).level is Function.POSSIBLE
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "5-HIAA 5 mg/24h range to 10",
+        "5-HIAA 10 mg/24h range to 10",
+        "5-HIAA 10 mg/24h range none",
+        "5-HIAA 52 umol/24h range none",
+        "5-HIAA <2 mg/24h range to 10",
+        "5-HIAA 9 mg/24h range none flag N",
+        "5-HIAA 5 mg/24h range to 10; menopausal flushing",
+        "5-HIAA 5 mg/24h range to 10; drug-induced flushing",
+        "5-HIAA 5 mg/24h range to 10; flushing (resolved)",
+    ],
+)
+def test_no_evidence(record: str) -> None:
+    assert of_ileal_tumour(record).level is Function.NO_EVIDENCE
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "male",
+        "carcinoid syndrome (refuted)",
+        "carcinoid syndrome (resolved)",
+        "carcinoid syndrome (entered in error)",
+        "carcinoid crisis (refuted)",
+        "5-HIAA <20 mg/24h range to 10",
+        "5-HIAA 80 nmol/L plasma",
+        "5-HIAA 12 mg/g creatinine",
+        "5-HIAA 12 mg/L",
+        "5-HIAA 35 mg/24h range to 10 (preliminary)",
+        "5-HIAA 35 mg/24h range to 10 (entered in error)",
+        "5-HIAA 35 mg/24h range to 10 in 2 days",
+        "5-HIAA 5 mg/24h range to 10 366 days ago",
+        "chromogranin A 80 range to 93",
+        "chromogranin A 400 range none",
+        "chromogranin A 400 range to 93 366 days ago",
+        "menopausal flushing",
+        "flushing (refuted)",
+        "insulinoma",
+    ],
+)
+def test_unknown(record: str) -> None:
+    assert of_ileal_tumour(record).level is Function.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "record", ["5-HIAA 35 mg/24h range to 10", "flushing; diarrhoea", "chromogranin A 400"]
+)
+def test_without_a_tumour_markers_and_symptoms_prove_nothing(record: str) -> None:
+    assert function(record).level is Function.UNKNOWN
+
+
+def test_a_syndrome_without_a_tumour_is_confirmed_and_marked() -> None:
+    found = function("carcinoid syndrome")
+
+    assert found.is_confirmed
+    assert found.syndrome_without_tumour
+    assert not of_ileal_tumour("carcinoid syndrome").syndrome_without_tumour
+
+
+@pytest.mark.parametrize(
+    ("record", "is_high", "limit", "is_assumed"),
+    [
+        ("5-HIAA 9 mg/24h range to 8", True, 8, False),
+        ("5-HIAA 8 mg/24h range to 8", False, 8, False),
+        ("5-HIAA 8.1 mg/24h range to 8", True, 8, False),
+        ("5-HIAA 40 umol/24h range to 31", True, 31, False),
+        ("5-HIAA 11 mg/24h range none", True, 10, True),
+        ("5-HIAA 10 mg/24h range none", False, 10, True),
+        ("5-HIAA 53 umol/24h range none", True, 52, True),
+        ("5-HIAA 52 umol/24h range none", False, 52, True),
+        ('5-HIAA 9 mg/24h range text "<8 mg/24h"', True, 8, False),
+        ('5-HIAA 9 mg/24h range text "0-8 mg/24 h"', True, 8, False),
+        ('5-HIAA 40 umol/24h range text "<= 31 umol/24h"', True, 31, False),
+        ('5-HIAA 9 mg/24h range text "see comment"', False, 10, True),
+        ("5-HIAA 35 mg/24h range none flag H", True, None, False),
+        ("5-HIAA 9 mg/24h range none flag HH", True, None, False),
+        ("5-HIAA 12 mg/24h range none flag N", False, None, False),
+        ("5-HIAA <20 mg/24h range to 10", None, 10, False),
+        ("5-HIAA <20 mg/24h range to 10 flag H", True, 10, False),
+        ("5-HIAA >50 mg/24h range to 10", True, 10, False),
+        ("5-HIAA 80 nmol/L plasma", None, None, False),
+        ("5-HIAA 80 nmol/L plasma range to 60", True, 60, False),
+    ],
+)
+def test_5_hiaa_against_its_limit(
+    record: str, is_high: bool | None, limit: float | None, is_assumed: bool
+) -> None:
+    marker = of_ileal_tumour(record).hiaa[0]
+
+    assert (marker.is_high, marker.limit, marker.limit_is_assumed) == (is_high, limit, is_assumed)
+
+
+def test_a_marker_says_whose_limit_it_was_compared_with() -> None:
+    assert of_ileal_tumour("5-HIAA 11 mg/24h range none").hiaa[0].says == (
+        "5-HIAA 11 mg/24h (assumed upper limit 10) on 2026-10-25"
+    )
+    assert of_ileal_tumour("5-HIAA 11 mg/24h range to 8").hiaa[0].says == (
+        "5-HIAA 11 mg/24h (own upper limit 8) on 2026-10-25"
+    )
+
+
+def test_the_newest_marker_comes_first() -> None:
+    found = of_ileal_tumour(
+        "5-HIAA 5 mg/24h range to 10 100 days ago; 5-HIAA 35 mg/24h range to 10 10 days ago"
+    )
+
+    assert [marker.moment.day for marker in found.hiaa if marker.moment] == ["2026-11-14", "2026-08-16"]
+
+
+@pytest.mark.parametrize(
+    ("record", "syndromes", "has_insulinoma"),
+    [
+        ("insulinoma", ("insulinoma",), True),
+        ("malignant insulinoma", ("insulinoma",), True),
+        ('condition text "insulinoma of the pancreas"', ("insulinoma",), True),
+        ("gastrinoma", ("gastrinoma",), False),
+        ("glucagonoma", ("glucagonoma",), False),
+        ("VIPoma", ("vipoma",), False),
+        ("insulinoma (refuted)", (), False),
+        ("carcinoid syndrome", (), False),
+    ],
+)
+def test_another_syndrome_is_not_carcinoid_syndrome(
+    record: str, syndromes: tuple[str, ...], has_insulinoma: bool
+) -> None:
+    found = function(f"pancreatic NET; {record}")
+
+    assert {name.lower() for name in found.other_syndromes} == set(syndromes)
+    assert found.has_insulinoma is has_insulinoma
+
+
+def test_a_past_crisis_is_named() -> None:
+    assert of_ileal_tumour("carcinoid crisis (resolved)").is_in_crisis
+    assert not of_ileal_tumour("carcinoid syndrome").is_in_crisis
+
+
+def test_what_the_level_rests_on_is_evidence() -> None:
+    found = of_ileal_tumour("carcinoid syndrome; flushing; 5-HIAA 35 mg/24h range to 10")
+
+    assert {one.reference for one in found.evidence} == {
+        "Condition/carcinoid-syndrome-1",
+        "Condition/flushing-1",
+        "Observation/hiaa-1",
+    }
