@@ -8,7 +8,7 @@ which is then named as assumed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
@@ -53,6 +53,7 @@ class Marker:
     limit_is_assumed: bool
     moment: Moment | None
     interference: tuple[str, ...] = ()
+    lowered_by: tuple[str, ...] = ()
 
     @property
     def is_above_own_limit(self) -> bool:
@@ -91,6 +92,10 @@ class FunctioningStatus:
     syndrome_on_problem_list: bool = False
     hiaa: tuple[Marker, ...] = ()
     chromogranin_a: tuple[Marker, ...] = ()
+    current_hiaa: Marker | None = None
+    current_chromogranin_a: Marker | None = None
+    syndrome_was_dismissed: bool = False
+    other_syndrome_evidence: tuple[Evidence, ...] = ()
 
     @property
     def is_likely(self) -> bool:
@@ -113,26 +118,28 @@ def read_function(
     diarrhoea = _symptom(record, "diarrhoea", now=now)
     hiaa = tuple(_hiaa(record, treatment, now=now, defaults=defaults))
     chromogranin_a = tuple(_chromogranin_a(record, now=now))
+    current_hiaa = _current(hiaa, now=now, defaults=defaults)
+    current_chromogranin_a = _current(chromogranin_a, now=now, defaults=defaults)
     level, why = _level(
         tumour,
         confirmed=confirmed,
         unsure=syndromes,
         has_flushing=flushing is not None,
         has_diarrhoea=diarrhoea is not None,
-        hiaa=_current(hiaa, now=now, defaults=defaults),
-        weak_signs=(*hiaa, *_current(chromogranin_a, now=now, defaults=defaults)),
+        hiaa=current_hiaa,
+        weak_signs=(*hiaa, *current_chromogranin_a),
     )
     used = [
         Evidence(reference(one), describe_condition(one)) for one in (*syndromes, flushing, diarrhoea) if one
     ]
-    others = tuple(dict.fromkeys(_other_syndromes(record, now=now)))
+    others = dict(_other_syndromes(record, now=now))
     return FunctioningStatus(
         level=level,
         why=why,
         evidence=(*used, *(marker.evidence for marker in hiaa[:1])),
         syndrome_without_tumour=bool(syndromes) and not tumour.is_present,
         has_insulinoma="insulinoma" in others,
-        other_syndromes=others,
+        other_syndromes=tuple(others),
         has_flushing=flushing is not None,
         has_diarrhoea=diarrhoea is not None,
         is_in_crisis=any(
@@ -145,6 +152,16 @@ def read_function(
         syndrome_on_problem_list=bool(syndromes),
         hiaa=hiaa,
         chromogranin_a=chromogranin_a,
+        current_hiaa=next(iter(current_hiaa), None),
+        current_chromogranin_a=next(iter(current_chromogranin_a), None),
+        syndrome_was_dismissed=any(
+            _names_carcinoid_syndrome(one, record) and verification(one) != "entered-in-error"
+            for one in _syndrome_conditions(record)
+            if one not in syndromes
+        ),
+        other_syndrome_evidence=tuple(
+            Evidence(reference(one), describe_condition(one)) for one in others.values()
+        ),
     )
 
 
@@ -162,9 +179,7 @@ def _syndrome_conditions(record: Record) -> tuple[Resource, ...]:
 
 def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime) -> bool:
     rows = record.rows(condition, "net-functional-syndromes")
-    is_coded = any(row.get("syndrome") in _CARCINOID for row in rows)
-    is_worded = not rows and record.is_named(condition, "carcinoid-syndrome")
-    if not (is_coded or is_worded):
+    if not _names_carcinoid_syndrome(condition, record):
         return False
     # A past crisis still marks a patient at risk; only a refuted entry does not count.
     is_crisis = any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
@@ -173,7 +188,14 @@ def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime
     return is_in_force(condition, now=now)
 
 
-def _other_syndromes(record: Record, *, now: datetime) -> Iterator[str]:
+def _names_carcinoid_syndrome(condition: Resource, record: Record) -> bool:
+    rows = record.rows(condition, "net-functional-syndromes")
+    is_coded = any(row.get("syndrome") in _CARCINOID for row in rows)
+    return is_coded or (not rows and record.is_named(condition, "carcinoid-syndrome"))
+
+
+def _other_syndromes(record: Record, *, now: datetime) -> Iterator[tuple[str, Resource]]:
+    """Each other syndrome with a Condition that names it."""
     lists = ("net-functional-syndromes", "net-icdo3-morphology")
     for condition in record.about("Condition", *lists, "insulinoma"):
         if not is_in_force(condition, now=now):
@@ -183,9 +205,9 @@ def _other_syndromes(record: Record, *, now: datetime) -> Iterator[str]:
                 row.get("syndrome") not in (*_CARCINOID, "", "hereditary")
                 and row.get("role") != "nonspecific"
             ):
-                yield row.get("syndrome")
+                yield row.get("syndrome"), condition
         if record.is_named(condition, "insulinoma"):
-            yield "insulinoma"
+            yield "insulinoma", condition
 
 
 def _symptom(record: Record, symptom: str, *, now: datetime) -> Resource | None:
@@ -249,9 +271,10 @@ def _current(markers: tuple[Marker, ...], *, now: datetime, defaults: Defaults) 
 
 
 def _hiaa(record: Record, treatment: Treatment, *, now: datetime, defaults: Defaults) -> list[Marker]:
-    drugs = tuple(sorted({drug.name for drug in treatment.of("5hiaa-interference")}))
+    altering = tuple(sorted({drug.name for drug in treatment.of("5hiaa-interference", roles=("alters",))}))
+    lowering = tuple(sorted({drug.name for drug in treatment.of("5hiaa-interference", roles=("lowers",))}))
     markers = [
-        _marker(one, "5-HIAA", record, drugs, defaults=defaults)
+        replace(_marker(one, "5-HIAA", record, altering, defaults=defaults), lowered_by=lowering)
         for one in record.about("Observation", "5-hiaa", "five-hiaa")
         if string(one.get("status")) in _DELIVERED and is_hiaa(one, record) and not _is_future(one, now)
     ]

@@ -105,16 +105,52 @@ def _acts(
         starts, ends = _span(resource)
         if starts is not None and starts.days_before(now) > 0:
             continue
+        name = _name(resource)
         yield PlannedAct(
             kind=kind,
-            name=_name(resource),
+            name=name,
             starts=starts,
             ends=ends,
             is_emergency=_is_emergency(resource, starts, now=now, defaults=defaults),
             is_current=is_current,
             resource=resource,
-            evidence=(Evidence(reference(resource), f"{_name(resource)}, planned {dates.shown(starts)}"),),
+            evidence=(Evidence(reference(resource), f"{name}, planned {dates.shown(starts)}"),),
         )
+
+
+_TOOK_PLACE = {
+    "ServiceRequest": ("active", "completed"),
+    "Procedure": ("in-progress", "completed"),
+    "Appointment": ("booked", "arrived", "checked-in", "fulfilled"),
+}
+
+
+def recent_acts(record: Record, *, now: datetime, hours: float) -> tuple[PlannedAct, ...]:
+    """The invasive acts that ended, or else began, at most so many hours ago."""
+    found = []
+    for kind_of_resource, statuses in _TOOK_PLACE.items():
+        for resource in record.of(kind_of_resource):
+            starts, ends = _span(resource)
+            last = ends or starts
+            if last is None or string(resource.get("status")) not in statuses:
+                continue
+            kind = classify(resource, record) if -hours <= last.hours_after(now) <= 0 else None
+            if kind is not None:
+                name = _name(resource)
+                evidence = (Evidence(reference(resource), f"{name} {dates.shown(starts)}"),)
+                found.append(
+                    PlannedAct(
+                        kind=kind,
+                        name=name,
+                        starts=starts,
+                        ends=ends,
+                        is_emergency=False,
+                        is_current=False,
+                        resource=resource,
+                        evidence=evidence,
+                    )
+                )
+    return tuple(found)
 
 
 _LOCOREGIONAL_WORDS = ("liver-embolisation", "liver-ablation", "radioembolisation")
