@@ -119,6 +119,10 @@ def without_unreadable(resource: Resource, defects: tuple[Defect, ...]) -> Resou
     return {element: value for element, value in resource.items() if element not in unreadable}
 
 
+_NOTES_MATTER = ("Condition", "Procedure", "ServiceRequest", "CarePlan")
+"""Whose notes may say what no code does: "under general anaesthesia", "unresectable"."""
+
+
 def may_matter(resource: Resource, terminology: Terminology) -> bool:
     """Whether a rule may rest on the resource: a cheap look at its codes and words, without memory."""
     kind = resource["resourceType"]
@@ -131,4 +135,6 @@ def may_matter(resource: Resource, terminology: Terminology) -> bool:
             return True
     if kind == "Observation":
         return any(terminology.touches(part.get("code")) for part in elements(resource.get("component")))
+    if kind in _NOTES_MATTER and "note" in resource and terminology.mentions(notes(resource)):
+        return True
     return kind in ("Patient", "ImagingStudy") or "medicationReference" in resource

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+
+from service.facts.treatment import Treatment
+from tests.asking import facts
+
+
+def treatment(record: str, hook: str = "patient-view") -> Treatment:
+    return facts(f"ileal NET 200 days ago; {record}", hook).treatment
+
+
+@pytest.mark.parametrize(
+    "drug",
+    [
+        "octreotide infusion",
+        "octreotide IV",
+        "octreotide SC",
+        "octreotide SC (on hold)",
+        "octreotide SC (draft)",
+        "octreotide SC (ATC)",
+        "octreotide SC (text only)",
+        "octreotide SC (contained)",
+        "octreotide SC (referenced)",
+        "octreotide SC taking",
+        "octreotide infusion given from 1 hours ago to 20 hours ahead",
+    ],
+)
+def test_short_acting_octreotide(drug: str) -> None:
+    found = treatment(drug)
+
+    assert [one.name.split()[0] for one in found.octreotide_short_acting] == ["octreotide"]
+    assert found.long_acting_analogues == ()
+
+
+@pytest.mark.parametrize(
+    "drug",
+    [
+        "octreotide LAR",
+        "octreotide LAR (text only)",
+        "octreotide depot",
+        "lanreotide depot",
+        "lanreotide",
+        "lanreotide (on hold)",
+        "lanreotide depot (ATC)",
+        "lanreotide depot (text only)",
+        "lanreotide depot taking",
+        "pasireotide LAR",
+        'drug text "octreotide 30 mg intramuscular"',
+    ],
+)
+def test_a_long_acting_analogue(drug: str) -> None:
+    found = treatment(drug)
+
+    assert len(found.long_acting_analogues) == 1
+    assert found.octreotide_short_acting == ()
+
+
+@pytest.mark.parametrize(
+    "status", ["stopped", "cancelled", "entered in error", "do not perform", "proposal", "option"]
+)
+@pytest.mark.parametrize("drug", ["octreotide SC", "lanreotide depot"])
+def test_a_drug_of_this_status_is_not_in_place(drug: str, status: str) -> None:
+    found = treatment(f"{drug} ({status})")
+
+    assert (found.octreotide_short_acting, found.long_acting_analogues) == ((), ())
+
+
+@pytest.mark.parametrize("drug", ["morphine IV", "omeprazole taking", 'drug text "octreotate scan"'])
+def test_another_drug_is_no_analogue(drug: str) -> None:
+    assert not treatment(drug).has_analogue
+    assert treatment(drug).octreotide_short_acting == ()
+
+
+@pytest.mark.parametrize(("days", "counts"), [(89, True), (90, True), (91, False)])
+@pytest.mark.parametrize("drug", ["lanreotide depot (completed)", "lanreotide depot given"])
+def test_a_completed_depot_works_for_its_time(drug: str, days: int, counts: bool) -> None:
+    assert treatment(f"{drug} {days} days ago").has_analogue is counts
+
+
+def test_a_completed_short_acting_dose_is_over() -> None:
+    assert treatment("octreotide SC (completed) 2 days ago").octreotide_short_acting == ()
+
+
+def test_the_span_of_an_order_is_its_dosage_period() -> None:
+    (drug,) = treatment("octreotide infusion from 8 hours ahead to 96 hours ahead").octreotide_short_acting
+
+    assert drug.starts is not None
+    assert drug.ends is not None
+    assert (drug.starts.instant.isoformat(), drug.ends.instant.isoformat()) == (
+        "2026-11-24T16:00:00+00:00",
+        "2026-11-28T08:00:00+00:00",
+    )
+
+
+def test_an_order_without_times_has_no_span() -> None:
+    (drug,) = treatment("octreotide infusion").octreotide_short_acting
+
+    assert (drug.starts, drug.ends) == (None, None)
+
+
+def test_a_draft_of_the_context_is_in_place_and_marked() -> None:
+    (draft,) = treatment("octreotide infusion (draft)", "order-sign").octreotide_short_acting
+    (order,) = treatment("octreotide infusion", "order-sign").octreotide_short_acting
+
+    assert (draft.is_draft, order.is_draft) == (True, False)
+    assert "draft order" in draft.evidence.says
+
+
+def test_a_proposal_among_the_drafts_of_the_context_is_in_place() -> None:
+    assert treatment("lanreotide depot (draft) (proposal)", "order-sign").has_analogue
+
+
+@pytest.mark.parametrize(
+    ("record", "is_there"),
+    [
+        ("allergy to octreotide", True),
+        ("allergy to octreotide (text only)", True),
+        ("allergy to octreotide (refuted)", False),
+        ("allergy to octreotide (resolved)", False),
+        ("allergy to octreotide (entered in error)", False),
+        ("allergy to morphine", False),
+    ],
+)
+def test_allergy_to_octreotide(record: str, is_there: bool) -> None:
+    assert treatment(record).has_octreotide_allergy is is_there
+
+
+@pytest.mark.parametrize(
+    ("record", "is_refused"),
+    [
+        ("octreotide SC (do not perform)", True),
+        ("lanreotide depot (do not perform)", False),
+        ("octreotide SC", False),
+    ],
+)
+def test_octreotide_that_was_declined(record: str, is_refused: bool) -> None:
+    assert treatment(record).octreotide_refused is is_refused
+
+
+@pytest.mark.parametrize(
+    ("record", "is_resected"),
+    [
+        ("small-bowel resection done 90 days ago", True),
+        ("appendicectomy done 90 days ago", False),
+        ("small-bowel resection done (text only) 90 days ago", True),
+        ("liver resection done 90 days ago", False),
+        ("small-bowel resection not done", False),
+        ("small-bowel resection stopped", False),
+        ("small-bowel resection done (entered in error) 90 days ago", False),
+        ("small-bowel resection planned in 20 days", False),
+        ("colonoscopy done 90 days ago", False),
+    ],
+)
+def test_the_primary_is_resected_by_a_completed_operation_on_it(record: str, is_resected: bool) -> None:
+    assert (treatment(record).primary_resected is not None) is is_resected
+
+
+def test_the_operation_on_the_organ_of_the_tumour_resects_it() -> None:
+    assert facts("appendiceal NET; appendicectomy done 50 days ago").treatment.primary_resected is not None
+
+
+@pytest.mark.parametrize(
+    ("record", "is_there"),
+    [
+        ("carcinoid-risk flag", True),
+        ("carcinoid-risk flag (inactive)", False),
+        ('flag "Fall risk"', False),
+        ('care plan "Octreotide cover before surgery"', True),
+        ('care plan "Octreotide cover before surgery" (revoked)', False),
+        ('care plan "Active surveillance"', False),
+    ],
+)
+def test_a_plan_against_crisis(record: str, is_there: bool) -> None:
+    assert treatment(record).has_crisis_plan is is_there
