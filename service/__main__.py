@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from service import VERSION
-from service.commands import cards, evaluate, exits, serve, try_service
+from service.commands import cards, doctor, evaluate, exits, serve, try_service
 from service.config import read_settings
 from service.errors import MalformedRequest, ServiceError
 from service.store.commands import add_commands
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=VERSION)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, evaluate, try_service, cards):
+    for command in (serve, evaluate, doctor, try_service, cards):
         command.add_command(subparsers)
     add_commands(subparsers)
     return parser

@@ -1,0 +1,294 @@
+"""Put one FHIR server to the test: what it says of itself, and how it answers the service's own queries.
+
+https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/R4/search.html. Findings hold counts, codes, units and
+paths of elements, and never a value of a patient's chart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import orjson
+
+from service.fhir import dates
+from service.fhir.access import FhirAccess
+from service.fhir.queries import QUERIES, Query
+from service.fhir.reading import Resource, elements, mapping, references, string
+from service.fhir.terminology import Terminology
+from service.fhir.transport import Exchange, ExchangeFailed, get, run_within
+from service.fhir.validation import find_defects
+from service.hooks.text import one_line
+
+_SECONDS = 30.0
+_MOST_BYTES = 64 * 1024 * 1024
+_FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir")
+_HIDDEN_STATUSES: Mapping[str, str] = {
+    "ServiceRequest": "draft,active,on-hold",
+    "MedicationRequest": "draft,active,on-hold,completed",
+    "Appointment": "proposed,pending,booked",
+}
+"""Statuses that rules read and that some servers leave out unless they are asked for."""
+
+
+class Level(IntEnum):
+    """How bad a finding is."""
+
+    NOTE = 0
+    LIMIT = 1
+    FAULT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observation about the server; ``where`` is a prefetch key or a part of the server."""
+
+    level: Level
+    where: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one GET; ``failure`` says why there is none."""
+
+    status: int = 0
+    media_type: str = ""
+    document: Mapping[str, Any] = field(default_factory=dict)
+    failure: str = ""
+
+    @property
+    def why_unusable(self) -> str:
+        """Why the service could not use the answer; empty where it can."""
+        if self.failure:
+            return self.failure
+        if self.status != 200:
+            return f"HTTP status {self.status}{_diagnostics(self.document)}"
+        if self.media_type not in _FHIR_JSON:
+            return f"sent as {self.media_type or 'no media type'}, not as application/fhir+json"
+        return "" if self.document else "the body is no JSON object"
+
+    @property
+    def matches(self) -> list[Resource]:
+        """The resources of a search answer that were searched for."""
+        entries = elements(self.document.get("entry"))
+        return [
+            mapping(entry.get("resource"))
+            for entry in entries
+            if mapping(entry.get("search")).get("mode", "match") == "match"
+        ]
+
+
+def _diagnostics(document: Mapping[str, Any]) -> str:
+    """The kinds of issues; their texts may quote the patient."""
+    kinds = sorted({string(issue.get("code")) for issue in elements(document.get("issue"))} - {""})
+    return f" ({one_line(', '.join(kinds))[:100]})" if kinds else ""
+
+
+def ask(access: FhirAccess, relative: str) -> Reply:
+    """One GET below the base URL, without redirects or repetition."""
+    headers = {"Accept": "application/fhir+json"}
+    if access.token is not None:
+        headers["Authorization"] = f"Bearer {access.token}"
+    url = f"{access.base_url.rstrip('/')}/{relative}"
+
+    def job(exchange: Exchange) -> Reply:
+        try:
+            answer = get(url, headers, exchange=exchange, max_bytes=_MOST_BYTES)
+        except ExchangeFailed as failure:
+            return Reply(failure=failure.reason)
+        media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Reply(answer.status, one_line(media_type)[:80], _object(answer.body))
+
+    return run_within(_SECONDS, {"": job})[""] or Reply(failure=f"no answer within {_SECONDS:.0f} s")
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        return mapping(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return {}
+
+
+def check_capabilities(reply: Reply) -> Iterator[Finding]:
+    """What the CapabilityStatement promises: https://hl7.org/fhir/R4/capabilitystatement.html."""
+    if reply.why_unusable or reply.document.get("resourceType") != "CapabilityStatement":
+        said = reply.why_unusable or "no CapabilityStatement came back"
+        yield Finding(Level.LIMIT, "metadata", f"what the server can do is not known: {said}")
+        return
+    version = one_line(string(reply.document.get("fhirVersion")))[:20]
+    if version.startswith("4.0."):
+        yield Finding(Level.NOTE, "metadata", f"FHIR {version}")
+    else:
+        level = Level.LIMIT if version.startswith("4.3.") else Level.FAULT
+        yield Finding(
+            level, "metadata", f"FHIR {version or 'version not stated'}; the service reads 4.0.1 (R4)"
+        )
+    offered = {
+        string(resource.get("type")): resource
+        for rest in elements(reply.document.get("rest"))
+        for resource in elements(rest.get("resource"))
+    }
+    for key, query in QUERIES.items():
+        yield from _promised(key, query, offered.get(query.resource_type))
+
+
+def _promised(key: str, query: Query, resource: Resource | None) -> Iterator[Finding]:
+    if resource is None:
+        level = Level.FAULT if key == "conditions" else Level.LIMIT
+        yield Finding(level, key, f"{query.resource_type} is not in the CapabilityStatement")
+        return
+    interactions = {string(one.get("code")) for one in elements(resource.get("interaction"))}
+    wanted = "read" if key == "patient" else "search-type"
+    if interactions and wanted not in interactions:
+        yield Finding(Level.LIMIT, key, f"{query.resource_type} does not offer {wanted}")
+    if key == "patient":
+        return
+    parameters = {string(one.get("name")) for one in elements(resource.get("searchParam"))}
+    for name in ("patient", "code", "date") if key == "observations" else ("patient",):
+        if parameters and name not in parameters:
+            yield Finding(
+                Level.LIMIT, key, f"the search parameter {name} of {query.resource_type} is not listed"
+            )
+
+
+def check_answer(key: str, reply: Reply, *, patient_id: str, terminology: Terminology) -> Iterator[Finding]:
+    """How the server answered one prefetch query."""
+    if reason := reply.why_unusable:
+        yield Finding(Level.FAULT if key == "conditions" else Level.LIMIT, key, reason)
+        return
+    kind = QUERIES[key].resource_type
+    if key == "patient":
+        yield from _check_patient(reply, patient_id)
+        return
+    if reply.document.get("resourceType") != "Bundle" or reply.document.get("type") != "searchset":
+        yield Finding(Level.FAULT, key, "the answer is no searchset Bundle")
+        return
+    matches = [one for one in reply.matches if one.get("resourceType") == kind]
+    yield Finding(Level.NOTE, key, f"{len(matches)} resources on the first page")
+    yield from _check_bundle(key, reply, patient_id)
+    if key == "observations":
+        yield from _check_observation_search(matches, terminology)
+    yield from check_validity(key, matches)
+
+
+def _check_patient(reply: Reply, patient_id: str) -> Iterator[Finding]:
+    if (reply.document.get("resourceType"), reply.document.get("id")) != ("Patient", patient_id):
+        yield Finding(Level.FAULT, "patient", "the answer is not the Patient that was asked for")
+        return
+    yield from check_validity("patient", [reply.document])
+
+
+def _check_bundle(key: str, reply: Reply, patient_id: str) -> Iterator[Finding]:
+    kind = QUERIES[key].resource_type
+    others = Counter(
+        string(one.get("resourceType")) or "without resourceType"
+        for one in reply.matches
+        if one.get("resourceType") not in (kind, "OperationOutcome")
+    )
+    for name, count in others.items():
+        yield Finding(Level.LIMIT, key, f"{count} matches are {one_line(name)[:40]}, not {kind}")
+    strangers = sum(1 for one in reply.matches if _is_of_another(one, patient_id))
+    if strangers:
+        yield Finding(
+            Level.FAULT, key, f"{strangers} resources belong to another patient: the search ignores patient="
+        )
+    most = int(QUERIES[key].template.partition("_count=")[2].partition("&")[0] or 0)
+    if most and len(reply.matches) > most:
+        yield Finding(
+            Level.LIMIT, key, f"_count={most} is ignored: {len(reply.matches)} resources on one page"
+        )
+
+
+def _is_of_another(resource: Resource, patient_id: str) -> bool:
+    if resource.get("resourceType") == "Appointment":
+        actors = [one.get("actor") for one in elements(resource.get("participant"))]
+        named = [name for actor in actors for name in references(actor) if "Patient/" in name]
+    else:
+        element = "patient" if resource.get("resourceType") == "AllergyIntolerance" else "subject"
+        named = [name for name in references(resource.get(element)) if "Patient/" in name]
+    return bool(named) and not any(
+        name.partition("/_history/")[0].endswith(f"Patient/{patient_id}") for name in named
+    )
+
+
+def _check_observation_search(matches: Collection[Resource], terminology: Terminology) -> Iterator[Finding]:
+    """Whether the list of codes and the order were heeded."""
+    wanted = set(terminology.observation_codes())
+    unasked = sum(1 for one in matches if not wanted & set(codes_of(one)))
+    if unasked:
+        yield Finding(
+            Level.LIMIT,
+            "observations",
+            f"{unasked} results have none of the codes asked for: the search ignores code=",
+        )
+    times = [moment.instant for one in matches if (moment := dates.happened(one))]
+    if times != sorted(times, reverse=True):
+        yield Finding(Level.LIMIT, "observations", "_sort=-date is ignored: results are not newest first")
+
+
+def check_validity(key: str, resources: Collection[Resource]) -> Iterator[Finding]:
+    """Resources that break FHIR R4, by element; what no rule reads is a note."""
+    defects = Counter(defect for one in resources for defect in find_defects(one))
+    for (path, touches), count in sorted(defects.items()):
+        level = Level.LIMIT if touches else Level.NOTE
+        effect = "rules cannot read it" if touches else "it does no harm"
+        yield Finding(level, key, f"{count} resources are not valid FHIR R4 at {path}; {effect}")
+
+
+def codes_of(resource: Resource) -> list[tuple[str, str]]:
+    """System and code of every Coding in ``code``, and of the components of a panel."""
+    concepts = [resource.get("code"), *(part.get("code") for part in elements(resource.get("component")))]
+    return [
+        (string(coding.get("system")), string(coding.get("code")))
+        for concept in concepts
+        for coding in elements(mapping(concept).get("coding"))
+    ]
+
+
+def check_paging(question: Callable[[str], Reply], patient_id: str) -> Iterator[Finding]:
+    """Whether a small page says that there is more."""
+    reply = question(f"Condition?patient={patient_id}&_count=1")
+    total = reply.document.get("total")
+    if reply.why_unusable:
+        yield Finding(Level.LIMIT, "paging", f"_count=1 fails: {reply.why_unusable}")
+    elif isinstance(total, int) and total > len(reply.matches) and not _has_next(reply):
+        yield Finding(
+            Level.FAULT, "paging", f"{len(reply.matches)} of {total} Conditions, and no link to the next page"
+        )
+    elif len(reply.matches) > 1:
+        yield Finding(Level.LIMIT, "paging", "_count=1 is ignored")
+
+
+def _has_next(reply: Reply) -> bool:
+    return any(link.get("relation") == "next" for link in elements(reply.document.get("link")))
+
+
+def check_statuses(question: Callable[[str], Reply], patient_id: str) -> Iterator[Finding]:
+    """Whether a search without a status leaves out resources that a search with one finds."""
+    for key, query in QUERIES.items():
+        statuses = _HIDDEN_STATUSES.get(query.resource_type)
+        if statuses is None:
+            continue
+        plain = question(f"{query.resource_type}?patient={patient_id}&_count=200")
+        stated = question(f"{query.resource_type}?patient={patient_id}&status={statuses}&_count=200")
+        if plain.why_unusable or stated.why_unusable:
+            continue
+        hidden = len({one.get("id") for one in stated.matches} - {one.get("id") for one in plain.matches})
+        if hidden and not _has_next(plain):
+            yield Finding(
+                Level.LIMIT,
+                key,
+                f"{hidden} resources are found only with status={statuses}: the search hides them",
+            )
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """The result of a call and the seconds that it took."""
+    began = time.perf_counter()
+    result = call()
+    return result, time.perf_counter() - began
