@@ -59,60 +59,65 @@ def _moment(text: str, *, has_time: bool) -> Moment | None:
 
 def start(resource: Resource, stem: str) -> Moment | None:
     """When ``stem[x]`` begins: a dateTime, an instant, a Period's start or a Timing's first event."""
+    # Nearly all resources state a dateTime; the other forms are looked for only where there is none.
+    if stated := parse(resource.get(f"{stem}DateTime")):
+        return stated
     timing = mapping(resource.get(f"{stem}Timing"))
     events = timing.get("event")
-    bounds = mapping(mapping(timing.get("repeat")).get("boundsPeriod"))
-    return _first(
-        resource.get(f"{stem}DateTime"),
-        resource.get(f"{stem}Instant"),
-        mapping(resource.get(f"{stem}Period")).get("start"),
-        events[0] if isinstance(events, list) and events else None,
-        bounds.get("start"),
+    return (
+        parse(resource.get(f"{stem}Instant"))
+        or parse(mapping(resource.get(f"{stem}Period")).get("start"))
+        or parse(events[0] if isinstance(events, list) and events else None)
+        or parse(_bounds(timing).get("start"))
     )
 
 
 def end(resource: Resource, stem: str) -> Moment | None:
     """When ``stem[x]`` ends, where a Period or a Timing's bounds say so."""
-    timing = mapping(resource.get(f"{stem}Timing"))
-    bounds = mapping(mapping(timing.get("repeat")).get("boundsPeriod"))
-    return _first(mapping(resource.get(f"{stem}Period")).get("end"), bounds.get("end"))
+    period, timing = resource.get(f"{stem}Period"), resource.get(f"{stem}Timing")
+    if period is None and timing is None:
+        return None
+    return parse(mapping(period).get("end")) or parse(_bounds(mapping(timing)).get("end"))
 
 
-def _first(*candidates: object) -> Moment | None:
-    return next((moment for text in candidates if (moment := parse(text))), None)
+def _bounds(timing: Resource) -> Resource:
+    return mapping(mapping(timing.get("repeat")).get("boundsPeriod"))
 
 
 def happened(resource: Resource) -> Moment | None:
     """When a result, report, study or procedure took place: the clinical time, else the issue time."""
+    if stated := parse(resource.get("effectiveDateTime")):
+        return stated
     for stem in ("effective", "performed", "occurrence"):
         if moment := end(resource, stem) or start(resource, stem):
             return moment
-    return _first(
-        resource.get("started"),
-        resource.get("issued"),
-        resource.get("date"),
-        mapping(resource.get("period")).get("end"),
-        mapping(resource.get("period")).get("start"),
-        resource.get("created"),
+    period = mapping(resource.get("period"))
+    return (
+        parse(resource.get("started"))
+        or parse(resource.get("issued"))
+        or parse(resource.get("date"))
+        or parse(period.get("end"))
+        or parse(period.get("start"))
+        or parse(resource.get("created"))
     )
 
 
 def first_recorded(condition: Resource) -> Moment | None:
     """The earliest that a Condition can be dated: onset, else the date of recording."""
-    return _first(
-        condition.get("onsetDateTime"),
-        mapping(condition.get("onsetPeriod")).get("start"),
-        condition.get("recordedDate"),
+    return (
+        parse(condition.get("onsetDateTime"))
+        or parse(mapping(condition.get("onsetPeriod")).get("start"))
+        or parse(condition.get("recordedDate"))
     )
 
 
 def last_asserted(resource: Resource) -> Moment | None:
     """The latest time at which somebody stood behind a resource."""
-    return _first(
-        resource.get("recordedDate"),
-        resource.get("authoredOn"),
-        mapping(resource.get("meta")).get("lastUpdated"),
-        resource.get("onsetDateTime"),
+    return (
+        parse(resource.get("recordedDate"))
+        or parse(resource.get("authoredOn"))
+        or parse(mapping(resource.get("meta")).get("lastUpdated"))
+        or parse(resource.get("onsetDateTime"))
     )
 
 

@@ -23,6 +23,8 @@ class Coding(NamedTuple):
 
 def elements(value: object) -> list[Mapping[str, Any]]:
     """The objects of a list; a lone object counts as a list of one, anything else as none."""
+    if value is None:
+        return []
     if isinstance(value, list):
         return [item for item in value if isinstance(item, dict)]
     return [value] if isinstance(value, dict) else []
@@ -49,14 +51,19 @@ def codings(concept: object) -> Iterator[Coding]:
 
 def code(concept: object) -> str:
     """The first code of a CodeableConcept, whatever its system."""
-    return next((coding.code for coding in codings(concept) if coding.code), "")
+    for one in elements(concept):
+        for coding in elements(one.get("coding")):
+            if found := string(coding.get("code")):
+                return found
+    return ""
 
 
 def words(concept: object) -> str:
     """All that a person reads in a CodeableConcept or a list of them: texts, then displays."""
-    parts = [string(one.get("text")) for one in elements(concept)]
-    parts += [coding.display for coding in codings(concept)]
-    return "; ".join(part for part in parts if part)
+    concepts = elements(concept)
+    parts = [string(one.get("text")) for one in concepts]
+    parts += [string(coding.get("display")) for one in concepts for coding in elements(one.get("coding"))]
+    return "; ".join(filter(None, parts))
 
 
 def label(concept: object) -> str:

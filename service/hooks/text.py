@@ -15,27 +15,42 @@ LONGEST_SUMMARY = 139
 _SHORTEST_VALUE = 8  # characters that a value keeps in any case, so that it can be recognised
 _ELLIPSIS = "…"
 _SPACE = re.compile(r"[\s\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>&:@-]|<)")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,;%-]*")
+_MARKUP = re.compile(r"[\\`*_\[\]|~<>&@]|:(?=//)")
+_AT_LINE_START = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))")
 _LINK_WORDS = re.compile(r"\b(www)\.", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def one_line(value: str) -> str:
     """A value without line breaks, control characters and marks that turn the writing direction."""
+    # A printable text without two blanks in a row is in order as it stands, and nearly all are.
+    if value.isascii() and value.isprintable() and "  " not in value:
+        return value.strip()
     return _SPACE.sub(" ", value).strip()
 
 
 def markdown(value: str) -> str:
     """A value of the chart as Markdown that shows its characters and does nothing else.
 
-    Every character that Markdown or HTML could read as markup is escaped with a backslash, ``<`` and ``&``
-    as entities, and the dot of ``www.``, which GitHub's flavour would turn into a link.
+    Every character that Markdown or HTML could read as markup where it stands is escaped with a
+    backslash, ``<`` and ``&`` as entities, and the dot of ``www.``, which GitHub's flavour would turn
+    into a link. Signs that are markup only at the start of a line are escaped only there, because many
+    EHRs show the text as it is.
     """
-    return _LINK_WORDS.sub(r"\1\\.", _MARKDOWN.sub(_escaped, one_line(value)))
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = _AT_LINE_START.sub(_escaped_start, _MARKUP.sub(_escaped, one_line(value)))
+    return _LINK_WORDS.sub(r"\1\\.", escaped)
 
 
 def _escaped(match: re.Match[str]) -> str:
-    return {"<": "&lt;", "&": "&amp;"}.get(match[0], "\\" + match[0])
+    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(match[0], "\\" + match[0])
+
+
+def _escaped_start(match: re.Match[str]) -> str:
+    sign = match[0]
+    return f"{sign}\\" if sign[0].isdigit() else f"\\{sign}"
 
 
 def without_tags(detail: str) -> str:
