@@ -14,15 +14,14 @@ from typing import Any, Protocol
 from service.errors import MissingData
 from service.facts import Facts, read_facts
 from service.facts.context import Context
-from service.facts.function import has_carcinoid_syndrome
-from service.facts.tumour import read_tumour
+from service.facts.tumour import NAMING_LISTS
 from service.fhir.access import FhirAccess
 from service.fhir.queries import QUERIES
 from service.fhir.reading import elements
 from service.fhir.record import Record, State, build_record
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
-from service.rendering import indicator_of, render_card, render_group, render_incomplete
+from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES
 from service.rules.base import Answer, Fires, Rule, Silent, out_of_scope
 from service.rules.base import NotAssessed as RuleNotAssessed
@@ -89,7 +88,8 @@ def respond(
     marks = [time.perf_counter()]
     record = gather(request, knowledge=knowledge, templates=templates, fetch=fetch)
     marks.append(time.perf_counter())
-    if not ask_all and not _concerns(record, now=now):
+    # Nearly all patients have no condition that could be or belong to a neuroendocrine tumour.
+    if not ask_all and not record.about("Condition", *NAMING_LISTS):
         cards = _incomplete_problem_list(record, knowledge)
         return HookResult(cards, (), record, _durations(marks))
     facts = read_facts(record, _context(request), now=now, defaults=knowledge.defaults)
@@ -160,11 +160,6 @@ def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
     return any(link.get("relation") == "next" for link in elements(value.get("link")))
 
 
-def _concerns(record: Record, *, now: datetime) -> bool:
-    """Whether there is anything to say at all: a tumour, or carcinoid syndrome without one."""
-    return read_tumour(record, now=now).is_present or has_carcinoid_syndrome(record, now=now)
-
-
 def ask_rules(facts: Facts, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """The answer of every rule that belongs to the hook and has a card to show."""
     return tuple(
@@ -225,7 +220,7 @@ def _cards(
     if len(pieces) > most:
         pieces = _grouped(fired, facts.context.hook, joining=JOINS_WORKUP)
     pieces.sort(key=lambda piece: _urgency(piece, knowledge))
-    cards = [_render(piece, facts, knowledge) for piece in pieces[:most]]
+    cards = _rendered(pieces[:most], facts, knowledge)
     return _with_the_rest(cards, pieces[most:], verdicts, facts, knowledge)
 
 
@@ -264,12 +259,19 @@ def _urgency(piece: _Piece, knowledge: Knowledge) -> tuple[int, int]:
     return (-loudest, PRIORITY.index(name) if name in PRIORITY else len(PRIORITY))
 
 
-def _render(piece: _Piece, facts: Facts, knowledge: Knowledge) -> Card:
+def _rendered(pieces: Sequence[_Piece], facts: Facts, knowledge: Knowledge) -> list[Card]:
+    if not pieces:
+        return []
+    on = page(facts, knowledge)
+    return [_render(piece, on) for piece in pieces]
+
+
+def _render(piece: _Piece, on: Page) -> Card:
     group, members = piece
     if group:
-        return render_group(group, members, facts, knowledge)
+        return render_group(group, members, on)
     rule, fires = members[0]
-    return render_card(rule, fires, facts, knowledge)
+    return render_card(rule, fires, on)
 
 
 def _with_the_rest(

@@ -7,6 +7,7 @@ so that a suggestion which was accepted does not count as an order until somebod
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from service.facts import Facts
@@ -21,8 +22,31 @@ from service.wording import CardText, Knowledge, SuggestionText, Wording
 Resource = Mapping[str, Any]
 
 
-def render_card(rule: Rule, fires: Fires, facts: Facts, knowledge: Knowledge) -> Card:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What all cards of one answer share, made once: the words each ends with, the tumour's evidence."""
+
+    facts: Facts
+    knowledge: Knowledge
+    on_record: tuple[str, ...]
+    tumour_evidence: tuple[Evidence, ...]
+
+
+def page(facts: Facts, knowledge: Knowledge) -> Page:
+    """Begin an answer."""
+    common = knowledge.common
+    lines = [_on_record(facts, knowledge)]
+    if facts.tumour.has_several_primaries:
+        sites = markdown(" and ".join(facts.tumour.sites))
+        lines.append(common.several_primaries.format_map({"sites": sites}))
+    if facts.tumour.region == "thoracic":
+        lines.append(common.thoracic)
+    return Page(facts, knowledge, tuple(lines), facts.tumour.evidence)
+
+
+def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
     """The card of one rule."""
+    knowledge = on.knowledge
     text = knowledge.cards[rule.id]
     wording = text.wordings[fires.wording]
     values = _values(text, fires, knowledge)
@@ -30,22 +54,21 @@ def render_card(rule: Rule, fires: Fires, facts: Facts, knowledge: Knowledge) ->
         recommendations=(rule.id,),
         indicator=wording.indicator,
         summary=summary(wording.summary, values),
-        detail=_with_footer(_detail(text, wording, values), (text,), facts, knowledge),
+        detail=_with_footer(_detail(text, wording, values), (text,), on),
         source=_source(text, knowledge),
-        suggestions=_suggestions(text, fires, values, facts, knowledge),
+        suggestions=_suggestions(text, fires, values, on),
         override_reasons=text.override_reasons,
         links=text.links,
         statements=text.statements,
-        evidence=_evidence(facts, fires.evidence),
+        evidence=_evidence(on, fires.evidence),
         knowledge_version=knowledge.version,
         review=text.review.shown,
     )
 
 
-def render_group(
-    group: str, members: Sequence[tuple[Rule, Fires]], facts: Facts, knowledge: Knowledge
-) -> Card:
+def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) -> Card:
     """One card for several rules; it is as loud as the loudest of them."""
+    knowledge = on.knowledge
     shell = knowledge.cards[group]
     wording = next(iter(shell.wordings.values()))
     texts = [knowledge.cards[rule.id] for rule, _fires in members]
@@ -56,17 +79,13 @@ def render_group(
         recommendations=tuple(rule.id for rule, _fires in members),
         indicator=loudest,
         summary=summary(wording.summary, items),
-        detail=_with_footer(wording.detail.format_map(items | {"details": details}), texts, facts, knowledge),
+        detail=_with_footer(wording.detail.format_map(items | {"details": details}), texts, on),
         source=_source(shell, knowledge),
         suggestions=tuple(
             suggestion
             for rule, fires in members
             for suggestion in _suggestions(
-                knowledge.cards[rule.id],
-                fires,
-                _values(knowledge.cards[rule.id], fires, knowledge),
-                facts,
-                knowledge,
+                knowledge.cards[rule.id], fires, _values(knowledge.cards[rule.id], fires, knowledge), on
             )
         ),
         override_reasons=tuple(
@@ -74,7 +93,7 @@ def render_group(
         ),
         links=tuple(dict.fromkeys(link for text in texts for link in text.links)),
         statements=tuple(dict.fromkeys(statement for text in texts for statement in text.statements)),
-        evidence=_evidence(facts, [one for _rule, fires in members for one in fires.evidence]),
+        evidence=_evidence(on, [one for _rule, fires in members for one in fires.evidence]),
         knowledge_version=knowledge.version,
         review=shell.review.shown,
     )
@@ -128,19 +147,11 @@ def _member(rule: Rule, fires: Fires, knowledge: Knowledge) -> str:
     return f"**{heading}**\n\n{_detail(text, wording, values)}"
 
 
-def _with_footer(detail: str, texts: Iterable[CardText], facts: Facts, knowledge: Knowledge) -> str:
+def _with_footer(detail: str, texts: Iterable[CardText], on: Page) -> str:
     """What every card ends with: the tumour on record, the tumour board, where it comes from."""
-    common = knowledge.common
-    parts = [detail, _on_record(facts, knowledge)]
-    if facts.tumour.has_several_primaries:
-        parts.append(
-            common.several_primaries.format_map({"sites": markdown(" and ".join(facts.tumour.sites))})
-        )
-    if facts.tumour.region == "thoracic":
-        parts.append(common.thoracic)
-    if any(text.is_treatment for text in texts):
-        parts.append(common.sequence)
-    return "\n\n".join((*parts, common.provenance))
+    common = on.knowledge.common
+    sequence = (common.sequence,) if any(text.is_treatment for text in texts) else ()
+    return "\n\n".join((detail, *on.on_record, *sequence, common.provenance))
 
 
 def _on_record(facts: Facts, knowledge: Knowledge) -> str:
@@ -183,27 +194,22 @@ def _source(text: CardText, knowledge: Knowledge) -> Source:
     return Source(common.source_label, common.source_url, text.id, text.title)
 
 
-def _evidence(facts: Facts, own: Iterable[Evidence]) -> tuple[Evidence, ...]:
+def _evidence(on: Page, own: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """The tumour first, then what the rule rests on; each resource once."""
-    found: dict[Evidence, None] = dict.fromkeys((*facts.tumour.evidence, *own))
-    return tuple(found)
+    return tuple(dict.fromkeys((*on.tumour_evidence, *own)))
 
 
-def _suggestions(
-    text: CardText, fires: Fires, values: Mapping[str, str], facts: Facts, knowledge: Knowledge
-) -> tuple[Suggestion, ...]:
+def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Page) -> tuple[Suggestion, ...]:
     return tuple(
-        _suggestion(suggestion, values, facts, knowledge)
+        _suggestion(suggestion, values, on)
         for suggestion in text.suggestions
         if fires.wording in suggestion.wordings and suggestion.id not in fires.omit
     )
 
 
-def _suggestion(
-    text: SuggestionText, values: Mapping[str, str], facts: Facts, knowledge: Knowledge
-) -> Suggestion:
+def _suggestion(text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
     label = one_line(text.label.format_map(values))
-    resource = _completed(_with_codes(text.resource, knowledge), facts)
+    resource = _completed(_with_codes(text.resource, on.knowledge), on.facts)
     return Suggestion(label=label, actions=(Action(type="create", description=label, resource=resource),))
 
 

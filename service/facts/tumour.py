@@ -24,6 +24,13 @@ HORMONE_LIST = "net-functional-syndromes"
 """Its rows with the role ``tumour`` (insulinoma, gastrinoma ...) name a tumour as well as a syndrome."""
 
 
+NAMING_LISTS = (
+    *(*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST),
+    *("neuroendocrine-tumour", "carcinoid-syndrome"),
+)
+"""A Condition that is, or belongs to, a neuroendocrine tumour hits one of these lists."""
+
+
 class Certainty(Enum):
     """How sure the record is that this patient has a neuroendocrine tumour now."""
 
@@ -153,8 +160,7 @@ def verification(condition: Resource) -> str:
 
 def read_tumour(record: Record, *, now: datetime) -> Tumour:
     """Read every Condition and answer F-1 to F-3."""
-    lists = (*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST, "neuroendocrine-tumour")
-    conditions = record.about("Condition", *lists)
+    conditions = record.about("Condition", *NAMING_LISTS)
     found = [
         primary
         for condition in conditions

@@ -90,6 +90,16 @@ class Record:
         hits = [one for name in lists for one in self._tagged(resource_type, name)]
         return tuple({id(one): one for one in hits}.values()) if len(lists) > 1 else tuple(hits)
 
+    def saying(self, resource_type: str, word_list: str) -> tuple[Resource, ...]:
+        """The resources of one type whose name or findings hold a phrase of a word list."""
+        in_names, in_findings = (
+            self._tagged(resource_type, word_list),
+            self._tagged(resource_type, f"={word_list}"),
+        )
+        return (
+            tuple({id(one): one for one in (*in_names, *in_findings)}.values()) if in_findings else in_names
+        )
+
     def _tagged(self, resource_type: str, tag: str) -> tuple[Resource, ...]:
         if not self._by_tag:
             self._index()
@@ -100,7 +110,8 @@ class Record:
         for resource_type, resources in self.resources.items():
             for one in resources:
                 recognised = self.recognised(one)
-                for tag in (*recognised.rows, *recognised.names):
+                findings = (f"={name}" for name in recognised.findings)
+                for tag in (*recognised.rows, *recognised.names, *findings):
                     index[resource_type, tag] = (*index.get((resource_type, tag), ()), one)
         self._by_tag.update(index)
 
@@ -132,6 +143,7 @@ class _Reading:
     resources: list[Resource] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    patients: dict[str, object] = field(default_factory=dict)
     recognised: _Recognised = field(default_factory=dict)
 
     def incomplete(self, reason: str, state: State = State.PARTIAL) -> None:
@@ -155,7 +167,7 @@ def build_record(
     """
     faults = faults or {}
     readings = {key: _read_value(key, values.get(key, MISSING), faults.get(key)) for key in QUERIES}
-    known_as = _names_of_patient(patient_id, readings["patient"])
+    known_as = _names_of_patient(patient_id, readings)
     medications: dict[str, Resource] = {}
     for key, reading in readings.items():
         _keep_relevant(key, reading, known_as=known_as, terminology=terminology, medications=medications)
@@ -202,7 +214,9 @@ def _read_object(key: str, value: Mapping[str, Any], reading: _Reading) -> None:
 
 
 def _read_bundle(key: str, bundle: Mapping[str, Any], reading: _Reading) -> None:
-    entries = bundle.get("entry", [])
+    entries = bundle.get("entry")
+    if entries is None:
+        entries = []
     if not isinstance(entries, list):
         reading.incomplete(f"prefetch.{key}.entry is not an array", State.UNKNOWN)
         return
@@ -222,6 +236,8 @@ def _read_entries(key: str, entries: Iterable[object], reading: _Reading) -> Non
     for number, entry in enumerate(entries):
         resource = entry.get("resource") if isinstance(entry, dict) else None
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if kind == "Patient" and isinstance(resource, dict) and isinstance(entry, dict):
+            reading.patients[string(entry.get("fullUrl"))] = resource.get("id")
         if not isinstance(resource, dict) or not isinstance(kind, str):
             reading.incomplete(f"entry {number} of prefetch.{key} holds no resource")
         elif kind in (wanted, "Medication"):
@@ -233,7 +249,7 @@ def _read_entries(key: str, entries: Iterable[object], reading: _Reading) -> Non
 
 
 def _read_outcome(key: str, outcome: Mapping[str, Any], reading: _Reading) -> None:
-    severities = {issue.get("severity") for issue in elements(outcome.get("issue"))}
+    severities = {string(issue.get("severity")) for issue in elements(outcome.get("issue"))}
     if severities <= {"information", "warning"} and severities:
         reading.notes.append(f"prefetch.{key} came with a warning of the server")
     else:
@@ -243,9 +259,9 @@ def _read_outcome(key: str, outcome: Mapping[str, Any], reading: _Reading) -> No
 _PATIENT_ID = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-.]{1,64})(?:/_history/.+)?$")
 
 
-def _names_of_patient(patient_id: str, reading: _Reading) -> frozenset[str]:
+def _names_of_patient(patient_id: str, readings: Mapping[str, _Reading]) -> frozenset[str]:
     """The references by which this patient is known; refuses a Patient that is somebody else."""
-    for patient in reading.resources:
+    for patient in readings["patient"].resources:
         stated = patient.get("id")
         if stated != patient_id and stated is not None:
             raise MalformedRequest(
@@ -253,7 +269,13 @@ def _names_of_patient(patient_id: str, reading: _Reading) -> frozenset[str]:
                 "send the record of one patient.",
                 path="$.prefetch.patient.id",
             )
-    return frozenset({patient_id, f"urn:uuid:{patient_id}", f"Patient/{patient_id}"})
+    within_bundles = {
+        name
+        for reading in readings.values()
+        for name, stated in reading.patients.items()
+        if name and stated == patient_id
+    }
+    return frozenset({patient_id, f"urn:uuid:{patient_id}", f"Patient/{patient_id}"} | within_bundles)
 
 
 _SUBJECT_ELEMENT: Mapping[str, str] = {"AllergyIntolerance": "patient", "Appointment": "participant"}
@@ -269,21 +291,40 @@ def _keep_relevant(
 ) -> None:
     """Keep what belongs to the patient and may matter, each once, without its unreadable parts."""
     kept: dict[object, Resource] = {}
-    strangers = 0
+    strangers, unclear = 0, 0
     for number, resource in enumerate(reading.resources):
         if resource["resourceType"] == "Medication":
             medications[reference(resource)] = resource
         elif not _belongs(resource, known_as):
-            strangers += 1
+            is_unclear = any(name.startswith("urn:") for name in _subjects(resource))
+            strangers, unclear = strangers + (not is_unclear), unclear + is_unclear
         elif may_matter(resource, terminology):
             found, readable, recognised = inspect(resource, terminology)
             _note_defects(resource, found, reading)
+            if _could_mean_the_opposite(resource, found):
+                continue
             reading.recognised[id(readable)] = readable, recognised
             identity = resource.get("id") if isinstance(resource.get("id"), str) else number
             kept[identity] = _later(kept.get(identity), readable)
     if strangers:
         reading.notes.append(f"{strangers} resources of another patient under prefetch.{key} were left out")
+    if unclear:
+        # A name that holds only within one Bundle, without the Patient that it names.
+        reading.incomplete(f"{unclear} resources under prefetch.{key} name a patient that was not sent")
     reading.resources[:] = sorted(kept.values(), key=reference)
+
+
+_TURNING_ELEMENTS: Mapping[str, frozenset[str]] = {
+    "Condition": frozenset({"clinicalStatus", "verificationStatus"}),
+    "ServiceRequest": frozenset({"doNotPerform"}),
+    "MedicationRequest": frozenset({"doNotPerform"}),
+}
+
+
+def _could_mean_the_opposite(resource: Resource, found: tuple[Defect, ...]) -> bool:
+    """Whether an element that cannot be read could say "refuted", "resolved" or "do not"."""
+    turning = _TURNING_ELEMENTS.get(resource["resourceType"], frozenset())
+    return any(defect.touches_reading and defect.element in turning for defect in found)
 
 
 def _later(first: Resource | None, second: Resource) -> Resource:
