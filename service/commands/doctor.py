@@ -90,7 +90,7 @@ def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
         "doctor",
         help="is a FHIR server ready for the service?",
         description="Ask a FHIR server what the service would ask. Exit code 0: ready, 1: with limits, "
-        "2: not ready, 3: wrong argument or unreachable. Prints counts, codes and units, and no patient data.",
+        "2: not ready, 3: wrong argument or unreachable. Prints counts, codes and units, no patient data.",
     )
     parser.add_argument("base_url", metavar="FHIR_BASE", type=base_url, help="base URL of the FHIR server")
     parser.add_argument("--patient", metavar="ID", help="default: one with a neuroendocrine tumour, or any")

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from fhir_fixtures.vocabulary import TODAY, now_on
+from service.__main__ import main
+from service.commands import exits
+from service.engine import respond
+from service.hooks import schemas
+from service.hooks.discovery import SERVICES
+from service.hooks.request import read_request
+from service.hooks.response import response_document
+from service.rules import RULES
+from tests.asking import knowledge, templates
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fhir_fixtures"
+REQUESTS = sorted((FIXTURES / "requests").glob("*.json"))
+EMBOLISATION = str(FIXTURES / "bundles" / "carcinoid-syndrome-embolisation-tomorrow.json")
+
+
+def evaluate(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["evaluate", *arguments, "--today", f"{TODAY}"]) == exits.DONE
+    return capsys.readouterr().out
+
+
+def without_uuids(document: object) -> object:
+    if isinstance(document, dict):
+        return {name: without_uuids(value) for name, value in document.items() if name != "uuid"}
+    return [without_uuids(one) for one in document] if isinstance(document, list) else document
+
+
+def is_whole_record(request: Path) -> bool:
+    """Two charts leave keys out, which a Bundle cannot say."""
+    prefetch = orjson.loads(request.read_bytes())["prefetch"]
+    return len(prefetch) == len(templates())
+
+
+@pytest.mark.parametrize("request_file", REQUESTS[::7], ids=lambda path: path.stem)
+def test_a_bundle_gives_the_cards_of_its_request(
+    capsys: pytest.CaptureFixture[str], request_file: Path
+) -> None:
+    if not is_whole_record(request_file):
+        pytest.skip("the request leaves keys out on purpose")
+    name, _, hook = request_file.stem.rpartition(".")
+    document = orjson.loads(request_file.read_bytes())
+    service = next(one for one in SERVICES if one.hook == hook)
+    asked = read_request(document, service_id=service.id, hook=hook)
+    expected = respond(asked, knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+
+    printed = evaluate(capsys, str(FIXTURES / "bundles" / f"{name}.json"), "--hook", hook, "--json")
+
+    found = [(one["summary"], one["indicator"]) for one in orjson.loads(printed)["cards"]]
+    assert found == [(one["summary"], one["indicator"]) for one in response_document(expected.cards)["cards"]]
+
+
+def test_json_is_a_response_that_keeps_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
+
+    assert schemas.fault_of(document, file="response", name="ServiceResponse") is None
+    why = document["extension"]["net-cds.why"]
+    assert {one["rule"] for one in why["answers"]} == {rule.id for rule in RULES}
+    assert why["sections"]["conditions"]["state"] == "known"
+
+
+def test_cards_are_printed_with_evidence_and_suggestions(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = evaluate(capsys, EMBOLISATION)
+
+    assert printed.startswith("[CRITICAL] ")
+    assert "Condition/net-1" in printed
+    assert "MedicationRequest" in printed
+    assert "What every rule said" not in printed
+    assert "\x1b" not in printed
+
+
+def test_why_names_every_rule_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = evaluate(capsys, EMBOLISATION, "--why")
+
+    assert all(rule.id in printed for rule in RULES)
+    assert "fires" in printed
+    assert "silent" in printed
+
+
+def test_why_lists_the_rules_of_a_patient_without_a_tumour(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = evaluate(capsys, str(FIXTURES / "bundles" / "no-net-healthy.json"), "--why")
+
+    assert printed.startswith("No cards.")
+    assert "silent" in printed
+
+
+@pytest.mark.parametrize("width", ["20", "50", "200"])
+def test_no_line_is_wider_than_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+
+    printed = evaluate(capsys, EMBOLISATION, "--why")
+
+    assert max(len(line) for line in printed.splitlines()) <= int(width)
+
+
+def test_an_incomplete_bundle_leaves_sections_partial(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    document = orjson.loads(Path(EMBOLISATION).read_bytes())
+    document |= {"type": "searchset", "link": [{"relation": "next", "url": "http://fhir.example.org/2"}]}
+    source = tmp_path / "page.json"
+    source.write_bytes(orjson.dumps(document))
+
+    why = orjson.loads(evaluate(capsys, str(source), "--json", "--why"))["extension"]["net-cds.why"]
+
+    assert why["sections"]["imaging"]["state"] == "partial"
+
+
+def test_words_of_the_chart_cannot_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = Path(EMBOLISATION).read_text(encoding="utf-8")
+    source = tmp_path / "chart.json"
+    source.write_text(
+        text.replace("Malignant carcinoid", "\\u001b[2J\\u009b31mMalignant carcinoid"), encoding="utf-8"
+    )
+
+    printed = evaluate(capsys, str(source), "--why")
+
+    assert "\x1b" not in printed
+    assert "\x9b" not in printed
