@@ -8,15 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.facts.complication import Complication, read_complications
+from service.facts.confounders import Confounders, read_confounders
 from service.facts.context import Context
 from service.facts.decision import TreatmentOrder, read_treatment_orders
 from service.facts.defaults import Defaults
 from service.facts.extent import Spread, read_spread
 from service.facts.function import FunctioningStatus, read_function
+from service.facts.gallbladder import Biliary, read_biliary
 from service.facts.operability import Operability, read_operability
 from service.facts.operations import Operations, read_operations
 from service.facts.orders import Order, find_order
 from service.facts.patient import Person, read_person
+from service.facts.perioperative import Perioperative, read_perioperative
 from service.facts.plan import Plan, read_plan
 from service.facts.precautions import Precautions, read_precautions
 from service.facts.proliferation import Proliferation, read_proliferation
@@ -46,15 +50,21 @@ class Facts:
     operations: Operations
     operability: Operability
     precautions: Precautions
+    complications: tuple[Complication, ...]
     surgical_referral: Order | None
     radiology_referral: Order | None
+    biliary: Biliary
+    perioperative: Perioperative
+    confounders: Confounders
 
 
 def read_facts(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Facts:
     """Answer every question once."""
+    context = context.of_patient(record.patient_id)
     tumour = read_tumour(record, now=now)
     treatment = read_treatment(record, context, now=now, defaults=defaults, tumour=tumour)
     plan = read_plan(record, context, now=now, defaults=defaults)
+    precautions = read_precautions(record, now=now)
 
     def referral(word_list: str) -> Order | None:
         return find_order(
@@ -77,7 +87,11 @@ def read_facts(record: Record, context: Context, *, now: datetime, defaults: Def
         treatment_orders=read_treatment_orders(plan, treatment),
         operations=read_operations(record, plan, tumour, now=now, defaults=defaults),
         operability=read_operability(record, now=now),
-        precautions=read_precautions(record, now=now),
+        precautions=precautions,
+        complications=read_complications(record, now=now),
         surgical_referral=referral("surgical-referral"),
         radiology_referral=referral("interventional-radiology-referral"),
+        biliary=read_biliary(record, context, plan, now=now, defaults=defaults),
+        perioperative=read_perioperative(record, context, plan, treatment, now=now, defaults=defaults),
+        confounders=read_confounders(record, treatment, precautions, now=now, defaults=defaults),
     )

@@ -52,6 +52,7 @@ class Defaults:
     small_pancreatic_tumour_mm: float
     small_tumour_mm: float
     most_cards: float
+    discordant_ki67_percent: float
 
 
 def load_defaults(path: Path, override: Path | None = None) -> Defaults:

@@ -24,6 +24,7 @@ _IN_FORCE = {
     "MedicationStatement": ("active", "intended", "on-hold"),
     "MedicationAdministration": ("in-progress",),
 }
+_ENDED = ("stopped", "cancelled", "completed", "entered-in-error")
 
 
 class Form(Enum):
@@ -75,6 +76,7 @@ class Treatment:
     has_crisis_plan: bool
     has_analogue_allergy: bool = False
     analogue_refused: bool = False
+    stopped_analogues: tuple[Drug, ...] = ()
 
     @property
     def has_analogue(self) -> bool:
@@ -126,11 +128,7 @@ def read_treatment(
             if is_octreotide(drug) and form(drug, record) in (Form.SHORT_ACTING, Form.UNSTATED)
         ),
         long_acting_analogues=(
-            *(
-                drug
-                for drug in analogues
-                if not is_octreotide(drug) or form(drug, record) in (Form.DEPOT, Form.ORAL)
-            ),
+            *(drug for drug in analogues if _is_long_acting(drug, record)),
             *depots,
         ),
         has_octreotide_allergy=_has_allergy(record, "octreotide"),
@@ -139,12 +137,14 @@ def read_treatment(
         has_crisis_plan=_has_crisis_plan(record),
         has_analogue_allergy=_has_allergy(record),
         analogue_refused=_refused(record, lambda drug: drug.is_in("somatostatin-analogues")),
+        stopped_analogues=tuple(_stopped_analogues(record)),
     )
 
 
 def _drugs(record: Record, context: Context) -> Iterator[Drug]:
     for draft in context.drafts:
-        if string(draft.get("resourceType")) in MEDICATION_TYPES and draft.get("doNotPerform") is not True:
+        is_wanted = draft.get("doNotPerform") is not True and string(draft.get("status")) not in _ENDED
+        if is_wanted and string(draft.get("resourceType")) in MEDICATION_TYPES:
             yield read_drug(draft, record, is_draft=True)
     for kind in MEDICATION_TYPES:
         for resource in record.of(kind):
@@ -232,6 +232,20 @@ def form(drug: Drug, record: Record) -> Form:
     return (
         Form.SHORT_ACTING if record.terminology.says("octreotide-short-acting", drug.text) else Form.UNSTATED
     )
+
+
+def _stopped_analogues(record: Record) -> Iterator[Drug]:
+    """Long-acting analogues that were begun and stopped."""
+    for kind in ("MedicationRequest", "MedicationStatement"):
+        for resource in record.of(kind):
+            if string(resource.get("status")) == "stopped" and resource.get("doNotPerform") is not True:
+                drug = read_drug(resource, record, is_draft=False)
+                if drug.is_in("somatostatin-analogues") and _is_long_acting(drug, record):
+                    yield drug
+
+
+def _is_long_acting(drug: Drug, record: Record) -> bool:
+    return not is_octreotide(drug) or form(drug, record) in (Form.DEPOT, Form.ORAL)
 
 
 def _recent_depots(record: Record, *, now: datetime, defaults: Defaults) -> Iterator[Drug]:

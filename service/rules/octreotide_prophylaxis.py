@@ -14,7 +14,7 @@ from service.facts.plan import Kind, PlannedAct
 from service.facts.treatment import Drug
 from service.fhir.evidence import Evidence
 from service.rules.base import ALL_HOOKS, Answer, Answers, Fires, Rule, Scope, Silent
-from service.rules.questions import all_evidence
+from service.rules.questions import all_evidence, is_for_this_admission
 
 
 def decide(facts: Facts) -> Answers:
@@ -48,7 +48,7 @@ def _acts_of_hook(facts: Facts) -> tuple[PlannedAct, ...]:
     if hook == "patient-view":
         return acts
     if hook == "encounter-start":
-        return tuple(act for act in acts if _is_soon(act, facts))
+        return tuple(act for act in acts if is_for_this_admission(act, facts))
     return tuple(act for act in acts if act.is_current)
 
 
@@ -58,11 +58,6 @@ def _liver_biopsies(facts: Facts) -> tuple[PlannedAct, ...]:
         return ()
     names_liver = facts.record.terminology.word_lists["liver-biopsy"]
     return tuple(act for act in facts.plan.of(Kind.DIAGNOSTIC) if names_liver.found_in(act.name))
-
-
-def _is_soon(act: PlannedAct, facts: Facts) -> bool:
-    days = -act.starts.days_before(facts.now) if act.starts else 0
-    return days <= facts.defaults.admission_procedure_days
 
 
 def _function_not_likely(facts: Facts, acts: tuple[PlannedAct, ...]) -> Answer:

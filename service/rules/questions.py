@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from service.facts import Facts
 from service.facts.decision import TreatmentKind, TreatmentOrder
+from service.facts.plan import PlannedAct
 from service.facts.workup import Availability, Item
 from service.fhir.evidence import Evidence
 from service.fhir.reading import notes, words
-from service.rules.base import Silent
+from service.rules.base import NotAssessed, Silent
 
 ORDER_HOOKS = ("order-select", "order-sign")
 
@@ -50,3 +51,60 @@ def treatment_before(facts: Facts, *kinds: TreatmentKind) -> TreatmentOrder | No
 def all_evidence(*groups: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """Several groups of evidence as one, each entry once."""
     return tuple(dict.fromkeys(evidence for group in groups for evidence in group))
+
+
+def without_liver_only_disease(facts: Facts) -> Silent | None:
+    """Why the rules on liver metastases do not apply: other extent, other disease, or treated lately."""
+    if facts.tumour.is_benign:
+        return Silent("the tumour is coded as benign")
+    if not facts.spread.is_liver_only:
+        return Silent(f"the extent on record is: {facts.spread.extent.value}")
+    if facts.tumour.is_poorly_differentiated:
+        return Silent("the tumour is poorly differentiated")
+    treated = facts.operations.liver_directed_lately
+    if treated is not None:
+        return Silent(f"liver-directed treatment is done or planned: {treated.name}")
+    return None
+
+
+def is_multifocal(facts: Facts) -> bool:
+    """Many liver lesions by their number; by words only where no number is on record."""
+    spread = facts.spread
+    if spread.lesions is not None:
+        return spread.lesions >= facts.defaults.many_liver_lesions
+    return spread.is_multifocal and not spread.is_solitary
+
+
+def is_solitary(facts: Facts) -> bool:
+    """One liver lesion by number; by words only where no number is on record."""
+    spread = facts.spread
+    return (
+        spread.lesions == 1 if spread.lesions is not None else spread.is_solitary and not spread.is_multifocal
+    )
+
+
+def number_of_lesions_unread(facts: Facts) -> NotAssessed | None:
+    """Where nothing tells the number of liver lesions, whether that could be told at all."""
+    spread = facts.spread
+    if spread.lesions is not None or spread.is_multifocal or spread.is_solitary:
+        return None
+    unread = next((name for name in ("observations", "imaging") if not facts.record.is_known(name)), "")
+    return NotAssessed(unread, facts.record.why_not_known(unread)) if unread else None
+
+
+def lesions_in_words(facts: Facts) -> str:
+    """What is on record of the number of liver lesions."""
+    spread = facts.spread
+    if spread.lesions is not None:
+        return f"number of lesions: {spread.lesions:g}"
+    if is_multifocal(facts) or is_solitary(facts):
+        return f"called {'multifocal or diffuse' if is_multifocal(facts) else 'solitary'}"
+    if number_of_lesions_unread(facts):
+        return "number of lesions could not be read"
+    return "number of lesions not recorded"
+
+
+def is_for_this_admission(act: PlannedAct, facts: Facts) -> bool:
+    """Whether an act is so near that the admission is for it; one without a date may be."""
+    days = -act.starts.days_before(facts.now) if act.starts else 0
+    return days <= facts.defaults.admission_procedure_days
