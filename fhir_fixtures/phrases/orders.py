@@ -61,6 +61,7 @@ TESTS = {
     "5-HIAA": Act("hiaa-order", "5-HIAA in 24 h urine", "5-hiaa", "1695-6"),
     "tumour board": Act("board-order", "NET multidisciplinary tumour board review"),
     "liver surgery referral": Act("referral", "Referral to hepatobiliary surgery"),
+    "interventional radiology referral": Act("radiology-referral", "Referral to interventional radiology"),
     "pathology review": Act("pathology-review", "Pathology review of differentiation"),
 }
 RESECTION = "resection-procedures"

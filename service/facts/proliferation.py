@@ -128,6 +128,12 @@ class Proliferation:
         return max(tops) if tops else None
 
     @property
+    def is_open_ended(self) -> bool:
+        """Whether a Ki-67 is on record that states no upper end, such as ``>5 %``."""
+        is_on_record = self.grading in (Grading.GRADED, Grading.NOT_GRADABLE)
+        return is_on_record and any(one.interval and one.interval.high == math.inf for one in self.ki67)
+
+    @property
     def is_discordant(self) -> bool:
         """Whether graded specimens differ in grade."""
         return len({count.grade for count in self.counts if count.grade}) > 1
