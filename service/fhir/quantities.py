@@ -123,13 +123,29 @@ def canonical_unit(text: str) -> str:
 def from_quantity(quantity: object) -> Interval | None:
     """Read a FHIR Quantity with its comparator; None where it holds no finite number."""
     fields = mapping(quantity)
-    value = fields.get("value")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    value = _finite(fields.get("value"))
+    if value is None:
         return None
     unit = canonical_unit(string(fields.get("code")) or string(fields.get("unit")))
     if unit not in _UNITS.values() and string(fields.get("unit")):
         unit = canonical_unit(string(fields.get("unit")))
-    return _compared(float(value), string(fields.get("comparator")), unit)
+    return _compared(value, string(fields.get("comparator")), unit)
+
+
+_DECIMAL = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
+
+
+def _finite(value: object) -> float | None:
+    """A JSON number; also one that was sent as text, which is invalid FHIR and plain to read."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < _LARGEST else None  # NaN is not below either
+
+
+_LARGEST = 1e15
+"""Far beyond any measured value, and safe to convert."""
 
 
 def _compared(value: float, comparator: str, unit: str) -> Interval | None:

@@ -234,6 +234,11 @@ def _read_word_lists(folder: Path, problems: list[str]) -> Iterator[tuple[str, t
         negative = [phrase[1:].strip() for phrase in phrases if phrase.startswith("!")]
         if not positive:
             problems.append(f"{path.name}: a word list needs a phrase")
+        problems += [
+            f"{path.name}: the phrase {phrase!r} holds no word"
+            for phrase in positive
+            if not _TOKEN.search(phrase)
+        ]
         yield path.stem, (positive, negative)
 
 

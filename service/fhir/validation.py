@@ -210,22 +210,28 @@ def find_defects(resource: Resource) -> tuple[Defect, ...]:
 
 def _status_is_known(resource_type: str, resource: Resource) -> bool:
     allowed = _STATUSES.get(resource_type)
-    return allowed is None or resource.get("status") in allowed
+    return allowed is None or string(resource.get("status")) in allowed
 
 
 def _defect(resource_type: str, resource: Resource, location: tuple[int | str, ...], kind: str) -> Defect:
     path = ".".join(str(step) for step in location) or "resource"
     top = str(location[0]) if location else ""
     is_read = top in READ_ELEMENTS.get(resource_type, frozenset()) or not location
-    tolerable = kind in _READABLE_ALL_THE_SAME or _reads_as_date(resource, location)
+    tolerable = kind in _READABLE_ALL_THE_SAME or _reads_all_the_same(_value_at(resource, location), kind)
     return Defect(path, is_read and not tolerable)
 
 
-def _reads_as_date(resource: Resource, location: tuple[int | str, ...]) -> bool:
+def _reads_all_the_same(value: object, kind: str) -> bool:
+    """A date without a zone, an empty text, and an element that R4 requires and the readers do not."""
+    # What is absent reads as absent. Without a status nothing counts; that is found before.
+    return kind.endswith("missing") or value == "" or dates.parse(value) is not None
+
+
+def _value_at(resource: Resource, location: tuple[int | str, ...]) -> object:
     value: object = resource
     for step in location:
         if isinstance(value, dict):
             value = value.get(str(step))
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
-    return dates.parse(value) is not None
+    return value
