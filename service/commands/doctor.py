@@ -234,10 +234,21 @@ def _read_as_service(
     within = f"all queries in parallel took {seconds:.1f} s of the {deadline:g} s allowed"
     report.findings.append(Finding(Level.NOTE, "time", within))
     faults = {key: one.reason or "not complete" for key, one in outcomes.items() if not one.complete}
+    report.findings += _unexplained(faults, report.findings)
     _judge_record(report, outcomes, faults, knowledge, patient_id=patient_id)
     report.codes, report.units = _codes_and_units(outcomes, knowledge.terminology)
     report.findings += _incomparable(report.units)
     report.rules = assessments(faults, knowledge=knowledge, now=datetime.now(UTC))
+
+
+def _unexplained(faults: Mapping[str, str], found: Collection[Finding]) -> list[Finding]:
+    """What went wrong only while reading as the service does: over all pages, in parallel, in time."""
+    explained = {finding.where for finding in found if finding.level > Level.NOTE}
+    return [
+        Finding(Level.FAULT if key == "conditions" else Level.LIMIT, key, reason)
+        for key, reason in faults.items()
+        if key not in explained
+    ]
 
 
 def _judge_record(

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from fhir_fixtures.vocabulary import build_bundle
+from service.__main__ import main
+from service.commands import exits
+from service.commands.assessable import assessments
+from service.commands.charts import Chart, read_chart
+from service.commands.fhir_server import Level, Reply, check_answer
+from service.rules import RULES
+from tests.asking import knowledge
+from tests.commands.servers import Answer, Say, fhir_answers, server
+
+NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
+PHRASES = "ileal NET; liver metastases; carcinoid syndrome; Ki-67 12 %; TACE booked in 5 days"
+
+
+@pytest.fixture
+def chart(tmp_path: Path) -> Chart:
+    return chart_of(tmp_path, PHRASES)
+
+
+def chart_of(tmp_path: Path, phrases: str) -> Chart:
+    path = tmp_path / "chart.json"
+    path.write_bytes(orjson.dumps(build_bundle(phrases)))
+    return read_chart(str(path))
+
+
+def examine(capsys: pytest.CaptureFixture[str], say: Say, *arguments: str, **options: str) -> tuple[int, Any]:
+    with server(say, **options) as url:
+        code = main(["doctor", url, "--json", *arguments])
+    return code, orjson.loads(capsys.readouterr().out)
+
+
+def said(report: Any, level: str) -> str:
+    return "\n".join(f"{one['where']}: {one['says']}" for one in report["findings"] if one["level"] == level)
+
+
+def changed(say: Say, start: str, change: Any) -> Say:
+    """The same server, with another answer where the path begins with ``start``."""
+
+    def other(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        status, document = say(method, path, body, headers)
+        return change(status, document) if path.startswith(start) else (status, document)
+
+    return other
+
+
+def test_a_good_server_is_ready(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
+    code, report = examine(capsys, fhir_answers(chart))
+
+    assert code == exits.DONE, report["findings"]
+    assert report["status"] == "ready"
+    assert {one["can"] for one in report["rules"]} == {"yes"}
+    assert {one["state"] for one in report["sections"].values()} == {"known"}
+    assert {"of": "Ki-67", "unit": "%", "comparable": True, "count": 1} in report["units"]
+    assert "net-malignant-icd10cm" in {one["list"] for one in report["codes"]}
+
+
+def test_a_server_that_refuses_a_type_is_ready_with_limits(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    code, report = examine(capsys, fhir_answers(chart, refuse=frozenset({"Procedure", "Observation"})))
+
+    assert code == exits.FINDINGS
+    assert "procedures: HTTP status 403 (forbidden)" in said(report, "limit")
+    limited = {one["rule"]: one for one in report["rules"] if one["can"] != "yes"}
+    assert "observations: the FHIR server does not permit reading this" in limited["ki67"]["because"]
+
+
+def test_a_server_that_refuses_conditions_is_not_ready(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    code, report = examine(
+        capsys, fhir_answers(chart, refuse=frozenset({"Condition"})), "--patient", "patient-1"
+    )
+
+    assert code == exits.NOT_READY
+    assert {one["can"] for one in report["rules"]} == {"no"}
+
+
+@pytest.mark.parametrize(
+    ("version", "code"),
+    [("4.0.0", exits.DONE), ("4.3.0", exits.FINDINGS), ("5.0.0", exits.NOT_READY), ("", exits.NOT_READY)],
+)
+def test_the_version_of_fhir_has_to_be_r4(
+    capsys: pytest.CaptureFixture[str], chart: Chart, version: str, code: int
+) -> None:
+    assert examine(capsys, fhir_answers(chart, version=version))[0] == code
+
+
+def test_a_type_that_is_not_offered_is_a_limit(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
+    code, report = examine(capsys, fhir_answers(chart, without="Flag"))
+
+    assert code == exits.FINDINGS
+    assert "flags: Flag is not in the CapabilityStatement" in said(report, "limit")
+
+
+def test_a_server_that_mixes_patients_is_not_ready(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
+    def mix(status: int, document: Any) -> Answer:
+        stranger = {"resourceType": "Condition", "id": "x", "subject": {"reference": "Patient/other"}}
+        document["entry"].append({"resource": stranger, "search": {"mode": "match"}})
+        return status, document
+
+    code, report = examine(capsys, changed(fhir_answers(chart), "/Condition?patient", mix))
+
+    assert code == exits.NOT_READY
+    assert "another patient" in said(report, "fault")
+
+
+def test_a_search_that_ignores_codes_and_order_is_found_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    chart = chart_of(tmp_path, f"{PHRASES}; Ki-67 5 % 300 days ago")
+    other = {**chart.of("Observation")[0], "id": "weight", "code": {"text": "Weight"}}
+
+    def ignore(status: int, document: Any) -> Answer:
+        entries = [{"resource": one} for one in (*reversed(chart.of("Observation")), other)]
+        entries.sort(key=lambda entry: entry["resource"]["effectiveDateTime"])
+        return status, {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+
+    _, report = examine(capsys, changed(fhir_answers(chart), "/Observation", ignore))
+
+    assert "1 results have none of the codes" in said(report, "limit")
+    assert "_sort=-date is ignored" in said(report, "limit")
+
+
+def test_local_codes_that_look_like_a_result_are_named(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    local = {
+        **chart.of("Observation")[0],
+        "id": "local",
+        "code": {"coding": [{"system": "urn:lab", "code": "K67"}], "text": "Ki-67 index of Mrs Secret"},
+    }
+    extended = Chart(chart.patient_id, (*chart.resources, local))
+
+    code, report = examine(capsys, fhir_answers(extended))
+
+    assert code == exits.FINDINGS
+    assert "urn:lab|K67" in said(report, "limit")
+    assert "Secret" not in str(report)
+
+
+def test_units_that_cannot_be_compared_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    chart = chart_of(tmp_path, PHRASES)
+    odd = {**chart.of("Observation")[0], "valueQuantity": {"value": 12, "unit": "cells"}}
+    others = tuple(one for one in chart.resources if one["resourceType"] != "Observation")
+
+    code, report = examine(capsys, fhir_answers(Chart(chart.patient_id, (*others, odd))))
+
+    assert code == exits.FINDINGS
+    assert "1 values of Ki-67 in cells cannot be compared" in said(report, "limit")
+
+
+def test_hidden_statuses_are_found_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    chart = chart_of(tmp_path, f"{PHRASES}; DOTATATE PET/CT ordered")
+
+    def hide(status: int, document: Any) -> Answer:
+        return status, {"resourceType": "Bundle", "type": "searchset"}
+
+    _, report = examine(
+        capsys, changed(fhir_answers(chart), "/ServiceRequest?patient=patient-1&_count", hide)
+    )
+
+    assert "serviceRequests: 1 resources are found only with status=" in said(report, "limit")
+
+
+def test_a_page_without_a_next_is_a_fault(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
+    def cut(status: int, document: Any) -> Answer:
+        return status, {name: value for name, value in document.items() if name != "link"}
+
+    code, report = examine(capsys, changed(fhir_answers(chart), "/Condition?patient=patient-1&_count=1", cut))
+
+    assert code == exits.NOT_READY
+    assert "no link to the next page" in said(report, "fault")
+
+
+def test_resources_that_break_r4_are_counted_by_element(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    broken = {**chart.of("Condition")[0], "id": "broken", "code": "Secret"}
+
+    _, report = examine(capsys, fhir_answers(Chart(chart.patient_id, (*chart.resources, broken))))
+
+    assert "1 resources are not valid FHIR R4 at code" in said(report, "limit")
+    assert "Secret" not in str(report)
+
+
+def test_a_server_without_patients_is_not_ready(capsys: pytest.CaptureFixture[str]) -> None:
+    code, report = examine(capsys, fhir_answers(Chart("nobody", ())))
+
+    assert code == exits.NOT_READY
+    assert "no patient could be found" in said(report, "fault")
+
+
+def test_only_the_rules_of_a_hook_are_listed(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
+    _, report = examine(capsys, fhir_answers(chart), "--hook", "encounter-start")
+
+    assert {one["rule"] for one in report["rules"]} == {
+        rule.id for rule in RULES if "encounter-start" in rule.hooks
+    }
+
+
+def test_the_report_can_be_read_and_names_no_patient(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    with server(fhir_answers(chart)) as url:
+        assert main(["doctor", url]) == exits.DONE
+    printed = capsys.readouterr().out
+
+    assert "The FHIR server is ready." in printed
+    for secret in ("patient-1", "1964-03-12", "net-1"):
+        assert secret not in printed
+
+
+def test_the_token_goes_to_this_server_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, chart: Chart
+) -> None:
+    seen: list[str | None] = []
+    elsewhere: list[str | None] = []
+    good = fhir_answers(chart)
+
+    def stranger(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        elsewhere.append(headers.get("authorization"))
+        return 200, {}
+
+    monkeypatch.setenv("FHIR_TOKEN", "secret-token")
+    with server(stranger) as other:
+
+        def say(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+            seen.append(headers.get("authorization"))
+            status, document = good(method, path, body, headers)
+            if path.startswith("/Flag"):
+                document["link"] = [{"relation": "next", "url": f"{other}/Flag?page=2"}]
+            return status, document
+
+        code, report = examine(capsys, say, "--token-env", "FHIR_TOKEN")
+
+    assert set(seen) == {"Bearer secret-token"}
+    assert elsewhere == []
+    assert code == exits.FINDINGS
+    assert "flags: not all pages could be read" in said(report, "limit")
+    assert "secret-token" not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["http://127.0.0.1:1"], "could not be reached"),
+        (["http://127.0.0.1:1?x=1"], "plain http or https URL"),
+        (["http://127.0.0.1:1", "--token-env", "NO_SUCH_TOKEN"], "NO_SUCH_TOKEN"),
+    ],
+)
+def test_what_cannot_be_examined_is_one_message(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["doctor", *arguments]) == exits.UNUSABLE
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (Reply(failure="the connection failed"), "the connection failed"),
+        (Reply(200, "text/html", {"resourceType": "Bundle"}), "text/html"),
+        (Reply(200, "application/fhir+json", {}), "no JSON object"),
+        (Reply(200, "application/fhir+json", {"resourceType": "List"}), "no searchset Bundle"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_a_finding(reply: Reply, says: str) -> None:
+    found = list(check_answer("flags", reply, patient_id="p", terminology=knowledge().terminology))
+
+    assert [says in one.says for one in found] == [True]
+    assert found[0].level > Level.NOTE
+
+
+def test_with_everything_readable_every_rule_can_be_assessed() -> None:
+    assert {one.can for one in assessments({}, knowledge=knowledge(), now=NOW)} == {"yes"}
+
+
+def test_without_imaging_the_rule_on_imaging_can_be_assessed_in_part() -> None:
+    missing = {"diagnosticReports": "not offered", "imagingStudies": "not offered"}
+
+    found = {one.rule: one for one in assessments(missing, knowledge=knowledge(), now=NOW)}
+
+    assert found["sstr-imaging"].can in ("partly", "no")
+    assert found["sstr-imaging"].because == "imaging: not offered"
+    assert found["chromogranin-a"].can == "yes"

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from service.__main__ import main
+from service.commands import exits
+from service.config import Settings
+from service.web.wiring import wired_app
+from tests.asking import CARDS
+from tests.commands.servers import Answer, Say, server
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BUNDLE = str(CHECKOUT / "fhir_fixtures" / "bundles" / "carcinoid-syndrome-embolisation-tomorrow.json")
+CARD = {"summary": "Hello", "indicator": "info", "source": {"label": "Somebody"}}
+SERVICE: dict[str, Any] = {
+    "hook": "patient-view",
+    "id": "greeter",
+    "description": "Says hello",
+    "prefetch": {
+        "patient": "Patient/{{context.patientId}}",
+        "conditions": "Condition?patient={{context.patientId}}&_count=1",
+        "odd": "Observation?patient={{context.patientId}}&value-quantity=gt5",
+    },
+}
+
+Try = Callable[..., int]
+
+
+def service(
+    *, discovery: Any = None, response: Any = None, status: int = 200, calls: list[Any] | None = None
+) -> Say:
+    """A CDS service of somebody else."""
+
+    def say(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        if calls is not None:
+            calls.append((method, path, body, headers))
+        if path == "/cds-services":
+            return 200, {"services": [SERVICE]} if discovery is None else discovery
+        return status, {"cards": [CARD]} if response is None else response
+
+    return say
+
+
+def attempt(say: Say, *arguments: str, media_type: str = "application/json", suffix: str = "") -> int:
+    with server(say, media_type=media_type) as url:
+        return main(["try", url + suffix, "--bundle", BUNDLE, *arguments])
+
+
+def test_a_service_of_others_is_called_with_its_own_prefetch(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    calls: list[Any] = []
+    saved = tmp_path / "request.json"
+
+    assert (
+        attempt(service(calls=calls), "--user", "Practitioner/7", "--save-request", str(saved)) == exits.DONE
+    )
+
+    request = orjson.loads(calls[1][2])
+    assert [call[:2] for call in calls] == [("GET", "/cds-services"), ("POST", "/cds-services/greeter")]
+    assert request == orjson.loads(saved.read_bytes())
+    assert request["context"] == {"userId": "Practitioner/7", "patientId": "patient-1"}
+    assert set(request["prefetch"]) == {"patient", "conditions"}
+    assert request["prefetch"]["conditions"]["total"] == 3
+    printed = capsys.readouterr().out
+    assert "[INFO] Hello" in printed
+    assert "left out" in printed
+    assert "Nothing to object." in printed
+
+
+def test_the_address_may_end_in_the_name_of_discovery() -> None:
+    assert attempt(service(), suffix="/cds-services/") == exits.DONE
+
+
+def test_the_token_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setenv("EHR_TOKEN", "abc.def.ghi")
+
+    assert attempt(service(calls=calls), "--token-env", "EHR_TOKEN") == exits.DONE
+    assert {call[3]["authorization"] for call in calls} == {"Bearer abc.def.ghi"}
+
+
+@pytest.mark.parametrize(
+    ("say", "finding"),
+    [
+        (service(response={"cards": [{**CARD, "summary": "x" * 140}]}), "$.cards[0].summary"),
+        (service(response={"cards": [{**CARD, "indicator": "hard-stop"}]}), "$.cards[0].indicator"),
+        (
+            service(response={"cards": [{"summary": "x", "indicator": "info"}]}),
+            "'source' is a required property",
+        ),
+        (service(response={}), "'cards' is a required property"),
+        (service(response=[1]), "did not answer with a JSON object"),
+        (service(response=b"<html>"), "did not answer with a JSON object"),
+        (
+            service(status=412, response={"issue": [{"diagnostics": "send more"}]}),
+            "HTTP status 412: send more",
+        ),
+        (service(status=302), "HTTP status 302"),
+        (service(discovery={"services": [{**SERVICE, "description": 7}]}), "$.services[0].description"),
+        (service(discovery={"services": [SERVICE, SERVICE]}), "the id 'greeter' is there more than once"),
+    ],
+)
+def test_what_does_not_conform_is_a_finding(
+    capsys: pytest.CaptureFixture[str], say: Say, finding: str
+) -> None:
+    assert attempt(say) == exits.FINDINGS
+    assert finding in " ".join(capsys.readouterr().out.split())
+
+
+def test_repeated_uuids_are_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    twice = {**CARD, "uuid": "3f1c6f0e-2f0a-4f0e-9f57-6d3c9a1b2e44"}
+
+    assert attempt(service(response={"cards": [twice, twice]})) == exits.FINDINGS
+    assert "more than once" in capsys.readouterr().out
+
+
+def test_a_suggested_resource_that_is_no_fhir_is_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    action = {
+        "type": "create",
+        "description": "x",
+        "resource": {"resourceType": "ServiceRequest", "status": "odd"},
+    }
+    card = {**CARD, "selectionBehavior": "any", "suggestions": [{"label": "Order", "actions": [action]}]}
+
+    assert attempt(service(response={"cards": [card]})) == exits.FINDINGS
+    assert "is not valid FHIR R4" in " ".join(capsys.readouterr().out.split())
+
+
+def test_another_media_type_is_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    assert attempt(service(), media_type="text/plain") == exits.FINDINGS
+    assert "text/plain" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("say", "arguments", "message"),
+    [
+        (service(), ["--hook", "order-sign"], "no service for order-sign; offered: greeter (patient-view)"),
+        (service(), ["--service", "other"], "no service called 'other'"),
+        (service(discovery=[]), [], "JSON object"),
+        (service(discovery=b"<html>"), [], "JSON object"),
+        (service(), ["--token-env", "NO_SUCH_TOKEN"], "NO_SUCH_TOKEN"),
+        (service(), ["--save-request", "no/such/folder/request.json"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be_tried_is_one_message(
+    capsys: pytest.CaptureFixture[str], say: Say, arguments: list[str], message: str
+) -> None:
+    assert attempt(say, *arguments) == exits.UNUSABLE
+    assert message in capsys.readouterr().err
+
+
+def test_an_address_where_nobody_listens_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["try", "http://127.0.0.1:1", "--bundle", BUNDLE]) == exits.UNUSABLE
+    assert "could not be reached" in capsys.readouterr().err
+
+
+def test_a_page_that_is_no_service_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert attempt(lambda *_: (404, b"not here")) == exits.UNUSABLE
+    assert "HTTP status 404" in capsys.readouterr().err
+
+
+def test_cards_of_others_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    card = {**CARD, "summary": "\x1b[2JHello", "detail": "**a** \x1b]8;;http://x\x07b"}
+
+    attempt(service(response={"cards": [card]}))
+
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def own_service(tmp_path_factory: pytest.TempPathFactory) -> Say:
+    folder = tmp_path_factory.mktemp("store")
+    client = wired_app(
+        Settings(database_url=f"sqlite:///{folder / 'store.sqlite3'}", cards_dir=CARDS)
+    ).test_client()
+
+    def say(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        answer = client.open(path, method=method, data=body, headers={"Content-Type": "application/json"})
+        return answer.status_code, answer.get_data()
+
+    return say
+
+
+@pytest.mark.parametrize("hook", ["patient-view", "order-sign", "encounter-start"])
+def test_this_service_conforms(capsys: pytest.CaptureFixture[str], own_service: Say, hook: str) -> None:
+    assert attempt(own_service, "--hook", hook) == exits.DONE, capsys.readouterr().out
