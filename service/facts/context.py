@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from service.fhir.reading import Resource, references, string
+from service.fhir.reading import Resource, reference, references, string
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +20,26 @@ class Context:
 
     def is_selected(self, draft: Resource) -> bool:
         """Whether a draft is what the user just chose; without a readable choice every draft is."""
-        names = {_name(one) for one in self.drafts} & {_last_part(one) for one in self.selections}
-        return not names or _name(draft) in names
+        chosen = [one for one in self.drafts if any(_names(name, one) for name in self.selections)]
+        return not chosen or any(one is draft for one in chosen)
 
     def of_patient(self, patient_id: str) -> Context:
         """The context without drafts that name another patient."""
         return replace(self, drafts=tuple(_of_patient(self.drafts, patient_id)))
 
 
-def _name(draft: Resource) -> str:
-    return string(draft.get("id"))
-
-
-def _last_part(selection: str) -> str:
-    """The id of ``MedicationRequest/1``, of an absolute URL or of ``urn:uuid:...``."""
-    return selection.rsplit("/", 1)[-1].removeprefix("urn:uuid:")
+def _names(selection: str, draft: Resource) -> bool:
+    """Whether ``MedicationRequest/1``, an absolute URL, ``urn:uuid:...`` or a bare id means a draft."""
+    identity = string(draft.get("id"))
+    if not identity:
+        return False
+    is_bare = selection.removeprefix("urn:uuid:") == identity
+    return is_bare or f"/{selection}".endswith(f"/{reference(draft)}")
 
 
 def _of_patient(drafts: Iterable[Resource], patient_id: str) -> Iterable[Resource]:
     for draft in drafts:
-        patients = [name for name in references(draft.get("subject")) if "Patient/" in name]
-        if not patients or any(_last_part(name.split("/_history/")[0]) == patient_id for name in patients):
+        patients = [name.split("/_history/")[0] for name in references(draft.get("subject"))]
+        named = [name for name in patients if "Patient/" in name]
+        if not named or any(f"/{name}".endswith(f"/Patient/{patient_id}") for name in named):
             yield draft

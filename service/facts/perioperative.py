@@ -62,30 +62,25 @@ def read_perioperative(
     acts = (*plan.acts, *recent_acts(record, now=now, hours=hours))
     acts = tuple(act for act in acts if act.kind in _NEEDS_ANAESTHESIA)
 
-    def ordered(name: str) -> tuple[OrderedDrug, ...]:
-        drugs = treatment.of(name, roles=_ROLES[name], drafts_only=True)
+    def ordered(name: str, *excluded_by: str) -> tuple[OrderedDrug, ...]:
         return tuple(
             _ordered(drug, acts, record, context, now=now, hours=hours)
-            for drug in drugs
-            if _acts_on_the_whole_body(drug, record) and not _is_for_home(drug, record)
+            for drug in treatment.of(name, roles=_ROLES[name], drafts_only=True)
+            if not _is_for_home(drug)
+            and not any(record.terminology.says(words, drug.text) for words in excluded_by)
         )
 
     return Perioperative(
-        histamine=ordered(_HISTAMINE),
-        sympathomimetic=ordered(_SYMPATHOMIMETIC),
+        histamine=ordered(_HISTAMINE, "cough-or-topical", "home-medicine"),
+        sympathomimetic=ordered(
+            _SYMPATHOMIMETIC, "cough-or-topical", "home-medicine", "asthma-or-allergy-kit"
+        ),
         is_crisis_care=_is_crisis_care(record, context, now=now),
     )
 
 
-def _acts_on_the_whole_body(drug: Drug, record: Record) -> bool:
-    return not record.terminology.says("cough-or-topical", drug.text) and not record.terminology.says(
-        "asthma-or-allergy-kit", drug.text
-    )
-
-
-def _is_for_home(drug: Drug, record: Record) -> bool:
-    categories = {coding.code for coding in codings(drug.resource.get("category"))}
-    return not categories.isdisjoint(_AT_HOME) or record.terminology.says("home-medicine", drug.text)
+def _is_for_home(drug: Drug) -> bool:
+    return any(coding.code in _AT_HOME for coding in codings(drug.resource.get("category")))
 
 
 def _ordered(
@@ -142,7 +137,7 @@ def _names_crisis(condition: Resource, record: Record) -> bool:
     rows = record.rows(condition, "net-functional-syndromes")
     if rows:
         return any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
-    return record.is_named(condition, "carcinoid-crisis")
+    return record.is_named(condition, "crisis-under-way")
 
 
 def _is_acute(encounter: Resource, record: Record, context: Context) -> bool:

@@ -35,6 +35,10 @@ def names_around(ordered: Sequence[OrderedDrug], facts: Facts) -> tuple[dict[str
     """The drugs by name and the operation that the first of them is ordered around, with the evidence."""
     names = list(dict.fromkeys(one.drug.name for one in ordered))
     acts = [one.act for one in ordered if one.act is not None]
-    values = {"drugs": " and ".join(names), "procedure": acts[0].name, "when": acts[0].when}
+    values = {
+        "drugs": " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))),
+        "procedure": acts[0].name,
+        "when": acts[0].when,
+    }
     evidence = all_evidence((one.drug.evidence for one in ordered), acts[0].evidence, facts.function.evidence)
     return values, evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.facts import Facts
 from service.facts.extent import Extent
 from service.facts.proliferation import Grade
-from service.facts.tumour import Differentiation
+from service.facts.tumour import Differentiation, describe_condition
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
@@ -19,7 +19,9 @@ def decide(facts: Facts) -> Answer:
         return Silent("behaviour, differentiation and grade on record do not contradict each other")
     values = {
         "values": "; ".join(count.says for count in facts.proliferation.counts),
-        "code": "; ".join(one.says for one in facts.tumour.evidence),
+        "code": "; ".join(
+            describe_condition(one.condition) for one in facts.tumour.primaries if not one.is_metastasis
+        ),
         "spread": "; ".join(one.says for one in facts.spread.evidence),
         "differentiation": facts.tumour.differentiation.value,
     }
