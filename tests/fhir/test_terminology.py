@@ -112,6 +112,8 @@ def test_every_problem_of_the_lists_is_named_at_once(tmp_path: Path) -> None:
         tmp_path, rows=f"{LOINC},,No code,verified,\n{LOINC},3,Guessed,guessed,\n", words="# nothing\n"
     )
 
+    (folder / "wordlists" / "signs.txt").write_text("?\n", encoding="utf-8")
+
     with pytest.raises(ContentError) as caught:
         load_terminology(folder)
 
