@@ -12,7 +12,7 @@ from service.facts.proliferation import Grade
 from service.facts.tumour import Differentiation
 from service.fhir.reading import words
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import treatment_before
+from service.rules.questions import is_ordered, treatment_before
 
 _GRADE_3 = re.compile(r"\b(?:G\s*3|grade\s*(?:3|III))\b", re.IGNORECASE)
 
@@ -36,9 +36,15 @@ def decide(facts: Facts) -> Answer:
     ambiguous = facts.tumour.differentiation is Differentiation.AMBIGUOUS
     wording = "ambiguous" if ambiguous else "not-stated"
     if treatment is None:
-        return Fires(wording, values, found.evidence)
+        return Fires(wording, values, found.evidence, _omitted(facts))
     values["treatment"] = treatment.name
-    return Fires(f"{wording}-before-treatment", values, (*found.evidence, *treatment.evidence))
+    evidence = (*found.evidence, *treatment.evidence)
+    return Fires(f"{wording}-before-treatment", values, evidence, _omitted(facts))
+
+
+def _omitted(facts: Facts) -> frozenset[str]:
+    """No second review; until it has an answer the card stays."""
+    return frozenset({"pathology-review"} if is_ordered(facts, "pathology-review") else ())
 
 
 def _is_coded_as_such(facts: Facts) -> bool:

@@ -17,10 +17,10 @@ def decide(facts: Facts) -> Answer:
         return Silent("a Ki-67 result is on its way")
     if found.grading is Grading.GRADED and found.ki67:
         return Silent(f"a Ki-67 is on record: {found.ki67[0].says}")
-    if found.grading is Grading.GRADED:
-        return Fires("mitoses-only", {"value": found.counts[0].shown}, found.evidence)
     if facts.workup.ki67_order is not None:
         return Silent(f"Ki-67 is {facts.workup.ki67_order.says}")
+    if found.grading is Grading.GRADED:
+        return Fires("mitoses-only", {"value": found.counts[0].shown}, found.evidence)
     if found.grading is Grading.NOT_GRADABLE:
         return Fires("not-gradable", {"value": found.counts[0].shown}, found.evidence)
     return _missing(facts)

@@ -14,7 +14,7 @@ from service.facts.plan import Kind, PlannedAct
 from service.facts.treatment import Drug
 from service.fhir.evidence import Evidence
 from service.rules.base import ALL_HOOKS, Answer, Answers, Fires, Rule, Scope, Silent
-from service.rules.questions import all_evidence, is_for_this_admission
+from service.rules.questions import all_evidence, is_for_this_admission, is_ordered
 
 
 def decide(facts: Facts) -> Answers:
@@ -147,12 +147,14 @@ def _evidence(act: PlannedAct, facts: Facts) -> tuple[Evidence, ...]:
 
 
 def _omitted(facts: Facts) -> frozenset[str]:
-    """No second order, and no echocardiogram where one was done."""
+    """No second order or referral, and no echocardiogram where one was done."""
     omitted = set()
     if facts.treatment.octreotide_short_acting:
         omitted.add("octreotide")
     if not facts.workup.echocardiography.is_absent:
         omitted.add("echocardiogram")
+    if is_ordered(facts, "anaesthesia-referral"):
+        omitted.add("anaesthesia-referral")
     return frozenset(omitted)
 
 

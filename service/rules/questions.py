@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from service.facts import Facts
 from service.facts.decision import TreatmentKind, TreatmentOrder
+from service.facts.orders import find_order
 from service.facts.plan import PlannedAct
 from service.facts.workup import Availability, Item
 from service.fhir.evidence import Evidence
@@ -27,6 +28,18 @@ def settled(item: Item) -> Silent | None:
     if item.availability in (Availability.CURRENT, Availability.ORDERED, Availability.DECLINED):
         return Silent(item.because)
     return None
+
+
+def is_ordered(facts: Facts, word_list: str) -> bool:
+    """Whether an order by this name is open or among the drafts: a suggestion that was accepted."""
+    found = find_order(
+        facts.record,
+        facts.context,
+        lambda one: facts.record.is_named(one, word_list),
+        now=facts.now,
+        defaults=facts.defaults,
+    )
+    return found is not None
 
 
 def is_low_yield(facts: Facts) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.facts import Facts
 from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import settled
+from service.rules.questions import is_ordered, settled
 
 
 def decide(facts: Facts) -> Answer:
@@ -13,6 +13,8 @@ def decide(facts: Facts) -> Answer:
         return silent
     if facts.tumour.site == "unknown":
         return Silent("without a known primary there is no TNM")
+    if is_ordered(facts, "tnm-staging"):
+        return Silent("TNM staging is asked for")
     if not facts.record.is_known("observations"):
         return NotAssessed("observations", facts.record.why_not_known("observations"))
     return Fires("missing", {"site": facts.tumour.site})

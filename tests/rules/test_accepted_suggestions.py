@@ -1,0 +1,84 @@
+"""A suggestion that was accepted never comes again: not as an active order, not among the drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fhir_fixtures.vocabulary import TODAY, now_on
+from service.engine import HookResult, respond
+from service.hooks.card import Suggestion
+from service.hooks.request import HookRequest
+from tests.asking import hook_request, knowledge, templates
+from tests.cards.test_cases import _rows
+
+_KEYS = {
+    "ServiceRequest": "serviceRequests",
+    "MedicationRequest": "medicationRequests",
+    "Flag": "flags",
+    "Condition": "conditions",
+}
+
+
+def _firing_cases() -> Iterator[object]:
+    for card in knowledge().cards.values():
+        seen = set()
+        for name, record, hook, answer in _rows(card.sections.get("Cases", "")):
+            wording = answer.removeprefix("fires ").split(" (")[0]
+            offered = any(wording in suggestion.wordings for suggestion in card.suggestions)
+            if answer.startswith("fires ") and offered and (wording, hook) not in seen:
+                seen.add((wording, hook))
+                yield pytest.param(card.id, record, hook, id=f"{card.id}: {name}")
+
+
+def _result(request: HookRequest) -> HookResult:
+    return respond(request, knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+
+
+def _of_rule(result: HookResult, rule_id: str) -> list[Suggestion]:
+    """The suggestions whose words are this rule's."""
+    labels = {one.label for one in knowledge().cards[rule_id].suggestions}
+    return [one for card in result.cards for one in card.suggestions if one.label in labels]
+
+
+def _as_order(resource: dict[str, Any]) -> dict[str, Any]:
+    if resource["resourceType"] in ("Flag", "Condition"):
+        return {**resource, "id": "accepted"}
+    written = now_on(TODAY).isoformat()
+    return {**resource, "id": "accepted", "status": "active", "intent": "order", "authoredOn": written}
+
+
+def _ordered(request: HookRequest, resource: dict[str, Any]) -> HookRequest:
+    key = _KEYS[resource["resourceType"]]
+    bundle = request.prefetch.get(key) or {"resourceType": "Bundle", "type": "searchset", "entry": []}
+    entries = [*bundle.get("entry", []), {"resource": _as_order(resource), "search": {"mode": "match"}}]
+    more = {**bundle, "entry": entries, "total": bundle.get("total", 0) + 1}
+    return replace(request, prefetch={**request.prefetch, key: more})
+
+
+def _drafted(request: HookRequest, resource: dict[str, Any]) -> HookRequest:
+    return replace(request, draft_orders=(*request.draft_orders, {**resource, "id": "accepted"}))
+
+
+def _accepted(request: HookRequest, suggestion: Suggestion) -> HookRequest:
+    resource = dict(suggestion.actions[0].resource or {})
+    is_ordering = request.hook in ("order-select", "order-sign") and resource["resourceType"] not in (
+        "Flag",
+        "Condition",
+    )
+    return (_drafted if is_ordering else _ordered)(request, resource)
+
+
+@pytest.mark.parametrize(("rule_id", "record", "hook"), list(_firing_cases()))
+def test_an_accepted_suggestion_does_not_come_again(rule_id: str, record: str, hook: str) -> None:
+    request = hook_request(record, hook)
+    before = _of_rule(_result(request), rule_id)
+
+    assert before
+    for suggestion in before:
+        again = [one.label for one in _of_rule(_result(_accepted(request, suggestion)), rule_id)]
+
+        assert suggestion.label not in again
