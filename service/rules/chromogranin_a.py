@@ -32,7 +32,7 @@ def _missing(facts: Facts) -> Answer:
     if inhibitors:
         names = ", ".join(sorted({drug.name for drug in inhibitors}))
         return Fires("proton-pump-inhibitor", {"drug": names}, tuple(drug.evidence for drug in inhibitors))
-    return Fires("missing")
+    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
 
 
 def _baseline_is_lost(facts: Facts) -> bool:

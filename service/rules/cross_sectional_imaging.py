@@ -22,7 +22,7 @@ def decide(facts: Facts) -> Answer:
         return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
     if facts.spread.has_liver_metastases:
         return Fires("liver-metastases", evidence=facts.spread.evidence)
-    return Fires("missing")
+    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
 
 
 RULE = Rule(

@@ -23,7 +23,7 @@ def decide(facts: Facts) -> Answer:
     procedure = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
     if procedure is not None and _function_matters(facts):
         return Fires("before-procedure", {"procedure": procedure.name}, procedure.evidence)
-    return Fires("missing")
+    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
 
 
 def _pointless_here(facts: Facts) -> Silent | None:

@@ -33,7 +33,7 @@ def _missing(facts: Facts) -> Answer:
         return Fires(wording, {"treatment": treatment.name}, treatment.evidence)
     if facts.spread.extent is Extent.UNCLEAR_ORIGIN:
         return Fires("origin-unclear", evidence=facts.spread.evidence)
-    return Fires("missing")
+    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
 
 
 RULE = Rule(
