@@ -130,11 +130,15 @@ def may_matter(resource: Resource, terminology: Terminology) -> bool:
         value = resource.get(name)
         if value is not None and terminology.touches(value):
             return True
-    for name in (*_NAMING_TEXTS.get(kind, ()), "conclusion"):
-        if terminology.mentions(string(resource.get(name))):
-            return True
     if kind == "Observation":
-        return any(terminology.touches(part.get("code")) for part in elements(resource.get("component")))
+        parts = resource.get("component")
+        return parts is not None and any(terminology.touches(part.get("code")) for part in elements(parts))
+    if any(terminology.mentions(string(resource.get(name))) for name in _LOOKED_AT.get(kind, ())):
+        return True
     if kind in _NOTES_MATTER and "note" in resource and terminology.mentions(notes(resource)):
         return True
     return kind in ("Patient", "ImagingStudy") or "medicationReference" in resource
+
+
+_LOOKED_AT: Mapping[str, tuple[str, ...]] = {**_NAMING_TEXTS, "DiagnosticReport": ("conclusion",)}
+"""Texts that make a resource matter although its codes do not."""

@@ -337,6 +337,9 @@ def _later(first: Resource | None, second: Resource) -> Resource:
 def _belongs(resource: Resource, known_as: frozenset[str]) -> bool:
     if resource["resourceType"] == "Patient":
         return True
+    subject = resource.get("subject")
+    if isinstance(subject, dict) and string(subject.get("reference")) in known_as:
+        return True
     named = list(_subjects(resource))
     return not named or any(name in known_as or _patient_in(name) in known_as for name in named)
 
