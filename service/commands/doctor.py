@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -62,6 +63,7 @@ _MEASURED: Mapping[str, tuple[str, str]] = {
 }
 """Code list -> the word list of the same thing, and its name."""
 
+_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _PERCENTAGES = ("%", "1", "")
 _VERDICTS = ("ready", "ready with limits", "not ready")
 _EXITS = (exits.DONE, exits.FINDINGS, exits.NOT_READY)
@@ -105,6 +107,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     plain = parse_url(arguments.base_url)
     if plain is None or plain.has_query:
         raise InputFileError(f"{arguments.base_url}: is not a plain http or https URL without a query.")
+    if arguments.patient is not None and not _FHIR_ID.fullmatch(arguments.patient):
+        raise InputFileError("--patient: has to be a FHIR id, of letters, digits, '-' and '.'.")
     access = FhirAccess(arguments.base_url, token_from(arguments.token_env))
     knowledge = knowledge_of(settings)
     with Progress(

@@ -7,8 +7,10 @@ other services can be shown as well; nothing in them can move the cursor or colo
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import IO, Any, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
@@ -21,12 +23,32 @@ from service.hooks.response import EXPLANATION
 from service.hooks.text import one_line
 
 _COLOURS: Mapping[str, str] = {"info": "cyan", "warning": "yellow", "critical": "bold red"}
+_FILLING = re.compile(r" +(?=\n|\Z)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def terminal(*, errors: bool = False) -> Console:
     """Standard output or standard error; colours only where a person looks at them."""
-    return Console(stderr=errors, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    stream = sys.stderr if errors else sys.stdout
+    file = stream if stream.isatty() else cast("IO[str]", _Plain(stream, stream.encoding))
+    return Console(file=file, highlight=False, markup=False, emoji=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A file or pipe that gets its lines without the blanks that fill them up on a terminal."""
+
+    stream: IO[str]
+    encoding: str
+
+    def write(self, text: str) -> int:
+        return self.stream.write(_FILLING.sub("", text))
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        return False
 
 
 def print_cards(console: Console, cards: Sequence[Mapping[str, Any]]) -> None:

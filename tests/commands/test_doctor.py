@@ -256,6 +256,7 @@ def test_the_token_goes_to_this_server_only(
     [
         (["http://127.0.0.1:1"], "could not be reached"),
         (["http://127.0.0.1:1?x=1"], "plain http or https URL"),
+        (["http://127.0.0.1:1", "--patient", "a&b"], "--patient"),
         (["http://127.0.0.1:1", "--token-env", "NO_SUCH_TOKEN"], "NO_SUCH_TOKEN"),
     ],
 )

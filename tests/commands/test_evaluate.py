@@ -73,6 +73,7 @@ def test_cards_are_printed_with_evidence_and_suggestions(capsys: pytest.CaptureF
     assert "MedicationRequest" in printed
     assert "What every rule said" not in printed
     assert "\x1b" not in printed
+    assert not any(line.endswith(" ") for line in printed.splitlines())
 
 
 def test_why_names_every_rule_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
