@@ -328,7 +328,8 @@ _FILTRATION = "mL/min/{1.73_m2}"
 @phrase(rf"eGFR {_COMPARED}", example="eGFR 45", qualifiers=QUALIFIERS)
 def filtration_rate(found: Phrase) -> list[Resource]:
     """Estimated glomerular filtration rate in mL/min/1.73 m2."""
-    value = quantity(found.words["value"], unit=_FILTRATION, code=_FILTRATION)
+    comparator = found.words.get("comparator", "")
+    value = quantity(found.words["value"], unit=_FILTRATION, code=_FILTRATION, comparator=comparator)
     return [observation(found, stem="egfr", code=concept("renal-function", "98979-8"), valueQuantity=value)]
 
 

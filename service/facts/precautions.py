@@ -5,6 +5,7 @@ Diagnoses without a verified code are recognised by words (section 8 of the algo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,6 +70,8 @@ def _newest_egfr(record: Record) -> float | None:
         if not record.has_row(observation, "renal-function", roles=("egfr",)):
             continue
         value, moment = quantities.value_of(observation), dates.happened(observation)
-        if value is not None and value.high < float("inf"):
-            results.append((moment.instant.timestamp() if moment else 0.0, value.high))
+        if value is not None:
+            # Laboratories print good results as ">60" or ">90": the number is then the lower end.
+            number = value.high if value.high < math.inf else value.low
+            results.append((moment.instant.timestamp() if moment else 0.0, number))
     return max(results)[1] if results else None

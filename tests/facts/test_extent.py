@@ -128,3 +128,17 @@ def test_the_newest_metastasis_dates_the_finding() -> None:
 
     assert newest is not None
     assert newest.day == "2026-10-25"
+
+
+@pytest.mark.parametrize(
+    ("record", "t_category", "m_category"),
+    [
+        ("ileal NET", "", ""),
+        ("ileal NET (staged)", "3", "0"),
+        ("ileal NET (staged); TNM T2 N1 M1a", "2", "1a"),
+        ("ileal NET; TNM T4 N0 M0", "4", "0"),
+        ("ileal NET; TNM N1", "", ""),
+    ],
+)
+def test_categories_by_observation_else_by_the_stage(record: str, t_category: str, m_category: str) -> None:
+    assert (spread(record).t_category, spread(record).m_category) == (t_category, m_category)

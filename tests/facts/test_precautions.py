@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from service.facts.precautions import Precautions
+from tests.asking import facts
+
+
+def precautions(record: str) -> Precautions:
+    return facts(f"ileal NET; {record}").precautions
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        ('condition text "Portal vein thrombosis"', "portal_vein_thrombosis"),
+        ('CT abdomen conclusion "Portal venous thrombosis" done', "portal_vein_thrombosis"),
+        ('condition text "Decompensated cirrhosis"', "liver_failure"),
+        ('document "Poor liver reserve"', "liver_failure"),
+        ("pancreaticoduodenectomy done 900 days ago", "biliary_anastomosis"),
+        ('procedure text "Hepaticojejunostomy" 900 days ago', "biliary_anastomosis"),
+        ('condition text "Pancytopenia"', "marrow_failure"),
+        ('condition text "Pregnant"', "pregnancy"),
+    ],
+)
+def test_what_is_stated_in_words(record: str, name: str) -> None:
+    assert getattr(precautions(record), name) is not None
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        ('condition text "Portal vein thrombosis" (resolved)', "portal_vein_thrombosis"),
+        ('condition text "Portal vein thrombosis" (refuted)', "portal_vein_thrombosis"),
+        (
+            'CT abdomen conclusion "Patent portal vein, no portal vein thrombosis" done',
+            "portal_vein_thrombosis",
+        ),
+        ("pancreaticoduodenectomy planned in 20 days", "biliary_anastomosis"),
+        ('condition text "Not pregnant"', "pregnancy"),
+        ('condition text "Pancytopenia" (entered in error)', "marrow_failure"),
+    ],
+)
+def test_what_does_not_hold(record: str, name: str) -> None:
+    assert getattr(precautions(record), name) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "value"),
+    [
+        ("Ki-67 2 %", None),
+        ("eGFR 45", 45.0),
+        ("eGFR 45 40 days ago; eGFR 28 5 days ago", 28.0),
+        ("eGFR 28 40 days ago; eGFR 45 5 days ago", 45.0),
+        ("eGFR <15", 15.0),
+        ("eGFR >90", 90.0),
+        ("eGFR 28 (cancelled)", None),
+    ],
+)
+def test_the_newest_filtration_rate(record: str, value: float | None) -> None:
+    assert precautions(record).egfr == value
