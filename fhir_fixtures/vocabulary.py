@@ -134,7 +134,11 @@ _DRAFT_TYPES = ("ServiceRequest", "MedicationRequest")
 
 def _in_context(resources: Iterable[Resource], hook: str) -> list[Resource]:
     if hook in ("order-select", "order-sign"):
-        return [one for one in resources if one["resourceType"] in _DRAFT_TYPES and one["status"] == "draft"]
+        resources = list(resources)
+        drafts = [
+            one for one in resources if one["resourceType"] in _DRAFT_TYPES and one["status"] == "draft"
+        ]
+        return [*drafts, *_included(drafts, resources)]
     if hook == "appointment-book":
         return [
             one for one in resources if one["resourceType"] == "Appointment" and one["status"] == "proposed"
@@ -163,7 +167,8 @@ def _context(in_context: list[Resource], *, hook: str, user: str, deselected: se
         entries = [_entry(one) for one in in_context]
         context["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     if hook == "order-select":
-        names = [f"{one['resourceType']}/{one['id']}" for one in in_context]
+        drafts = [one for one in in_context if one["resourceType"] in _DRAFT_TYPES]
+        names = [f"{one['resourceType']}/{one['id']}" for one in drafts]
         context["selections"] = [name for name in names if name not in deselected]
     if hook == "appointment-book":
         entries = [_entry(one) for one in in_context]

@@ -21,7 +21,7 @@ class Context:
     def is_selected(self, draft: Resource) -> bool:
         """Whether a draft is what the user just chose; without a readable choice every draft is."""
         chosen = [one for one in self.drafts if any(_names(name, one) for name in self.selections)]
-        return not chosen or any(one is draft for one in chosen)
+        return not chosen or any(reference(one) == reference(draft) for one in chosen)
 
     def of_patient(self, patient_id: str) -> Context:
         """The context without drafts that name another patient."""

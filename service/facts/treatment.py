@@ -145,11 +145,19 @@ def _drugs(record: Record, context: Context) -> Iterator[Drug]:
     for draft in context.drafts:
         is_wanted = draft.get("doNotPerform") is not True and string(draft.get("status")) not in _ENDED
         if is_wanted and string(draft.get("resourceType")) in MEDICATION_TYPES:
-            yield read_drug(draft, record, is_draft=True)
+            yield read_drug(_with_medication(draft, context), record, is_draft=True)
     for kind in MEDICATION_TYPES:
         for resource in record.of(kind):
             if _is_in_force(resource, kind):
                 yield read_drug(resource, record, is_draft=False)
+
+
+def _with_medication(draft: Resource, context: Context) -> Resource:
+    """A draft whose Medication stands among the drafts, with that Medication's code."""
+    name = string(mapping(draft.get("medicationReference")).get("reference"))
+    inside = (one for one in context.drafts if string(one.get("resourceType")) == "Medication")
+    medication = next((one for one in inside if f"/{name}".endswith(f"/{reference(one)}")), None)
+    return draft if medication is None else {**draft, "medicationCodeableConcept": medication.get("code")}
 
 
 def _is_in_force(resource: Resource, kind: str) -> bool:

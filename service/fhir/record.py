@@ -111,7 +111,7 @@ class Record:
             for one in resources:
                 recognised = self.recognised(one)
                 findings = (f"={name}" for name in recognised.findings)
-                for tag in (*recognised.rows, *recognised.names, *findings):
+                for tag in {*recognised.rows, *recognised.names, *findings}:
                     index[resource_type, tag] = (*index.get((resource_type, tag), ()), one)
         self._by_tag.update(index)
 

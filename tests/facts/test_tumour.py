@@ -230,3 +230,45 @@ def test_the_tumour_dates_from_its_first_record() -> None:
 
     assert since is not None
     assert since.day == "2026-05-08"
+
+
+@pytest.mark.parametrize(
+    ("record", "site"),
+    [
+        ("insulinoma", "pancreas"),
+        ("malignant insulinoma", "pancreas"),
+        ("glucagonoma", "pancreas"),
+        ("VIPoma", "pancreas"),
+        ("gastrinoma", "duodenum or pancreas"),
+        ("NET morphology 8151/3", "pancreas"),
+        ("NET morphology 8153/3 of the duodenum", "duodenum or pancreas"),
+    ],
+)
+def test_a_tumour_named_by_its_hormone_is_a_neuroendocrine_tumour(record: str, site: str) -> None:
+    found = tumour(record)
+
+    assert found.is_confirmed
+    assert found.site == site
+
+
+def test_a_tumour_named_by_its_hormone_in_words_is_suspected() -> None:
+    found = tumour('condition text "Insulinoma of the tail"')
+
+    assert (found.certainty, found.site) == (Certainty.SUSPECTED, "pancreas")
+
+
+@pytest.mark.parametrize("record", ["insulinoma (refuted)", "insulinoma (resolved)", "carcinoid syndrome"])
+def test_no_tumour_is_read_from(record: str) -> None:
+    assert not tumour(record).is_present
+
+
+def test_a_gastrinoma_may_be_the_pancreatic_tumour_on_record() -> None:
+    assert not tumour("pancreatic NET; gastrinoma").has_several_primaries
+
+
+def test_a_metastasis_does_not_make_a_benign_code_malignant() -> None:
+    assert tumour("benign rectal NET; liver metastases").is_benign
+
+
+def test_a_metastasis_alone_is_not_benign() -> None:
+    assert not tumour("liver metastases").is_benign
