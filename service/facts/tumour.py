@@ -143,12 +143,17 @@ def describe_condition(condition: Resource) -> str:
     return f"{name}{f' ({stated})' if stated else ''}, {dates.shown(dates.first_recorded(condition))}"
 
 
+_ABATEMENT = frozenset({"abatementDateTime", "abatementPeriod"})
+
+
 def is_in_force(condition: Resource, *, now: datetime) -> bool:
     """Whether a Condition holds now: not refuted, not resolved, not abated in the past."""
     if verification(condition) in ("refuted", "entered-in-error"):
         return False
     if code(condition.get("clinicalStatus")) in ("inactive", "remission", "resolved"):
         return False
+    if _ABATEMENT.isdisjoint(condition):
+        return True
     abated = dates.start(condition, "abatement")
     return abated is None or abated.instant > now
 

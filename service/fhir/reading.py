@@ -51,6 +51,9 @@ def codings(concept: object) -> Iterator[Coding]:
 
 def code(concept: object) -> str:
     """The first code of a CodeableConcept, whatever its system."""
+    match concept:
+        case {"coding": [{"code": str(first)}, *_]} if first:
+            return first
     for one in elements(concept):
         for coding in elements(one.get("coding")):
             if found := string(coding.get("code")):
