@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft202012Validator
 
 from service.errors import ContentError
 from service.facts.defaults import Defaults, load_defaults
 from service.fhir.terminology import Terminology, load_terminology
 from service.hooks.card import Indicator, Link, OverrideReason
-from service.hooks.override_reasons import COMMON_CODES, override_reason
+from service.hooks.override_reasons import COMMON_CODES, non_adherence_reasons, override_reason
 
 SHARED_CARDS = ("workup", "pathway", "incomplete-data")
 """Cards that gather several rules; their files have the same form."""
@@ -227,7 +228,9 @@ def _faults(path: Path, front: dict[str, Any], sections: dict[str, str], limits:
     """Every reason to refuse a card."""
     missing = [name for name in _REQUIRED if not front.get(name)]
     yield from (f"front matter needs {name}" for name in missing)
-    if missing:
+    misshapen = [] if missing else list(_shape_faults(front))
+    yield from misshapen
+    if missing or misshapen:
         return
     is_shared = path.stem in SHARED_CARDS
     yield from (f"section '## {name}' is missing" for name in _REQUIRED_SECTIONS if name not in sections)
@@ -239,7 +242,82 @@ def _faults(path: Path, front: dict[str, Any], sections: dict[str, str], limits:
     yield from _source_faults(front["sources"])
     yield from _wording_faults(front["wordings"], sections)
     yield from _suggestion_faults(front.get("suggestions", []), set(front["wordings"]))
+    yield from _override_faults(front.get("override_reasons", []))
     yield from _review_faults(front["review"])
+    yield from _hole_faults(front, sections)
+
+
+_TEXTS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+_TABLES: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
+_SHAPE = Draft202012Validator(
+    {
+        "properties": {
+            "title": {"type": "string"},
+            "item": {"type": "string"},
+            "treatment": {"type": "boolean"},
+            "algorithm": _TEXTS,
+            "statements": _TEXTS,
+            "limits": _TEXTS,
+            "wordings": {"type": "object", "additionalProperties": {"type": "string"}},
+            "sources": _TABLES,
+            "suggestions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["id"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "wordings": _TEXTS,
+                        "resource": {"type": "object"},
+                    },
+                },
+            },
+            "override_reasons": {
+                "type": "array",
+                "items": {"type": "object", "required": ["code"], "properties": {"code": {"type": "string"}}},
+            },
+            "review": {"type": "object"},
+        },
+        "additionalProperties": False,
+    }
+)
+"""What kind of value stands under which name of the front matter; what it says is checked after that."""
+
+
+def _shape_faults(front: dict[str, Any]) -> Iterator[str]:
+    for fault in _SHAPE.iter_errors(front):
+        where = ".".join(str(step) for step in fault.absolute_path)
+        yield f"front matter{f', {where}' if where else ''}: {fault.message}"
+
+
+def _override_faults(reasons: list[dict[str, str]]) -> Iterator[str]:
+    for reason in reasons:
+        if not reason.get("display") and reason["code"] not in non_adherence_reasons():
+            yield f"override reason {reason['code']}: HL7 has no such code, and it has no display of its own"
+
+
+def _hole_faults(front: dict[str, Any], sections: Mapping[str, str]) -> Iterator[str]:
+    """Braces that would fail when a card is made: a hole is a name between braces and nothing else."""
+    texts = {
+        name: text
+        for name, text in sections.items()
+        if name.startswith(("Summary", "Detail", "Current guidance"))
+    }
+    texts |= {f"suggestion {one['id']}": str(one.get("label")) for one in front.get("suggestions", [])}
+    yield from (
+        f"{name}: a brace that is no hole" for name, text in texts.items() if not _has_plain_holes(text)
+    )
+
+
+def _has_plain_holes(text: str) -> bool:
+    try:
+        holes = [part[1:] for part in strings.Formatter().parse(text) if part[1] is not None]
+    except ValueError:
+        return False
+    return all(
+        name is not None and name.isidentifier() and not spec and conversion is None
+        for name, spec, conversion in holes
+    )
 
 
 def _source_faults(sources: list[dict[str, str]]) -> Iterator[str]:

@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from fhir_fixtures.vocabulary import TODAY, now_on
+from service.engine import HookResult, respond, silent_because
+from service.errors import MalformedRequest, MissingData
+from service.fhir.access import FhirAccess
+from service.hooks.card import Card, Indicator
+from service.hooks.request import HookRequest
+from tests.asking import hook_request, knowledge, result, templates
+
+ILEAL = "ileal NET 60 days ago"
+ADVANCED = (
+    "ileal NET 200 days ago; carcinoid syndrome 180 days ago; liver metastases 100 days ago; "
+    "number of liver metastases 6; bowel obstruction; Ki-67 25 % 50 days ago; Ki-67 2 % 60 days ago; "
+    "chromogranin A 400; omeprazole taking; small-bowel resection booked in 20 hours"
+)
+ALL_BUT_THREE = (
+    "procedures unknown; imaging unknown; orders unknown; medications unknown; appointments unknown; "
+    "documents unknown; allergies unknown; flags unknown"
+)
+
+
+def ask(request: HookRequest, **changes: Any) -> HookResult:
+    return respond(request, knowledge=knowledge(), templates=templates(), now=now_on(TODAY), **changes)
+
+
+def cards(record: str, hook: str = "patient-view") -> dict[str, Card]:
+    """Topic of the card -> card, in order."""
+    return {card.source.topic_code: card for card in result(record, hook).cards}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "male",
+        "breast cancer",
+        "ileal NET (refuted)",
+        "Merkel cell carcinoma",
+        "ileal NET; age 15",
+        "ileal NET; deceased",
+    ],
+)
+@pytest.mark.parametrize(
+    "hook", ["patient-view", "order-select", "order-sign", "appointment-book", "encounter-start"]
+)
+def test_a_patient_without_a_tumour_to_advise_on_gets_no_card(record: str, hook: str) -> None:
+    assert result(record, hook).cards == ()
+
+
+def test_work_up_items_are_one_card_with_a_suggestion_each() -> None:
+    found = cards(ILEAL)
+
+    assert list(found) == ["sstr-imaging", "ki67", "workup"]
+    workup = found["workup"]
+    assert workup.recommendations == (
+        "tumour-board",
+        "cross-sectional-imaging",
+        "chromogranin-a",
+        "hiaa",
+        "tnm",
+    )
+    assert workup.selection_behavior == "any"
+    assert len(workup.suggestions) >= len(workup.recommendations)
+    assert set(workup.statements) == {"S12", "S13", "S14", "S17"}
+
+
+def test_a_group_of_one_keeps_the_topic_of_the_group() -> None:
+    workup = cards(f"{ILEAL}; pancreatic NET 50 days ago")["workup"]
+
+    assert workup.recommendations == ("tumour-board",)
+
+
+def test_a_group_is_as_loud_as_its_loudest_rule() -> None:
+    workup = cards(f"{ILEAL}; small-bowel resection planned (draft)", "order-sign")["workup"]
+
+    assert workup.indicator is Indicator.WARNING
+
+
+def test_the_pathway_is_one_card_on_opening_the_chart_and_single_cards_while_ordering() -> None:
+    chart = (
+        f"{ILEAL}; liver metastases 50 days ago; number of liver metastases 6; Ki-67 4 % 40 days ago; "
+        "CT abdomen done 20 days ago; DOTATATE PET/CT positive done 20 days ago"
+    )
+
+    pathway = cards(chart)["pathway"]
+
+    assert len(pathway.recommendations) > 1
+    assert knowledge().common.sequence in pathway.detail
+    assert "pathway" not in cards(f"{chart}; everolimus oral (draft)", "order-select")
+
+
+def test_the_loudest_card_comes_first_and_then_the_order_of_the_algorithm() -> None:
+    found = result(ADVANCED).cards
+
+    assert [card.indicator for card in found] == sorted((card.indicator for card in found), reverse=True)
+    assert found[0].source.topic_code == "octreotide-prophylaxis"
+    names = [card.source.topic_code for card in found if card.indicator is Indicator.INFO]
+    assert names[:2] == ["high-grade", "sstr-imaging"]
+
+
+def test_at_most_five_cards_and_the_last_names_what_had_no_room() -> None:
+    found = result(ADVANCED).cards
+
+    assert len(found) == 5
+    assert any(note.startswith("no room for: ") for note in found[-1].notes)
+    assert not any("no room" in note for card in found[:-1] for note in card.notes)
+
+
+def test_notes_on_grade_and_markers_join_the_work_up_only_when_there_is_no_room() -> None:
+    crowded = cards(ADVANCED)["workup"].recommendations
+    roomy = cards(f"{ILEAL}; Ki-67 2 % 50 days ago; Ki-67 12 % 40 days ago")
+
+    assert {"discordant-grade", "chromogranin-a-interpretation"} <= set(crowded)
+    assert "discordant-grade" in roomy
+
+
+def test_a_bare_patient_with_conditions_and_observations_gets_its_cards() -> None:
+    found = cards(f"ileal NET 60 days ago; carcinoid syndrome 50 days ago; {ALL_BUT_THREE}")
+
+    assert next(iter(found)) == "octreotide-prophylaxis"
+    assert {"sstr-imaging", "ki67", "workup", "incomplete-data"} <= set(found)
+
+
+def test_nothing_claims_what_it_cannot_know_of_a_bare_patient() -> None:
+    found = cards(f"{ILEAL}; {ALL_BUT_THREE}")
+    claims = ("not ordered", "or ordered", "done or ordered", "none found", "ordered or on its way")
+
+    for card in found.values():
+        assert not any(claim in f"{card.summary} {card.detail}".lower() for claim in claims), card.summary
+    assert "could not be read" in found["sstr-imaging"].summary
+    assert "could not be read" in found["ki67"].summary
+    assert not found["sstr-imaging"].suggestions
+
+
+def test_what_could_not_be_assessed_is_one_card_of_its_own() -> None:
+    card = cards(f"{ILEAL}; imaging unknown; documents unknown")["incomplete-data"]
+
+    assert card.recommendations == ()
+    assert card.indicator is Indicator.INFO
+    found = {(one.recommendation, one.section) for one in card.not_assessed}
+    assert {("cross-sectional-imaging", "imaging"), ("tumour-board", "documents")} <= found
+    assert all(one.reason for one in card.not_assessed)
+
+
+def test_what_could_not_be_assessed_goes_onto_the_last_card_when_there_is_no_room() -> None:
+    found = result(f"{ADVANCED}; documents unknown").cards
+
+    assert len(found) == 5
+    assert "incomplete-data" not in [card.source.topic_code for card in found]
+    assert ("tumour-board", "documents") in [
+        (one.recommendation, one.section) for one in found[-1].not_assessed
+    ]
+
+
+def test_a_problem_list_read_in_part_is_said_even_without_a_tumour() -> None:
+    assert list(cards("male; conditions partial")) == ["incomplete-data"]
+    assert list(cards(f"{ILEAL}; conditions partial"))[-1] == "incomplete-data"
+
+
+def test_a_patient_who_could_not_be_read_is_advised_on_as_an_adult() -> None:
+    assert "sstr-imaging" in cards(f"{ILEAL}; patient unknown")
+
+
+def test_without_the_conditions_there_is_no_answer() -> None:
+    with pytest.raises(MissingData) as caught:
+        result("male; conditions unknown")
+
+    assert "prefetch.conditions" in str(caught.value)
+
+
+@pytest.mark.parametrize("user", ["Patient/patient-1", "RelatedPerson/7"])
+def test_patients_and_relatives_get_no_cards_for_clinicians(user: str) -> None:
+    request = replace(hook_request(ILEAL), user_id=user)
+
+    assert ask(request).cards == ()
+
+
+@pytest.mark.parametrize("user", ["Practitioner/7", "PractitionerRole/7", "someone", ""])
+def test_everybody_else_gets_them(user: str) -> None:
+    assert ask(replace(hook_request(ILEAL), user_id=user)).cards
+
+
+def test_a_declined_card_stays_silent() -> None:
+    found = ask(hook_request(ILEAL), overridden=lambda _ids: {"ki67", "tnm"}).cards
+
+    assert [card.source.topic_code for card in found] == ["sstr-imaging", "workup"]
+    assert "tnm" not in found[-1].recommendations
+
+
+def test_a_critical_card_cannot_be_declined_away() -> None:
+    found = ask(hook_request(ADVANCED), overridden=lambda _ids: {"octreotide-prophylaxis", "ki67"}).cards
+
+    assert found[0].source.topic_code == "octreotide-prophylaxis"
+
+
+def test_what_was_declined_is_not_asked_for_without_a_card() -> None:
+    def never(_ids: object) -> set[str]:
+        raise AssertionError("asked")
+
+    assert ask(hook_request("male"), overridden=never).cards == ()
+
+
+def test_a_mixed_up_chart_is_refused() -> None:
+    request = hook_request(ILEAL)
+    other = {"resourceType": "Patient", "id": "patient-2"}
+
+    with pytest.raises(MalformedRequest):
+        ask(replace(request, prefetch={**request.prefetch, "patient": other}))
+
+
+def test_a_tumour_of_another_patient_gives_no_card() -> None:
+    assert result("ileal NET (of another patient)").cards == ()
+
+
+def test_one_card_for_each_planned_procedure() -> None:
+    chart = "ileal NET 200 days ago; carcinoid syndrome 180 days ago; liver metastases 100 days ago"
+    found = result(f"{chart}; TACE booked in 10 days; hip replacement booked in 40 days").cards
+
+    topics = [card.source.topic_code for card in found]
+    assert topics.count("octreotide-prophylaxis") == 2
+
+
+def test_every_card_says_where_it_comes_from_and_who_reviewed_it() -> None:
+    for card in result(ADVANCED).cards:
+        assert card.source.label == knowledge().common.source_label
+        assert knowledge().common.provenance in card.detail
+        assert card.review == "not yet reviewed by a clinician"
+        assert card.knowledge_version == knowledge().version
+        assert card.override_reasons
+
+
+def test_every_card_names_the_tumour_and_its_grade() -> None:
+    for card in result(f"{ILEAL}; Ki-67 12 % 40 days ago").cards:
+        assert "NET of the ileum" in card.detail
+        assert "grade G2" in card.detail
+        assert "Condition/net-1" in [one.reference for one in card.evidence]
+
+
+def test_a_thoracic_tumour_and_several_primaries_are_named_on_every_card() -> None:
+    assert all(knowledge().common.thoracic in card.detail for card in result("lung NET").cards)
+    two = result(f"{ILEAL}; pancreatic NET 50 days ago").cards
+    assert two
+    assert all("More than one NET primary is on record" in card.detail for card in two)
+
+
+def test_a_syndrome_without_a_tumour_is_named() -> None:
+    (card,) = result("carcinoid syndrome").cards
+
+    assert knowledge().common.syndrome_alone in card.detail
+
+
+@pytest.mark.parametrize(
+    "record", ["Ki-67 55 %", "Ki-67 55 %; lanreotide depot (draft)", "mitoses 30 per 2 mm2"]
+)
+@pytest.mark.parametrize("hook", ["patient-view", "order-sign"])
+def test_proliferation_alone_never_names_a_carcinoma_by_its_abbreviation(record: str, hook: str) -> None:
+    for card in result(f"pancreatic NET 60 days ago; {record}", hook).cards:
+        labels = " ".join(suggestion.label for suggestion in card.suggestions)
+        assert "NEC" not in f"{card.summary} {card.detail} {labels}", card.summary
+
+
+def test_suggested_orders_are_whole_drafts_for_this_patient() -> None:
+    actions = [
+        action
+        for card in result(ILEAL).cards
+        for suggestion in card.suggestions
+        for action in suggestion.actions
+    ]
+
+    assert actions
+    for action in actions:
+        assert action.type == "create"
+        assert action.resource["subject"] == {"reference": "Patient/patient-1"}
+        assert (action.resource["status"], action.resource["intent"]) == ("draft", "proposal")
+        assert action.resource["reasonReference"] == [{"reference": "Condition/net-1"}]
+
+
+def test_words_of_the_chart_cannot_become_markup() -> None:
+    chart = 'order text "<img src=x> [laparotomy](http://evil.example.org)" in 20 days'
+    found = result(f"ileal NET 200 days ago; carcinoid syndrome 180 days ago; {chart}").cards
+
+    for card in found:
+        assert "<img" not in card.detail
+        assert "](http://evil" not in card.detail
+        assert len(card.summary) < 140
+
+
+@dataclass(frozen=True)
+class Answer:
+    resource: Any
+    complete: bool = True
+    reason: str | None = None
+
+
+ACCESS = FhirAccess(
+    base_url="http://127.0.0.1/fhir",
+    token="t",
+    scopes="patient/*.rs",
+    patient_id="patient-1",
+)
+
+
+def fetched(request: HookRequest, answers: Mapping[str, Answer]) -> tuple[HookResult, dict[str, str]]:
+    """The answer where these keys can be read from a FHIR server, and what was asked of it."""
+    asked: dict[str, str] = {}
+
+    def fetch(access: FhirAccess, wanted: Mapping[str, str]) -> Mapping[str, Answer]:
+        asked.update(wanted)
+        missing = Answer(None, complete=False, reason="the server answered 403")
+        return {key: answers.get(key, missing) for key in wanted}
+
+    return ask(replace(request, fhir_access=ACCESS), fetch=fetch), asked
+
+
+def test_a_complete_prefetch_is_not_fetched_again() -> None:
+    _answer, asked = fetched(hook_request(ILEAL), {})
+
+    assert asked == {}
+
+
+def test_what_was_not_sent_is_fetched_by_its_template() -> None:
+    whole = hook_request(ILEAL)
+    request = replace(whole, prefetch={k: v for k, v in whole.prefetch.items() if k != "conditions"})
+
+    answer, asked = fetched(request, {"conditions": Answer(whole.prefetch["conditions"])})
+
+    assert asked == {"conditions": "Condition?patient=patient-1&_count=200"}
+    assert [card.source.topic_code for card in answer.cards] == ["sstr-imaging", "ki67", "workup"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"resourceType": "OperationOutcome", "issue": []},
+        {
+            "resourceType": "Bundle",
+            "entry": [],
+            "link": [{"relation": "next", "url": "http://127.0.0.1/?page=2"}],
+        },
+        "text",
+    ],
+)
+def test_what_failed_or_was_a_first_page_is_fetched(value: object) -> None:
+    whole = hook_request(ILEAL)
+    request = replace(whole, prefetch={**whole.prefetch, "flags": value})
+
+    _answer, asked = fetched(request, {})
+
+    assert list(asked) == ["flags"]
+
+
+def test_what_cannot_be_fetched_keeps_what_was_sent() -> None:
+    whole = hook_request(f"{ILEAL}; observations partial")
+
+    answer, asked = fetched(whole, {})
+
+    assert list(asked) == ["observations"]
+    assert answer.record is not None
+    assert "the server answered 403" in answer.record.why_not_known("observations") or (
+        "first page" in answer.record.why_not_known("observations")
+    )
+
+
+def test_conditions_that_cannot_be_fetched_leave_no_answer() -> None:
+    whole = hook_request(ILEAL)
+    request = replace(whole, prefetch={})
+
+    with pytest.raises(MissingData) as caught:
+        fetched(request, {})
+
+    assert "403" in str(caught.value)
+
+
+def test_every_rule_of_the_hook_answers_with_a_reason() -> None:
+    answer = ask(hook_request("ileal NET (refuted) 60 days ago"), ask_all=True)
+
+    assert answer.verdicts
+    assert all(silent_because(verdict) for verdict in answer.verdicts)
+
+
+def test_the_same_call_gives_the_same_cards() -> None:
+    assert result(ADVANCED).cards == result(ADVANCED).cards
