@@ -24,6 +24,7 @@ from service.facts.perioperative import Perioperative, read_perioperative
 from service.facts.plan import Plan, read_plan
 from service.facts.precautions import Precautions, read_precautions
 from service.facts.proliferation import Proliferation, read_proliferation
+from service.facts.statements import read_statements
 from service.facts.treatment import Treatment, read_treatment
 from service.facts.tumour import Tumour, read_tumour
 from service.facts.workup import Workup, read_workup
@@ -64,7 +65,8 @@ def read_facts(record: Record, context: Context, *, now: datetime, defaults: Def
     tumour = read_tumour(record, now=now)
     treatment = read_treatment(record, context, now=now, defaults=defaults, tumour=tumour)
     plan = read_plan(record, context, now=now, defaults=defaults)
-    precautions = read_precautions(record, now=now)
+    statements = read_statements(record, now=now)
+    precautions = read_precautions(record, statements)
 
     def referral(word_list: str) -> Order | None:
         return find_order(
@@ -86,7 +88,7 @@ def read_facts(record: Record, context: Context, *, now: datetime, defaults: Def
         workup=read_workup(record, context, tumour, now=now, defaults=defaults),
         treatment_orders=read_treatment_orders(plan, treatment),
         operations=read_operations(record, plan, tumour, now=now, defaults=defaults),
-        operability=read_operability(record, now=now),
+        operability=read_operability(statements),
         precautions=precautions,
         complications=read_complications(record, now=now),
         surgical_referral=referral("surgical-referral"),

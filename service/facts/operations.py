@@ -83,7 +83,7 @@ def read_operations(
 
 
 def _done(record: Record) -> Iterator[Operation]:
-    for procedure in record.of("Procedure"):
+    for procedure in record.about("Procedure", *_LISTS):
         if string(procedure.get("status")) == "completed" and (roles := roles_of(procedure, record)):
             yield _operation(procedure, roles, record)
 
@@ -131,6 +131,9 @@ _BY_WORDS = {
 }
 
 
+_LISTS = tuple(dict.fromkeys(("resection-procedures", "liver-ablation", "liver-embolisation", *_BY_WORDS)))
+
+
 def roles_of(resource: Resource, record: Record) -> frozenset[Role]:
     """What an operation does, by its codes; by the words of its name where no code says so."""
     rows = record.rows(resource, "resection-procedures")
@@ -164,7 +167,7 @@ def primary_resection(record: Record, tumour: Tumour, defaults: Defaults) -> Ope
     """The completed resection of this tumour's primary; the newest of several."""
     found = [
         _operation(procedure, roles, record)
-        for procedure in record.of("Procedure")
+        for procedure in record.about("Procedure", *_LISTS)
         if string(procedure.get("status")) == "completed"
         and not (roles := roles_of(procedure, record)).isdisjoint(REMOVAL)
         and _fits(procedure, record, tumour)
@@ -201,7 +204,7 @@ def _liver_directed_lately(
 def _radionuclide(record: Record, plan: Plan) -> Evidence | None:
     """PRRT that was given or is ordered."""
     for kind in ("Procedure", "MedicationAdministration", "MedicationRequest"):
-        for one in record.of(kind):
+        for one in record.about(kind, "prrt-procedures", "prrt"):
             is_named = record.has_row(one, "prrt-procedures", roles=("drug",)) or record.is_named(one, "prrt")
             if is_named and string(one.get("status")) in ("completed", "in-progress", "active", "on-hold"):
                 return Evidence(reference(one), f"PRRT, {string(one.get('status'))}")

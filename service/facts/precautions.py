@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.facts.operability import statements
+from service.facts.statements import Statements, newest
 from service.fhir import dates, quantities
 from service.fhir.evidence import Evidence
 from service.fhir.reading import label, reference, string
@@ -30,29 +29,29 @@ class Precautions:
     egfr: float | None = None
 
 
-def read_precautions(record: Record, *, now: datetime) -> Precautions:
+def read_precautions(record: Record, statements: Statements) -> Precautions:
     """Read diagnoses, reports, earlier operations and kidney function."""
     return Precautions(
-        liver_failure=_stated(record, "liver-failure", now=now),
-        portal_vein_thrombosis=_stated(record, "portal-vein-thrombosis", now=now),
-        biliary_anastomosis=_anastomosis(record) or _stated(record, "biliary-anastomosis", now=now),
-        marrow_failure=_stated(record, "marrow-failure", now=now),
-        pregnancy=_stated(record, "pregnancy", now=now),
+        liver_failure=_stated(statements, "liver-failure"),
+        portal_vein_thrombosis=_stated(statements, "portal-vein-thrombosis"),
+        biliary_anastomosis=_anastomosis(record) or _stated(statements, "biliary-anastomosis"),
+        marrow_failure=_stated(statements, "marrow-failure"),
+        pregnancy=_stated(statements, "pregnancy"),
         egfr=_newest_egfr(record),
     )
 
 
-def _stated(record: Record, word_list: str, *, now: datetime) -> Evidence | None:
-    found = next(statements(record, word_list, now=now), None)
-    if found is None:
-        return None
-    moment, resource = found
-    return Evidence(reference(resource), f"{word_list.replace('-', ' ')}, {dates.shown(moment)}")
+def _stated(statements: Statements, word_list: str) -> Evidence | None:
+    found = newest(statements, word_list)
+    return found.evidence(word_list.replace("-", " ")) if found else None
+
+
+_JOINING = ("resection-procedures", "pancreaticoduodenectomy", "biliary-anastomosis")
 
 
 def _anastomosis(record: Record) -> Evidence | None:
     """A pancreaticoduodenectomy joins the bile duct to the bowel; other operations by their names."""
-    for procedure in record.of("Procedure"):
+    for procedure in record.about("Procedure", *_JOINING):
         joins = record.has_row(
             procedure, "resection-procedures", roles=("pancreaticoduodenectomy",)
         ) or record.is_named(procedure, "pancreaticoduodenectomy", "biliary-anastomosis")
@@ -64,7 +63,7 @@ def _anastomosis(record: Record) -> Evidence | None:
 
 def _newest_egfr(record: Record) -> float | None:
     results: list[tuple[float, float]] = []
-    for observation in record.of("Observation"):
+    for observation in record.about("Observation", "renal-function"):
         if string(observation.get("status")) not in _DELIVERED:
             continue
         if not record.has_row(observation, "renal-function", roles=("egfr",)):
