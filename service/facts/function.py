@@ -120,19 +120,20 @@ def read_function(
     chromogranin_a = tuple(_chromogranin_a(record, now=now))
     current_hiaa = _current(hiaa, now=now, defaults=defaults)
     current_chromogranin_a = _current(chromogranin_a, now=now, defaults=defaults)
+    others = dict(_other_syndromes(record, now=now))
     level, why = _level(
         tumour,
         confirmed=confirmed,
         unsure=syndromes,
-        has_flushing=flushing is not None,
-        has_diarrhoea=diarrhoea is not None,
+        # Symptoms may belong to another functioning tumour; they are then no sign of carcinoid syndrome.
+        has_flushing=flushing is not None and not others,
+        has_diarrhoea=diarrhoea is not None and not others,
         hiaa=current_hiaa,
         weak_signs=(*hiaa, *current_chromogranin_a),
     )
     used = [
         Evidence(reference(one), describe_condition(one)) for one in (*syndromes, flushing, diarrhoea) if one
     ]
-    others = dict(_other_syndromes(record, now=now))
     return FunctioningStatus(
         level=level,
         why=why,

@@ -18,8 +18,6 @@ def decide(facts: Facts) -> Answer:
         return Silent(f"carcinoid syndrome is not confirmed or probable ({function.why})")
     if function.syndrome_was_dismissed:
         return Silent("carcinoid syndrome was recorded before and refuted or resolved")
-    if function.other_syndromes and not (function.current_hiaa and function.current_hiaa.is_high):
-        return Silent("the symptoms may belong to another functioning tumour on record")
     if not facts.record.is_known("conditions"):
         return NotAssessed("conditions", facts.record.why_not_known("conditions"))
     return Fires("record", {"level": function.level.words, "why": function.why}, function.evidence)

@@ -222,3 +222,11 @@ def test_what_the_level_rests_on_is_evidence() -> None:
         "Condition/flushing-1",
         "Observation/hiaa-1",
     }
+
+
+def test_symptoms_beside_another_functioning_tumour_are_no_sign_of_carcinoid_syndrome() -> None:
+    symptoms = "flushing; diarrhoea"
+
+    assert facts(f"pancreatic NET; {symptoms}").function.level is Function.PROBABLE
+    assert facts(f"pancreatic NET; VIPoma; {symptoms}").function.level is Function.UNKNOWN
+    assert facts(f"VIPoma; {symptoms}; 5-HIAA 60 mg/24h").function.level is Function.PROBABLE
