@@ -66,6 +66,10 @@ class HookResult:
     milliseconds: Mapping[str, float]
 
 
+def _nothing(_rule_ids: Collection[str]) -> Collection[str]:
+    return ()
+
+
 def respond(
     request: HookRequest,
     *,
@@ -73,13 +77,13 @@ def respond(
     templates: Mapping[str, str],
     now: datetime,
     fetch: Fetch | None = None,
-    overridden: Callable[[], Collection[str]] = tuple,
+    overridden: Callable[[Collection[str]], Collection[str]] = _nothing,
     ask_all: bool = False,
 ) -> HookResult:
     """Answer one hook call.
 
-    ``templates`` are the prefetch templates; ``now`` is the time to judge by. ``overridden`` gives the
-    rule ids that this user lately declined for this patient; it is asked only when there are cards.
+    ``templates`` are the prefetch templates; ``now`` is the time to judge by. ``overridden`` is
+    given the rules that fire and gives those that this user lately declined for this patient.
     ``ask_all`` asks every rule even where the patient has no tumour, for ``--why``.
     Raises MissingData when the conditions cannot be known, MalformedRequest for a mixed-up chart.
     """
@@ -205,7 +209,10 @@ JOINS_WORKUP = (
 
 
 def _cards(
-    verdicts: Iterable[Verdict], facts: Facts, knowledge: Knowledge, overridden: Callable[[], Collection[str]]
+    verdicts: Iterable[Verdict],
+    facts: Facts,
+    knowledge: Knowledge,
+    overridden: Callable[[Collection[str]], Collection[str]],
 ) -> tuple[Card, ...]:
     fired = [
         (verdict.rule, answer)
@@ -214,7 +221,8 @@ def _cards(
         if isinstance(answer, Fires)
     ]
     if fired:
-        fired = _without_overridden(fired, knowledge, overridden())
+        declined = overridden({rule.id for rule, _fires in fired})
+        fired = _without_overridden(fired, knowledge, declined)
     most = int(knowledge.defaults.most_cards)
     pieces = _grouped(fired, facts.context.hook)
     if len(pieces) > most:

@@ -28,6 +28,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from service.errors import ConfigurationError, StoreUnavailable
+from service.store.news import News
 
 LATEST_REVISION = "0001"
 """The newest revision under ``migrations/versions``; kept here so that a database that is up to date is
@@ -54,11 +55,15 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store. ``secret`` is the key of the digests that stand for patient and user."""
+    """An open store. ``secret`` is the key of the digests that stand for patient and user.
+
+    ``news`` is shared with the processes that are forked after it was opened.
+    """
 
     engine: Engine
     secret: bytes
     outage: Outage = field(default_factory=Outage)
+    news: News = field(default_factory=News)
 
 
 def open_store(url: str, *, secret: bytes) -> Store:

@@ -15,6 +15,7 @@ import orjson
 
 from service.hooks.feedback import FeedbackItem
 from service.store.database import Store, in_utc, insert_new, storable, writing
+from service.store.news import announce_override
 from service.store.tables import ACCEPTED_SUGGESTION, FEEDBACK
 
 
@@ -23,7 +24,8 @@ def record_feedback(
 ) -> None:
     """Write the items in one transaction; when this returns they survive a crash and a power cut.
 
-    A report that is there already is not written again. ``issuer`` is the ``iss`` of the client, empty
+    A report that is there already is not written again. An override is in force, on every worker of this
+    server, for the calls that come after. ``issuer`` is the ``iss`` of the client, empty
     where calls are open. Raises StoreUnavailable, and then nothing was written.
     """
     # In one order, because two requests with the same items must not wait for each other's rows.
@@ -42,6 +44,8 @@ def record_feedback(
                 for suggestion in sorted(set(item.accepted_suggestions))
             ],
         )
+    if any(item.outcome == "overridden" for item in items):
+        announce_override(store.news)
 
 
 def _fingerprint(item: FeedbackItem, issuer: str) -> str:

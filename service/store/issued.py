@@ -2,8 +2,9 @@
 
 https://cds-hooks.hl7.org/2.0/#feedback (which card a report speaks of)
 
-A hook call only puts its cards into a bounded queue. While the store is down the queue fills, and then
-cards are dropped and counted: advice matters more than the record of it.
+A hook call only puts its cards into a bounded queue, and wakes nobody: the thread looks every quarter of a
+second, so that under load many cards share one transaction. While the store is down the queue fills, and
+then cards are dropped and counted: advice matters more than the record of it.
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from queue import Empty, Full, Queue
 from typing import Any
-from uuid import UUID
+
+import orjson
 
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.request import HookRequest
 from service.hooks.response import EXPLANATION
 from service.store.database import Store, after_fork, in_utc, insert_new, migrate, storable, writing
-from service.store.overrides import override_key
+from service.store.news import announce_late_card, latest_override
+from service.store.overrides import DeclinedAdvice, override_key
 from service.store.retention import purge
-from service.store.tables import ISSUED_CARD, ISSUED_RULE, ISSUED_SUGGESTION
+from service.store.tables import ISSUED_CARD
 
 _QUEUE_LENGTH = 10_000
 _BATCH = 500
@@ -35,7 +39,9 @@ _PAUSE_SECONDS = 1.0
 _LOG_INTERVAL_SECONDS = 60.0
 _FIRST_HOUSEKEEPING_SECONDS = 60.0
 _HOUSEKEEPING_SECONDS = 3600.0
+_REFRESH_SECONDS = 3.0
 _CLOSE_SECONDS = 3.0
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _log = logging.getLogger(__name__)
 
 
@@ -50,23 +56,22 @@ class ShownCard:
     indicator: str
     issued_at: datetime
     override_keys: Mapping[str, str]  # rule id -> digest
-    suggestions: tuple[str, ...] = ()
 
 
 def shown_cards(
     cards: Iterable[Mapping[str, Any]], *, request: HookRequest, issuer: str, secret: bytes, now: datetime
 ) -> tuple[ShownCard, ...]:
     """Describe the cards of an answer (JSON objects); ``issuer`` is empty where calls are open."""
+    hook_instance = _uuid_or_nothing(request.hook_instance)
     return tuple(
         ShownCard(
             uuid=card["uuid"],
             service_id=request.service_id,
             issuer=issuer,
-            hook_instance=_uuid_or_nothing(request.hook_instance),
+            hook_instance=hook_instance,
             indicator=card["indicator"],
             issued_at=now,
             override_keys=_override_keys(card, request, issuer=issuer, secret=secret),
-            suggestions=tuple(suggestion["uuid"] for suggestion in card.get("suggestions", ())),
         )
         for card in cards
     )
@@ -87,21 +92,17 @@ def _override_keys(
 
 def _uuid_or_nothing(text: str) -> str:
     # A client that sends something else as hookInstance may have put anything there.
-    try:
-        return str(UUID(text))
-    except ValueError:
-        return ""
+    lower = text.lower()
+    return lower if _UUID.fullmatch(lower) else ""
 
 
 def record_issued(store: Store, cards: Sequence[ShownCard]) -> None:
     """Write the cards now, in one transaction. Raises StoreUnavailable."""
     with writing(store) as connection:
-        insert_new(connection, ISSUED_CARD, [_card_row(card) for card in cards])
-        insert_new(connection, ISSUED_RULE, [row for card in cards for row in _rule_rows(card)])
-        insert_new(connection, ISSUED_SUGGESTION, [row for card in cards for row in _suggestion_rows(card)])
+        insert_new(connection, ISSUED_CARD, [_row(card) for card in cards])
 
 
-def _card_row(card: ShownCard) -> dict[str, Any]:
+def _row(card: ShownCard) -> dict[str, Any]:
     return {
         "uuid": card.uuid,
         "service_id": card.service_id,
@@ -109,37 +110,40 @@ def _card_row(card: ShownCard) -> dict[str, Any]:
         "hook_instance": card.hook_instance,
         "indicator": card.indicator,
         "issued_at": in_utc(card.issued_at),
+        "override_keys": orjson.dumps(card.override_keys).decode(),
     }
 
 
-def _rule_rows(card: ShownCard) -> list[dict[str, str]]:
-    return [
-        {"card_uuid": card.uuid, "rule_id": rule, "override_key": key}
-        for rule, key in card.override_keys.items()
-    ]
-
-
-def _suggestion_rows(card: ShownCard) -> list[dict[str, str]]:
-    return [{"card_uuid": card.uuid, "uuid": suggestion} for suggestion in card.suggestions]
+_Waiting = tuple[bytes, ShownCard]
+"""A card, and the mark of the latest override at the time when it was shown."""
 
 
 class IssuedCardWriter:
-    """The queue of a worker process and the thread that empties it; it also deletes old rows every hour.
+    """The queue of a worker process and the thread that empties it.
 
-    ``start`` belongs after the fork of a worker; the first card starts the thread otherwise. ``dropped``
-    counts the cards that could not be kept since the process began.
+    The thread also deletes old rows every hour, and keeps ``declined`` up to date. ``start`` belongs after
+    the fork of a worker; the first card starts the thread otherwise. ``dropped`` counts the cards that
+    could not be kept since the process began.
     """
 
-    def __init__(self, store: Store, *, retention_days: int, queue_length: int = _QUEUE_LENGTH) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        retention_days: int,
+        declined: DeclinedAdvice | None = None,
+        queue_length: int = _QUEUE_LENGTH,
+    ) -> None:
         self.dropped = 0
         self._store = store
         self._retention_days = retention_days
+        self._declined = declined
         self._queue_length = queue_length
         self._begin_in_this_process()
 
     def _begin_in_this_process(self) -> None:
         self._process = os.getpid()
-        self._queue: Queue[ShownCard] = Queue(self._queue_length)
+        self._queue: deque[_Waiting] = deque()
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -148,6 +152,8 @@ class IssuedCardWriter:
     def after_fork(self) -> None:
         """Call in each worker: leaves the parent its connections and its queue, and starts the thread."""
         after_fork(self._store)
+        if self._declined is not None:
+            self._declined.after_fork()
         self._begin_in_this_process()
         self.start()
 
@@ -163,10 +169,11 @@ class IssuedCardWriter:
         """Hand the cards over; never waits and never raises. What finds no room is dropped and counted."""
         if self._process != os.getpid():
             self.after_fork()
+        mark = latest_override(self._store.news)
         for card in cards:
-            try:
-                self._queue.put_nowait(card)
-            except Full:
+            if len(self._queue) < self._queue_length:
+                self._queue.append((mark, card))
+            else:
                 self._drop(1)
         if self._thread is None:
             self.start()
@@ -179,37 +186,50 @@ class IssuedCardWriter:
 
     def _run(self) -> None:
         next_housekeeping = time.monotonic() + _FIRST_HOUSEKEEPING_SECONDS
+        next_refresh = time.monotonic()
         while True:
-            if batch := self._next_batch():
+            # Asked before the queue is emptied, so that nothing put before the stop stays behind.
+            stopping = self._stopping.is_set()
+            batch = self._next_batch()
+            if batch:
                 self._write(batch)
-            elif self._stopping.is_set():
+            elif stopping:
                 return
+            if time.monotonic() >= next_refresh:
+                next_refresh = time.monotonic() + _REFRESH_SECONDS
+                self._refresh()
             if time.monotonic() >= next_housekeeping:
                 next_housekeeping = time.monotonic() + _HOUSEKEEPING_SECONDS
                 self._keep_house()
+            if len(batch) < _BATCH:
+                self._stopping.wait(_POLL_SECONDS)
 
-    def _next_batch(self) -> list[ShownCard]:
-        """Wait a moment for cards and take all that are there, up to the size of a batch."""
-        batch: list[ShownCard] = []
-        try:
-            batch.append(self._queue.get(timeout=_POLL_SECONDS))
-            while len(batch) < _BATCH:
-                batch.append(self._queue.get_nowait())
-        except Empty:
-            return batch
-        return batch
+    def _next_batch(self) -> list[_Waiting]:
+        """All that are waiting, up to the size of a batch."""
+        return [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
 
-    def _write(self, batch: list[ShownCard]) -> None:
+    def _write(self, batch: list[_Waiting]) -> None:
         while True:
             try:
-                record_issued(self._store, batch)
+                record_issued(self._store, [card for _mark, card in batch])
             except StoreUnavailable:
                 if self._stopping.wait(_PAUSE_SECONDS):
                     self._drop(len(batch))
                     return
                 self._repair()
             else:
+                self._announce_if_late(batch)
                 return
+
+    def _announce_if_late(self, batch: list[_Waiting]) -> None:
+        """A card may have been overridden before it was written; its row then completes the override."""
+        now = latest_override(self._store.news)
+        if any(mark != now for mark, _card in batch):
+            announce_late_card(self._store.news)
+
+    def _refresh(self) -> None:
+        if self._declined is not None:
+            self._declined.refresh(datetime.now(UTC))
 
     def _repair(self) -> None:
         """The store may have been down at start-up, or its file deleted: then the tables are not there."""

@@ -20,10 +20,23 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, exists, func, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Subquery,
+    TableValuedAlias,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+    true,
+)
 
 from service.store.database import Store, in_utc, reading, unhurried
-from service.store.tables import FEEDBACK, ISSUED_CARD, ISSUED_RULE
+from service.store.tables import FEEDBACK, ISSUED_CARD
 
 _WIDTH_WITHOUT_TERMINAL = 160
 Period = tuple[datetime, datetime]
@@ -101,6 +114,14 @@ def _within(column: ColumnElement[Any], period: Period) -> ColumnElement[bool]:
     return and_(column >= period[0], column < period[1])
 
 
+def _rules(connection: Connection) -> TableValuedAlias:
+    """The rules of each card, a row each with the id as ``key``; to be joined with its card."""
+    keys: ColumnElement[Any] = ISSUED_CARD.c.override_keys
+    if connection.dialect.name == "postgresql":
+        return func.json_each_text(cast(keys, JSON)).table_valued("key", "value", name="issued_rule")
+    return func.json_each(keys).table_valued("key", "value", name="issued_rule")
+
+
 def _outcomes() -> Subquery:
     """Every report with its rank; rank 1 is the latest of its card."""
     newest_first = (
@@ -123,58 +144,59 @@ def _latest_of_card(outcomes: Subquery) -> ColumnElement[bool]:
 
 
 def _counts(connection: Connection, period: Period) -> Sequence[Any]:
-    outcomes = _outcomes()
+    rule, outcomes = _rules(connection), _outcomes()
     query = (
         select(
-            ISSUED_RULE.c.rule_id,
+            rule.c.key,
             func.count(),
             func.sum(case((outcomes.c.outcome == "accepted", 1), else_=0)),
             func.sum(case((outcomes.c.outcome == "overridden", 1), else_=0)),
         )
-        .select_from(ISSUED_RULE)
-        .join(ISSUED_CARD, ISSUED_CARD.c.uuid == ISSUED_RULE.c.card_uuid)
+        .select_from(ISSUED_CARD)
+        .join(rule, true())
         .outerjoin(outcomes, _latest_of_card(outcomes))
         .where(_within(ISSUED_CARD.c.issued_at, period))
-        .group_by(ISSUED_RULE.c.rule_id)
-        .order_by(ISSUED_RULE.c.rule_id)
+        .group_by(rule.c.key)
+        .order_by(rule.c.key)
     )
     return connection.execute(query).all()
 
 
 def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCount]]:
-    outcomes = _outcomes()
+    rule, outcomes = _rules(connection), _outcomes()
     # The same code with another display is the same reason.
     reason = (outcomes.c.reason_code, func.coalesce(outcomes.c.reason_system, ""))
     query = (
         select(
-            ISSUED_RULE.c.rule_id,
+            rule.c.key,
             *reason,
             func.coalesce(func.max(outcomes.c.reason_display), ""),
             func.count(),
         )
-        .select_from(ISSUED_RULE)
-        .join(ISSUED_CARD, ISSUED_CARD.c.uuid == ISSUED_RULE.c.card_uuid)
+        .select_from(ISSUED_CARD)
+        .join(rule, true())
         .join(outcomes, _latest_of_card(outcomes))
         .where(_within(ISSUED_CARD.c.issued_at, period), outcomes.c.reason_code.is_not(None))
-        .group_by(ISSUED_RULE.c.rule_id, *reason)
-        .order_by(ISSUED_RULE.c.rule_id, func.count().desc(), *reason)
+        .group_by(rule.c.key, *reason)
+        .order_by(rule.c.key, func.count().desc(), *reason)
     )
-    return [(rule, ReasonCount(*values)) for rule, *values in connection.execute(query)]
+    return [(rule_id, ReasonCount(*values)) for rule_id, *values in connection.execute(query)]
 
 
 def _comments(connection: Connection, period: Period) -> list[tuple[str, str]]:
+    rule = _rules(connection)
     query = (
-        select(ISSUED_RULE.c.rule_id, FEEDBACK.c.user_comment)
-        .select_from(ISSUED_RULE)
-        .join(ISSUED_CARD, ISSUED_CARD.c.uuid == ISSUED_RULE.c.card_uuid)
+        select(rule.c.key, FEEDBACK.c.user_comment)
+        .select_from(ISSUED_CARD)
+        .join(rule, true())
         .join(
             FEEDBACK,
             and_(FEEDBACK.c.card_uuid == ISSUED_CARD.c.uuid, FEEDBACK.c.issuer == ISSUED_CARD.c.issuer),
         )
         .where(_within(ISSUED_CARD.c.issued_at, period), FEEDBACK.c.user_comment.is_not(None))
-        .order_by(ISSUED_RULE.c.rule_id, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
+        .order_by(rule.c.key, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
     )
-    return [(rule, comment) for rule, comment in connection.execute(query)]
+    return [(rule_id, comment) for rule_id, comment in connection.execute(query)]
 
 
 def _unmatched(connection: Connection, period: Period) -> int:

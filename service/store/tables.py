@@ -18,31 +18,11 @@ ISSUED_CARD = Table(
     Column("hook_instance", Text, nullable=False),
     Column("indicator", Text, nullable=False),
     Column("issued_at", DateTime, nullable=False, index=True),
+    Column("override_keys", Text, nullable=False),
 )
-"""A card that was shown. ``issuer`` is the client's ``iss``, empty where calls are open."""
-
-ISSUED_RULE = Table(
-    "issued_rule",
-    METADATA,
-    Column("card_uuid", String(36), ForeignKey("issued_card.uuid", ondelete="CASCADE"), primary_key=True),
-    Column("rule_id", String(200), primary_key=True),
-    Column("override_key", String(64), nullable=False, index=True),
-)
-"""The rules that speak on a card. ``override_key`` is empty where patient or user is not known."""
-
-ISSUED_SUGGESTION = Table(
-    "issued_suggestion",
-    METADATA,
-    Column("uuid", String(36), primary_key=True),
-    Column(
-        "card_uuid",
-        String(36),
-        ForeignKey("issued_card.uuid", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
-)
-"""The suggestions of a card."""
+"""A card that was shown. ``issuer`` is the client's ``iss``, empty where calls are open. ``override_keys`` is
+a JSON object, id of each rule that speaks on the card -> digest, empty where patient or user is not known:
+a row for each rule would cost a hook call several times as much."""
 
 FEEDBACK = Table(
     "feedback",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from flask import Flask
 
 from service import VERSION, engine
 from service.config import Settings, read_settings
-from service.errors import ConfigurationError, StoreUnavailable
+from service.errors import ConfigurationError
 from service.fhir.client import fetch_all
 from service.fhir.queries import prefetch_templates
 from service.hooks import feedback
@@ -31,7 +30,7 @@ from service.security.urls import same_base
 from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, shown_cards
-from service.store.overrides import overridden_rules
+from service.store.overrides import DeclinedAdvice
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.web.app import build_app
@@ -43,8 +42,7 @@ AFTER_FORK = "net_cds_after_fork"
 AT_EXIT = "net_cds_at_exit"
 """Extensions: lists of what a server calls in each worker, at its start and at its end."""
 
-_RULE_IDS = tuple(rule.id for rule in RULES)
-_log = logging.getLogger(__name__)
+Respond = Callable[[HookRequest, Client], Answered]
 
 
 def wired_app(settings: Settings | None = None) -> Flask:
@@ -56,8 +54,10 @@ def wired_app(settings: Settings | None = None) -> Flask:
     knowledge = knowledge_of(settings)
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
-    writer = IssuedCardWriter(store, retention_days=settings.retention_days)
-    app = build_app(_parts(settings, knowledge=knowledge, store=store, writer=writer))
+    declined = DeclinedAdvice(store, lasts=timedelta(days=knowledge.defaults.override_days))
+    writer = IssuedCardWriter(store, retention_days=settings.retention_days, declined=declined)
+    respond = _responder(settings, knowledge=knowledge, declined=declined)
+    app = build_app(_parts(settings, knowledge=knowledge, respond=respond, store=store, writer=writer))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
     return app
@@ -81,13 +81,14 @@ def knowledge_of(settings: Settings) -> Knowledge:
     return dataclasses.replace(knowledge, cards=cards)
 
 
-def _parts(settings: Settings, *, knowledge: Knowledge, store: Store, writer: IssuedCardWriter) -> Parts:
-    templates = prefetch_templates(knowledge.terminology.observation_codes())
+def _parts(
+    settings: Settings, *, knowledge: Knowledge, respond: Respond, store: Store, writer: IssuedCardWriter
+) -> Parts:
     return Parts(
         settings=settings,
-        respond=_responder(settings, knowledge=knowledge, templates=templates, store=store),
+        respond=respond,
         hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
-        prefetch=templates,
+        prefetch=_templates(knowledge),
         authenticate=_authenticator(settings, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store),
@@ -95,14 +96,15 @@ def _parts(settings: Settings, *, knowledge: Knowledge, store: Store, writer: Is
     )
 
 
-def _responder(
-    settings: Settings, *, knowledge: Knowledge, templates: Mapping[str, str], store: Store
-) -> Callable[[HookRequest, Client], Answered]:
+def _templates(knowledge: Knowledge) -> Mapping[str, str]:
+    return prefetch_templates(knowledge.terminology.observation_codes())
+
+
+def _responder(settings: Settings, *, knowledge: Knowledge, declined: DeclinedAdvice) -> Respond:
+    templates = _templates(knowledge)
     fetch = functools.partial(
         fetch_all, deadline_seconds=settings.fetch_deadline_seconds, same_base=same_base
     )
-
-    override_lasts = timedelta(days=knowledge.defaults.override_days)
 
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
@@ -112,7 +114,13 @@ def _responder(
             templates=templates,
             now=now,
             fetch=fetch,
-            overridden=functools.partial(_overridden, store, request, client, since=now - override_lasts),
+            overridden=functools.partial(
+                declined.among,
+                issuer=client.issuer,
+                patient_id=request.patient_id,
+                user_id=request.user_id,
+                now=now,
+            ),
         )
         return Answered(result.cards, result.milliseconds, _states(result))
 
@@ -123,22 +131,6 @@ def _states(result: engine.HookResult) -> dict[str, str]:
     if result.record is None:
         return {}
     return {name: section.state.value for name, section in result.record.sections.items()}
-
-
-def _overridden(store: Store, request: HookRequest, client: Client, *, since: datetime) -> Collection[str]:
-    """What this user lately declined; nothing while the store is down, as advice matters more."""
-    try:
-        return overridden_rules(
-            store,
-            issuer=client.issuer,
-            patient_id=request.patient_id,
-            user_id=request.user_id,
-            rule_ids=_RULE_IDS,
-            since=since,
-        )
-    except StoreUnavailable:
-        _log.warning("Declined advice is shown again, because the store cannot be read.")
-        return ()
 
 
 def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Collection[str]], Client]:

@@ -111,7 +111,6 @@ def shown(now: datetime) -> Callable[..., ShownCard]:
                 )
                 for rule in rules
             },
-            suggestions=(str(uuid4()),),
         )
 
     return make

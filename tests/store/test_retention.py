@@ -30,8 +30,6 @@ def test_what_is_older_than_the_limit_goes_with_all_that_belongs_to_it(store, no
     assert purge(store, older_than_days=10, now=now) == Purged(issued_cards=1, feedback=1, tokens=0)
     assert _counts(store) == {
         "issued_card": 1,
-        "issued_rule": 2,
-        "issued_suggestion": 1,
         "feedback": 1,
         "accepted_suggestion": 1,
         "seen_token": 0,

@@ -28,14 +28,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop every table, and with it what was recorded."""
-    for table in (
-        "seen_token",
-        "accepted_suggestion",
-        "feedback",
-        "issued_suggestion",
-        "issued_rule",
-        "issued_card",
-    ):
+    for table in ("seen_token", "accepted_suggestion", "feedback", "issued_card"):
         op.drop_table(table)
 
 
@@ -48,31 +41,9 @@ def _create_issued_cards() -> None:
         sa.Column("hook_instance", sa.Text, nullable=False),
         sa.Column("indicator", sa.Text, nullable=False),
         sa.Column("issued_at", sa.DateTime, nullable=False),
+        sa.Column("override_keys", sa.Text, nullable=False),
     )
     op.create_index("ix_issued_card_issued_at", "issued_card", ["issued_at"])
-    op.create_table(
-        "issued_rule",
-        _card_reference(primary_key=True),
-        sa.Column("rule_id", sa.String(200), primary_key=True),
-        sa.Column("override_key", sa.String(64), nullable=False),
-    )
-    op.create_index("ix_issued_rule_override_key", "issued_rule", ["override_key"])
-    op.create_table(
-        "issued_suggestion",
-        sa.Column("uuid", sa.String(36), primary_key=True),
-        _card_reference(primary_key=False),
-    )
-    op.create_index("ix_issued_suggestion_card_uuid", "issued_suggestion", ["card_uuid"])
-
-
-def _card_reference(*, primary_key: bool) -> sa.Column[str]:
-    return sa.Column(
-        "card_uuid",
-        sa.String(36),
-        sa.ForeignKey("issued_card.uuid", ondelete="CASCADE"),
-        primary_key=primary_key,
-        nullable=False,
-    )
 
 
 def _create_feedback() -> None:
