@@ -1,0 +1,59 @@
+"""The README shows real answers and lists what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import orjson
+import pytest
+
+from fhir_fixtures.vocabulary import TODAY, now_on
+from service.engine import respond
+from service.hooks.card import Card
+from service.hooks.discovery import SERVICES
+from service.hooks.request import read_request
+from service.rules import RULES
+from tests.asking import knowledge, templates
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_ANSWERS = re.findall(r"<!-- answer: (\S+) -->\n```\n(.*?)```", README, re.DOTALL)
+
+
+def _shown(cards: tuple[Card, ...]) -> str:
+    return "".join(f"{card.indicator.name.lower():8} {card.summary}\n" for card in cards) or "no cards\n"
+
+
+def test_the_readme_shows_answers() -> None:
+    assert len(_ANSWERS) >= 4
+
+
+@pytest.mark.parametrize(("name", "shown"), _ANSWERS, ids=[name for name, _ in _ANSWERS])
+def test_an_answer_is_the_real_one(name: str, shown: str) -> None:
+    hook = name.rsplit(".", 1)[1]
+    service = next(service for service in SERVICES if service.hook == hook)
+    document = orjson.loads((ROOT / "fhir_fixtures" / "requests" / f"{name}.json").read_bytes())
+    request = read_request(document, service_id=service.id, hook=hook)
+
+    result = respond(request, knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+
+    assert shown == _shown(result.cards)
+
+
+def test_every_service_is_listed() -> None:
+    assert all(f"| `{service.id}` | {service.hook} |" in README for service in SERVICES)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_is_listed_with_its_hooks(rule: object) -> None:
+    title = knowledge().cards[rule.id].title  # type: ignore[attr-defined]
+    hooks = ", ".join(sorted(rule.hooks))  # type: ignore[attr-defined]
+
+    assert f"| `{rule.id}` | {title} | {hooks} |\n" in README  # type: ignore[attr-defined]
+
+
+def test_no_other_rule_is_listed() -> None:
+    listed = set(re.findall(r"^\| `([a-z0-9-]+)` \| .* \| .* \|$", README, re.MULTILINE))
+
+    assert listed - {service.id for service in SERVICES} == {rule.id for rule in RULES}
