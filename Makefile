@@ -8,10 +8,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format cards fixtures bench lock clean
+.PHONY: help setup run test e2e-hapi check format cards fixtures bench lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(STAMP) ## Create the virtual environment from the lock file
 
@@ -20,6 +20,9 @@ run: $(STAMP) ## Serve on 127.0.0.1:8000
 
 test: $(STAMP) ## Run the tests (ARGS="tests/web -k discovery" chooses some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+e2e-hapi: $(STAMP) ## Test against HAPI FHIR, which Maven collects on first use (two minutes; needs Java and Maven)
+	@E2E_HAPI=1 $(BIN)/python -m pytest tests/e2e $(ARGS)
 
 check: $(STAMP) ## Run every check that is not a test; reports all failures before it fails
 	@failed=""; \

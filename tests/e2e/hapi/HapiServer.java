@@ -69,8 +69,9 @@ public class HapiServer {
             return new SubscriptionSettings();
         }
 
+        // This name takes the place of the library's own.
         @Bean
-        DatabaseBackedPagingProvider paging() {
+        DatabaseBackedPagingProvider databaseBackedPagingProvider() {
             DatabaseBackedPagingProvider paging = new DatabaseBackedPagingProvider();
             paging.setDefaultPageSize(20);
             // Half of what the service asks for, so that it has to follow the pages of every long answer.

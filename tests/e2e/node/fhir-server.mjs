@@ -2,18 +2,20 @@
 //
 //   node fhir-server.mjs [--port 0] [--token SECRET] [FILE.json ...]
 //
-// It prints its base URL once it listens. The files are Bundles of type transaction or batch, posted at the start. With a
-// token every request has to carry it. Resources, search and batches are @medplum/fhir-router's; what stands here is
-// HTTP, and what that library leaves to its host: metadata, browsers' preflights, and the checks on writing.
+// It prints its base URL once it listens. With a token every request has to carry it. Resources, search and batches are
+// @medplum/fhir-router's; what stands here is HTTP, and what that library leaves to its host: metadata, browsers'
+// preflights, and the checks on writing.
 //
 // http://127.0.0.1:PORT/NAME/fhir is another, at first empty server for each NAME: searches by code look at every
-// resource, so a server for each patient answers ten times as fast as one for all.
+// resource, so a server for each patient answers ten times as fast as one for all. A file is a Bundle of one chart, and
+// fills the server of its name.
 //
 // A resource type is refused to readers of one patient with the tag "refused" on that Patient: the type is then
 // answered with 403, as servers do for records that a user may not see.
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
 
 // Node 20 has no WebSocket, and @medplum/core names it while it loads.
@@ -42,7 +44,7 @@ const router = new FhirRouter();
 const repositories = new Map();
 const server = createServer(listen);
 for (const file of files) {
-  await load(JSON.parse(readFileSync(file, "utf8")));
+  await load(`/${basename(file, ".json")}/fhir`, JSON.parse(readFileSync(file, "utf8")));
 }
 server.listen(Number(options.port), "127.0.0.1", () => console.log(`${origin()}/fhir`));
 
@@ -57,11 +59,16 @@ function repositoryOf(base) {
   return repositories.get(base);
 }
 
-async function load(bundle) {
-  const [outcome, answer] = await ask("/fhir", "POST", "", bundle);
-  const failed = answer?.entry?.find((entry) => !entry.response.status.startsWith("2"));
-  if (!core.isOk(outcome) || failed) {
-    throw new Error(JSON.stringify(failed?.response ?? outcome));
+/** Keep a chart, apart from drafts: they live in the EHR until somebody signs them. */
+async function load(base, bundle) {
+  for (const { resource } of bundle.entry) {
+    if (resource.status === "draft") {
+      continue;
+    }
+    const [outcome] = await ask(base, "PUT", `${resource.resourceType}/${resource.id}`, resource);
+    if (!core.isOk(outcome)) {
+      throw new Error(`${base}/${resource.resourceType}/${resource.id}: ${core.operationOutcomeToString(outcome)}`);
+    }
   }
 }
 
