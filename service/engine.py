@@ -23,7 +23,7 @@ from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES
-from service.rules.base import Answer, Fires, Rule, Silent, out_of_scope
+from service.rules.base import Answer, Answers, Fires, Rule, Silent, out_of_scope, person_out_of_scope
 from service.rules.base import NotAssessed as RuleNotAssessed
 from service.wording import Knowledge
 
@@ -130,9 +130,9 @@ def gather(
     """The record from prefetch, completed from the FHIR server where that may be read."""
     values: dict[str, Any] = {key: value for key, value in request.prefetch.items() if key in QUERIES}
     faults: dict[str, str] = {}
-    wanted = {key: _filled(templates[key], request) for key in QUERIES if _is_incomplete(values, key)}
-    if fetch is not None and request.fhir_access is not None and wanted:
-        for key, outcome in fetch(request.fhir_access, wanted).items():
+    if fetch is not None and request.fhir_access is not None:
+        wanted = {key: _filled(templates[key], request) for key in QUERIES if _is_incomplete(values, key)}
+        for key, outcome in (fetch(request.fhir_access, wanted) if wanted else {}).items():
             if outcome.resource is not None:
                 values[key] = outcome.resource
             if not outcome.complete:
@@ -153,7 +153,7 @@ def _filled(template: str, request: HookRequest) -> str:
 
 
 def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
-    """Whether a key is absent, failed, or holds only the first page."""
+    """Whether a key is absent, failed, or holds only a part of the results."""
     if key not in values:
         return True
     value = values[key]
@@ -161,21 +161,24 @@ def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
         return value is not None
     if value.get("resourceType") == "OperationOutcome":
         return True
-    return any(link.get("relation") == "next" for link in elements(value.get("link")))
+    if any(link.get("relation") == "next" for link in elements(value.get("link"))):
+        return True
+    total, entries = value.get("total"), value.get("entry")
+    return isinstance(total, int) and total > (len(entries) if isinstance(entries, list) else 0)
 
 
 def ask_rules(facts: Facts, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """The answer of every rule that belongs to the hook and has a card to show."""
+    refusal = person_out_of_scope(facts)
     return tuple(
-        Verdict(rule, _answers(rule, facts))
+        Verdict(rule, (refusal,) if refusal is not None else _answers(rule, facts))
         for rule in RULES
         if facts.context.hook in rule.hooks and rule.id in knowledge.cards
     )
 
 
 def _answers(rule: Rule, facts: Facts) -> tuple[Answer, ...]:
-    refusal = out_of_scope(rule, facts)
-    answer = refusal if refusal is not None else rule.decide(facts)
+    answer: Answers = out_of_scope(rule, facts) or rule.decide(facts)
     return answer if isinstance(answer, tuple) else (answer,)
 
 

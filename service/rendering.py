@@ -209,25 +209,16 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
 
 def _suggestion(text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
     label = one_line(text.label.format_map(values))
-    resource = _completed(_with_codes(text.resource, on.knowledge), on.facts)
+    resource = _completed(text.resource, on.facts)
     return Suggestion(label=label, actions=(Action(type="create", description=label, resource=resource),))
-
-
-def _with_codes(template: Any, knowledge: Knowledge) -> Any:
-    """The template with ``{emit: purpose}`` replaced by the Codings of that purpose."""
-    if isinstance(template, Mapping):
-        if "emit" in template:
-            return [dict(coding) for coding in knowledge.emitted[template["emit"]]]
-        return {name: _with_codes(value, knowledge) for name, value in template.items()}
-    return [_with_codes(item, knowledge) for item in template] if isinstance(template, list) else template
 
 
 _ORDERS = ("ServiceRequest", "MedicationRequest")
 
 
-def _completed(resource: dict[str, Any], facts: Facts) -> dict[str, Any]:
+def _completed(template: Resource, facts: Facts) -> Resource:
     """The whole resource for this patient: status, intent, subject and reason."""
-    resource["subject"] = {"reference": f"Patient/{facts.record.patient_id}"}
+    resource = {**template, "subject": {"reference": f"Patient/{facts.record.patient_id}"}}
     if resource["resourceType"] in _ORDERS:
         resource |= {"status": "draft", "intent": "proposal"}
         if reason := _reason(facts):

@@ -12,8 +12,8 @@ import csv
 import hashlib
 import re
 import string as strings
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,6 @@ class Knowledge:
     common: Common
     terminology: Terminology
     defaults: Defaults
-    emitted: Mapping[str, tuple[Mapping[str, str], ...]]
     version: str
 
     @cached_property
@@ -166,7 +165,8 @@ def load_knowledge(
     problems += [problem for card in cards.values() for problem in _unknown_codes(card, emitted)]
     if problems or defaults is None or terminology is None or common is None:
         raise ContentError(problems)
-    return Knowledge(cards, common, terminology, defaults, emitted, f"{version}+{_digest(cards_dir)}")
+    coded = {name: _with_codes(card, emitted) for name, card in cards.items()}
+    return Knowledge(coded, common, terminology, defaults, f"{version}+{_digest(cards_dir)}")
 
 
 def _collect(problems: list[str], load: Any) -> Any:
@@ -449,6 +449,20 @@ def _purposes(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for part in value:
             yield from _purposes(part)
+
+
+def _with_codes(card: CardText, emitted: Mapping[str, Sequence[Mapping[str, str]]]) -> CardText:
+    """The card whose suggestions hold, for each ``{emit: purpose}``, the Codings of that purpose."""
+
+    def coded(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "emit" in value:
+                return [dict(coding) for coding in emitted[value["emit"]]]
+            return {name: coded(part) for name, part in value.items()}
+        return [coded(part) for part in value] if isinstance(value, list) else value
+
+    suggestions = (replace(one, resource=coded(one.resource)) for one in card.suggestions)
+    return replace(card, suggestions=tuple(suggestions))
 
 
 def _read_emitted(path: Path) -> dict[str, tuple[Mapping[str, str], ...]]:

@@ -199,9 +199,9 @@ def medication_concept(resource: Resource, record: Record) -> object:
 
 
 def _concepts(concept: object, record: Record) -> tuple[Concept, ...]:
-    """By code; by whole words of the text only where there is no coding."""
-    if any(coding.code for coding in codings(concept)):
-        return record.terminology.concepts(concept, *_DRUG_LISTS)
+    """By code; by whole words only where no list knows a code: orders name products, the lists ingredients."""
+    if found := record.terminology.concepts(concept, *_DRUG_LISTS):
+        return found
     text = words(concept)
     return tuple(
         Concept(code_list, "", "", text, {"role": role, "ingredient": ingredient or text.lower()})

@@ -49,7 +49,7 @@ class Record:
     resources: Mapping[str, tuple[Resource, ...]]
     medications: Mapping[str, Resource] = field(default_factory=dict)
     _recognised: _Recognised = field(default_factory=dict, repr=False)
-    _by_tag: dict[tuple[str, str], tuple[Resource, ...]] = field(default_factory=dict, repr=False)
+    _by_tag: dict[str, dict[str, list[Resource]]] = field(default_factory=dict, repr=False)
 
     @property
     def patient(self) -> Resource | None:
@@ -70,7 +70,9 @@ class Record:
     def rows(self, resource: Resource, *lists: str) -> tuple[Concept, ...]:
         """The rows of these code lists that the resource's naming codes hit."""
         found = self.recognised(resource).rows
-        return tuple(row for name in lists for row in found.get(name, ()))
+        if not found:
+            return ()
+        return tuple(row for name in lists if name in found for row in found[name])
 
     def has_row(self, resource: Resource, code_list: str, *, roles: Iterable[str] = ()) -> bool:
         """Whether the resource hits a code list, in a row with one of the roles (any if none is named)."""
@@ -87,33 +89,29 @@ class Record:
 
     def about(self, resource_type: str, *lists: str) -> tuple[Resource, ...]:
         """The resources of one type that hit one of these code lists or word lists by name."""
-        hits = [one for name in lists for one in self._tagged(resource_type, name)]
-        return tuple({id(one): one for one in hits}.values()) if len(lists) > 1 else tuple(hits)
+        tagged = self._tagged(resource_type)
+        hits = [one for name in lists if name in tagged for one in tagged[name]]
+        return tuple({id(one): one for one in hits}.values()) if len(hits) > 1 else tuple(hits)
 
     def saying(self, resource_type: str, word_list: str) -> tuple[Resource, ...]:
         """The resources of one type whose name or findings hold a phrase of a word list."""
-        in_names, in_findings = (
-            self._tagged(resource_type, word_list),
-            self._tagged(resource_type, f"={word_list}"),
-        )
-        return (
-            tuple({id(one): one for one in (*in_names, *in_findings)}.values()) if in_findings else in_names
-        )
+        return self.about(resource_type, word_list, f"={word_list}")
 
-    def _tagged(self, resource_type: str, tag: str) -> tuple[Resource, ...]:
+    def _tagged(self, resource_type: str) -> Mapping[str, list[Resource]]:
+        """Code list or word list -> resources; ``=`` before a word list that the findings hit."""
         if not self._by_tag:
-            self._index()
-        return self._by_tag.get((resource_type, tag), ())
+            self._by_tag.update({kind: self._index(found) for kind, found in self.resources.items()})
+        return self._by_tag.get(resource_type, {})
 
-    def _index(self) -> None:
-        index: dict[tuple[str, str], tuple[Resource, ...]] = {("", ""): ()}
-        for resource_type, resources in self.resources.items():
-            for one in resources:
-                recognised = self.recognised(one)
-                findings = (f"={name}" for name in recognised.findings)
-                for tag in {*recognised.rows, *recognised.names, *findings}:
-                    index[resource_type, tag] = (*index.get((resource_type, tag), ()), one)
-        self._by_tag.update(index)
+    def _index(self, resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+        index: dict[str, list[Resource]] = {}
+        for one in resources:
+            recognised = self.recognised(one)
+            for tag in {*recognised.rows, *recognised.names}:
+                index.setdefault(tag, []).append(one)
+            for name in recognised.findings:
+                index.setdefault(f"={name}", []).append(one)
+        return index
 
     def is_known(self, *sections: str) -> bool:
         """Whether all of these sections were read completely."""
@@ -223,12 +221,17 @@ def _read_bundle(key: str, bundle: Mapping[str, Any], reading: _Reading) -> None
     _read_entries(key, entries, reading)
     if any(link.get("relation") == "next" for link in elements(bundle.get("link"))):
         reading.incomplete("only the first page of results was sent")
-    matches = sum(
-        1 for entry in elements(entries) if mapping(entry.get("search")).get("mode", "match") == "match"
-    )
     total = bundle.get("total")
-    if isinstance(total, int) and total > matches and reading.state is State.KNOWN:
-        reading.incomplete(f"{matches} of {total} results were sent")
+    if isinstance(total, int) and reading.state is State.KNOWN:
+        matches = sum(1 for entry in elements(entries) if _is_match(entry))
+        if total > matches:
+            reading.incomplete(f"{matches} of {total} results were sent")
+
+
+def _is_match(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is a result and not something included with it."""
+    search = entry.get("search")
+    return search is None or mapping(search).get("mode", "match") == "match"
 
 
 def _read_entries(key: str, entries: Iterable[object], reading: _Reading) -> None:

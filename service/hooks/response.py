@@ -7,6 +7,7 @@ Nothing that is null or empty is written, apart from ``cards`` itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -56,6 +57,7 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
     return _without_empty(written)
 
 
+@cache
 def _override_reason(reason: OverrideReason) -> dict[str, str]:
     return {"code": reason.code, "system": reason.system, "display": reason.display}
 

@@ -82,15 +82,12 @@ class Rule:
 
 
 def out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
-    """Why a rule does not apply to this patient at all; None where it does."""
-    return (
-        _person_out_of_scope(facts)
-        or _tumour_out_of_scope(rule, facts)
-        or _situation_out_of_scope(rule, facts)
-    )
+    """Why a rule does not apply to this patient's tumour or situation; None where it does."""
+    return _tumour_out_of_scope(rule, facts) or _situation_out_of_scope(rule, facts)
 
 
-def _person_out_of_scope(facts: Facts) -> Silent | None:
+def person_out_of_scope(facts: Facts) -> Silent | None:
+    """Why no rule at all applies to this person; None where they do."""
     if facts.person.is_deceased:
         return Silent("the patient has died")
     if not facts.person.is_adult:
