@@ -199,7 +199,7 @@ def medication_concept(resource: Resource, record: Record) -> object:
 
 
 def _concepts(concept: object, record: Record) -> tuple[Concept, ...]:
-    """By code; by whole words only where no list knows a code: orders name products, the lists ingredients."""
+    """By code, else by whole words: orders often name a product by a code that no list of ingredients has."""
     if found := record.terminology.concepts(concept, *_DRUG_LISTS):
         return found
     text = words(concept)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.facts.treatment import Treatment
+from service.facts.treatment import Drug, Treatment, read_drug
 from tests.asking import facts
 
 
@@ -173,3 +173,23 @@ def test_the_operation_on_the_organ_of_the_tumour_resects_it() -> None:
 )
 def test_a_plan_against_crisis(record: str, is_there: bool) -> None:
     assert treatment(record).has_crisis_plan is is_there
+
+
+def drug_named(text: str, *, system: str, code: str) -> Drug:
+    concept = {"text": text, "coding": [{"system": system, "code": code, "display": text}]}
+    order = {"resourceType": "MedicationRequest", "status": "draft", "medicationCodeableConcept": concept}
+    return read_drug(order, facts("ileal NET 200 days ago").record, is_draft=True)
+
+
+def test_a_product_whose_code_no_list_has_is_known_by_its_name() -> None:
+    drug = drug_named("capecitabine 500 MG Oral Tablet", system="urn:hospital:formulary", code="4711")
+
+    assert drug.is_in("systemic-antitumour", roles=("cytotoxic",))
+
+
+def test_a_code_that_a_list_has_is_not_overruled_by_words() -> None:
+    rxnorm = "http://www.nlm.nih.gov/research/umls/rxnorm"
+    drug = drug_named("capecitabine, not octreotide", system=rxnorm, code="194000")
+
+    assert drug.is_in("systemic-antitumour", roles=("cytotoxic",))
+    assert not drug.is_in("somatostatin-analogues")
