@@ -12,6 +12,7 @@ import re
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
@@ -48,8 +49,10 @@ def write_line(trace: Trace, *, status: int) -> None:
     if LOGGER.isEnabledFor(level):
         # Past the handlers: what logging does for a record costs more than the line itself.
         line = _line(time.time(), level=logging.getLevelName(level), logger=LOGGER.name, event="request")
-        sys.stdout.write(_json({**line, "status": status, "ms": elapsed, **trace.fields}) + "\n")
-        sys.stdout.flush()
+        # A disk that is full, or a reader that has gone, must not keep an answer back.
+        with suppress(OSError, ValueError):
+            sys.stdout.write(_json({**line, "status": status, "ms": elapsed, **trace.fields}) + "\n")
+            sys.stdout.flush()
 
 
 def where_it_failed(error: BaseException) -> list[str]:

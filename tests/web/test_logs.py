@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,3 +117,14 @@ def test_logging_is_set_up_once_however_often_it_is_asked_for(log_lines: Lines) 
     logs.configure_logging("INFO")
     call(app_client(), request_of())
     assert len(log_lines()) == 1
+
+
+def test_an_answer_does_not_wait_for_a_log_that_cannot_be_written(
+    log_lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("/dev/full").open("w") as full, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", full)
+        assert call(app_client(), request_of()).status_code == 200
+        with suppress(OSError):
+            full.close()
+    assert log_lines() == []
