@@ -108,7 +108,7 @@ _WORDS_OF_LIST = {
     "drug-hiaa-lowering": ("5hiaa-interference", "lowers", ""),
     "drug-radionuclide": ("prrt-procedures", "drug", ""),
 }
-"""Word list -> code list, role and ingredient that its phrases stand for, where there is no coding."""
+"""Word list -> code list, role and ingredient that its phrases stand for, where no list has a code."""
 _DRUG_LISTS = (*dict.fromkeys(target[0] for target in _WORDS_OF_LIST.values()), "sstr-imaging")
 
 
