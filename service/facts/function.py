@@ -293,8 +293,11 @@ def _chromogranin_a(record: Record, *, now: datetime) -> list[Marker]:
     return sorted(markers, key=_newest_first)
 
 
-def _newest_first(marker: Marker) -> tuple[float, str]:
-    return (-marker.moment.instant.timestamp() if marker.moment else 0.0, marker.says)
+def _newest_first(marker: Marker) -> tuple[float, float, float]:
+    """By time; the higher of two results of one moment first, so that ids do not matter."""
+    moment, interval = marker.moment, marker.interval
+    low, high = (-interval.low, -interval.high) if interval else (0.0, 0.0)
+    return (-moment.instant.timestamp() if moment else 0.0, low, high)
 
 
 def _is_future(observation: Resource, now: datetime) -> bool:

@@ -37,10 +37,13 @@ def find_order(
     defaults: Defaults,
 ) -> Order | None:
     """The first order, booking or refusal that makes asking for a test again pointless."""
+    requests, appointments = record.of("ServiceRequest"), record.of("Appointment")
+    if not (requests or appointments or context.drafts or context.appointments):
+        return None
     candidates = (
         *_drafts(context, matches),
-        *_requests(record.of("ServiceRequest"), matches, record, now=now, defaults=defaults),
-        *_bookings((*context.appointments, *record.of("Appointment")), matches, now=now),
+        *_requests(requests, matches, record, now=now, defaults=defaults),
+        *_bookings((*context.appointments, *appointments), matches, now=now),
     )
     return next(iter(candidates), None)
 

@@ -171,9 +171,11 @@ def read_proliferation(record: Record, *, now: datetime, defaults: Defaults) -> 
     return Proliferation(Grading.NONE)
 
 
-def _newest_first(count: Count) -> tuple[float, str, str]:
-    stamp = count.moment.instant.timestamp() if count.moment else 0.0
-    return (-stamp, count.shown, count.specimen)
+def _newest_first(count: Count) -> tuple[float, float, float, str]:
+    """By time; the higher of two counts of one moment first, so that ids do not matter."""
+    interval = count.interval
+    low, high = (-interval.low, -interval.high) if interval else (0.0, 0.0)
+    return (-count.moment.instant.timestamp() if count.moment else 0.0, low, high, count.specimen)
 
 
 def _is_in_future(moment: Moment | None, now: datetime) -> bool:

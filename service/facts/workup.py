@@ -100,6 +100,7 @@ class Workup:
     ki67_order: Order | None
     echocardiography: Item
     size_mm: float | None
+    is_low_yield_by_name: bool
     has_tissue: bool
     fdg_done: bool
     newest_finding: Moment | None
@@ -124,9 +125,10 @@ def read_workup(
             now=now,
             fresh_days=fresh_days,
             ignored_days=ignored_days,
-            not_before=not_before or _before_diagnosis(tumour, defaults),
+            not_before=not_before or led_to_diagnosis,
         )
 
+    led_to_diagnosis = _before_diagnosis(tumour, defaults)
     studies = list(_studies(record))
     sstr_studies = [study for study in studies if is_sstr_imaging(study, record)]
     sections = [study for study in studies if is_cross_sectional(study, record)]
@@ -168,6 +170,7 @@ def read_workup(
             ignored_days=defaults.echocardiography_days,
         ),
         size_mm=tumour_size_mm(record),
+        is_low_yield_by_name=_is_low_yield_by_name(record, tumour),
         has_tissue=_has_tissue(record),
         fdg_done=_has_fdg(studies, record),
         newest_finding=_newest_finding(record, studies),
@@ -191,12 +194,14 @@ def _item(
     ignored_days: float,
     not_before: Moment | None,
 ) -> Item:
-    done = [one for one in results if _has_status(one, _DONE)]
-    dated = sorted(
-        ((moment, one) for one in done if (moment := dates.happened(one))), key=lambda pair: pair[0]
+    if not results:
+        return _not_done(results, order, was_ever_done=False)
+    done = [(dates.happened(one), one) for one in results if _has_status(one, _DONE)]
+    undated = [one for moment, one in done if moment is None]
+    past = sorted(
+        ((moment, one) for moment, one in done if moment is not None and moment.days_before(now) >= 0),
+        key=lambda pair: pair[0],
     )
-    undated = [one for one in done if dates.happened(one) is None]
-    past = [(moment, one) for moment, one in dated if moment.days_before(now) >= 0]
     current = [
         (moment, one)
         for moment, one in past
@@ -344,6 +349,15 @@ def is_echocardiography(resource: Resource, record: Record) -> bool:
     """Whether a study, result or order is an echocardiogram or NT-proBNP."""
     return bool(record.rows(resource, "echocardiography")) or record.is_named(
         resource, "echocardiography", "nt-probnp"
+    )
+
+
+def _is_low_yield_by_name(record: Record, tumour: Tumour) -> bool:
+    """Whether the tumour is named as one in which imaging and markers find little (gastric type 1)."""
+    conditions = (primary.condition for primary in tumour.primaries)
+    return any(
+        record.is_named(one, "low-yield-primary") or record.finds(one, "low-yield-primary")
+        for one in conditions
     )
 
 

@@ -111,6 +111,7 @@ _UNITS = {
     "iu/l": "U/L",
 }
 """Spellings seen in laboratory data, in lower case without white space -> canonical unit."""
+_CANONICAL = frozenset(_UNITS.values())
 
 
 @lru_cache(maxsize=1024)
@@ -127,7 +128,7 @@ def from_quantity(quantity: object) -> Interval | None:
     if value is None:
         return None
     unit = canonical_unit(string(fields.get("code")) or string(fields.get("unit")))
-    if unit not in _UNITS.values() and string(fields.get("unit")):
+    if unit not in _CANONICAL and string(fields.get("unit")):
         unit = canonical_unit(string(fields.get("unit")))
     return _compared(value, string(fields.get("comparator")), unit)
 

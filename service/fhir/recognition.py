@@ -124,15 +124,48 @@ _NOTES_MATTER = ("Condition", "Procedure", "ServiceRequest", "CarePlan")
 
 
 def may_matter(resource: Resource, terminology: Terminology) -> bool:
-    """Whether a rule may rest on the resource: a cheap look at its codes and words, without memory."""
+    """Whether a rule may rest on the resource: a cheap look at its codes and words."""
+    # The busiest lines of a hook call: every resource of the chart passes here, and most matter to no
+    # rule. Their codes come again and again, so that one look-up tells them.
+    name = _name_alone(resource)
+    if name is None:
+        return _may_matter(resource, terminology)
+    known = terminology.of_interest.get(name)
+    if known is None:
+        known = terminology.remember_interest(name, of_interest=_may_matter(resource, terminology))
+    return known
+
+
+def _name_alone(resource: Resource) -> tuple[object, ...] | None:
+    """The codes and words by which alone a resource is told; None where there is more to read of it."""
+    kind = resource["resourceType"]
+    if kind not in _TOLD_BY_CODE or "component" in resource or "note" in resource:
+        return None
+    try:
+        concept = resource["code"]
+        codings = concept["coding"]
+        name = (
+            kind,
+            concept.get("text"),
+            *[part for one in codings for part in (one["system"], one["code"], one.get("display"))],
+        )
+        hash(name)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    return name
+
+
+_TOLD_BY_CODE = ("Condition", "Observation")
+
+
+def _may_matter(resource: Resource, terminology: Terminology) -> bool:
     kind = resource["resourceType"]
     for name in _NAMING_CODES.get(kind, ()):
         value = resource.get(name)
         if value is not None and terminology.touches(value):
             return True
     if kind == "Observation":
-        parts = resource.get("component")
-        return parts is not None and any(terminology.touches(part.get("code")) for part in elements(parts))
+        return any(terminology.touches(part.get("code")) for part in elements(resource.get("component")))
     if any(terminology.mentions(string(resource.get(name))) for name in _LOOKED_AT.get(kind, ())):
         return True
     if kind in _NOTES_MATTER and "note" in resource and terminology.mentions(notes(resource)):

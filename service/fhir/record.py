@@ -172,7 +172,7 @@ def build_record(
     return Record(
         patient_id=patient_id,
         terminology=terminology,
-        sections={name: _fold(name, readings) for name in SECTIONS},
+        sections={name: _fold(name, [readings[key] for key in keys]) for name, keys in _KEYS.items()},
         resources={query.resource_type: tuple(readings[key].resources) for key, query in QUERIES.items()},
         medications=medications,
         _recognised={
@@ -372,14 +372,19 @@ def _note_defects(resource: Resource, found: tuple[Defect, ...], reading: _Readi
             reading.notes.append(f"{name}: {defect.path} is not valid FHIR R4; it does not matter here")
 
 
-def _fold(section: str, readings: Mapping[str, _Reading]) -> Section:
+def _fold(section: str, parts: list[_Reading]) -> Section:
     """One section from its keys: known if all are known, unknown if none gave anything."""
-    parts = [readings[key] for key, query in QUERIES.items() if query.section == section]
     states = {part.state for part in parts}
-    state = states.pop() if len(states) == 1 else State.PARTIAL
+    if states == _ALL_KNOWN and not any(part.notes for part in parts):
+        return _KNOWN[section]
     return Section(
         name=section,
-        state=state,
+        state=states.pop() if len(states) == 1 else State.PARTIAL,
         reasons=tuple(dict.fromkeys(reason for part in parts for reason in part.reasons)),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
+
+
+_ALL_KNOWN = {State.KNOWN}
+_KNOWN = {name: Section(name, State.KNOWN) for name in SECTIONS}
+_KEYS = {name: [key for key, query in QUERIES.items() if query.section == name] for name in SECTIONS}

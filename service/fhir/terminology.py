@@ -64,7 +64,7 @@ class Terminology:
     first_words: Mapping[str, frozenset[str]] = field(repr=False)
     first_stems: tuple[tuple[int, Mapping[str, frozenset[str]]], ...] = field(repr=False)
     _known_phrases: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
-    _known_codings: dict[tuple[object, object, object], bool] = field(default_factory=dict, repr=False)
+    of_interest: dict[tuple[object, ...], bool] = field(default_factory=dict, repr=False)
 
     def concepts(self, codeable: object, *lists: str) -> tuple[Concept, ...]:
         """The rows that a CodeableConcept (or a list of them) hits, in the lists named."""
@@ -113,26 +113,21 @@ class Terminology:
         """Whether a CodeableConcept could matter to any rule, by code or by words."""
         for one in elements(codeable):
             for coding in elements(one.get("coding")):
-                if self._is_of_interest(coding.get("system"), coding.get("code"), coding.get("display")):
+                if self.lookup(string(coding.get("system")), string(coding.get("code"))):
                     return True
-            text = one.get("text")
-            if text and self.mentions(string(text)):
+                if self.mentions(string(coding.get("display"))):
+                    return True
+            if self.mentions(string(one.get("text"))):
                 return True
         return False
 
-    def _is_of_interest(self, system: object, code: object, display: object) -> bool:
-        # The busiest lines of a hook call: every code of the chart passes here, and most matter to no rule.
-        try:
-            known = self._known_codings.get((system, code, display))
-        except TypeError:  # a list or an object where a string belongs
-            return self.mentions(string(display))
-        if known is None:
-            known = bool(self.lookup(string(system), string(code))) or self.mentions(string(display))
-            if len(self._known_codings) >= _MOST_REMEMBERED:
-                self._known_codings.clear()
-            if len(string(display)) <= _LONGEST_REMEMBERED:
-                self._known_codings[system, code, display] = known
-        return known
+    def remember_interest(self, name: tuple[object, ...], *, of_interest: bool) -> bool:
+        """Remember whether a resource of this name could matter, and return it."""
+        if all(len(part) <= _LONGEST_REMEMBERED for part in name if isinstance(part, str)):
+            if len(self.of_interest) >= _MOST_REMEMBERED:
+                self.of_interest.clear()
+            self.of_interest[name] = of_interest
+        return of_interest
 
     def mentions(self, text: str) -> bool:
         """Whether a text holds a phrase of any list."""
@@ -178,7 +173,7 @@ _OBSERVATION_LISTS = (
 _TOKEN = re.compile(r"[^\W_]+")
 _NO_PHRASES: frozenset[str] = frozenset()
 _LONGEST_REMEMBERED = 120  # characters
-_MOST_REMEMBERED = 16384  # texts, codings
+_MOST_REMEMBERED = 16384  # texts, names
 
 
 def load_terminology(cards_dir: Path) -> Terminology:

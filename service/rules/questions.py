@@ -10,7 +10,6 @@ from service.facts.orders import find_order
 from service.facts.plan import PlannedAct
 from service.facts.workup import Availability, Item
 from service.fhir.evidence import Evidence
-from service.fhir.reading import notes, words
 from service.rules.base import NotAssessed, Silent
 
 ORDER_HOOKS = ("order-select", "order-sign")
@@ -47,12 +46,7 @@ def is_low_yield(facts: Facts) -> bool:
     size = facts.workup.size_mm
     if facts.tumour.site in ("appendix", "rectum"):
         return size is not None and size < facts.defaults.small_tumour_mm
-    texts = [
-        text
-        for primary in facts.tumour.primaries
-        for text in (words(primary.condition.get("code")), notes(primary.condition))
-    ]
-    return facts.record.terminology.says("low-yield-primary", *texts)
+    return facts.workup.is_low_yield_by_name
 
 
 def treatment_before(facts: Facts, *kinds: TreatmentKind) -> TreatmentOrder | None:
