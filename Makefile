@@ -8,7 +8,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e-hapi check format cards fixtures bench lock clean
+.PHONY: help setup run test e2e-hapi check format cards fixtures bench bench-fetch lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,6 +51,9 @@ fixtures: $(STAMP) ## Write the synthetic patients and requests again
 
 bench: $(STAMP) ## Measure throughput, latency and memory (about two minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-fetch: $(STAMP) ## Measure a call that has to fetch everything from a FHIR server
+	@$(BIN)/python -m tests.bench.fetch
 
 lock: ## Choose the newest versions that pyproject.toml allows and write requirements.lock (needs uv)
 	@uv=$$(PATH="$(BIN):$$PATH" command -v uv) || { echo "make lock needs uv: see https://docs.astral.sh/uv/" >&2; exit 1; }; \
