@@ -85,6 +85,7 @@ def _resources(text: str, today: date) -> list[Resource]:
     patient: Resource = {
         "resourceType": "Patient",
         "id": "patient-1",
+        "name": [{"family": "Synthetic", "given": ["Patient"]}],
         "gender": "female",
         "birthDate": "1964-03-12",
     }
