@@ -1,4 +1,4 @@
-"""All that the rules know: one frozen answer per question, read once per call.
+"""All that the rules know: one frozen answer per question, read when a rule first asks it.
 
 Facts are pure functions of the record, the hook's context, the time and the defaults.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from service.facts.complication import Complication, read_complications
 from service.facts.confounders import Confounders, read_confounders
@@ -24,76 +25,132 @@ from service.facts.perioperative import Perioperative, read_perioperative
 from service.facts.plan import Plan, read_plan
 from service.facts.precautions import Precautions, read_precautions
 from service.facts.proliferation import Proliferation, read_proliferation
-from service.facts.statements import read_statements
+from service.facts.statements import Statements, read_statements
 from service.facts.treatment import Treatment, read_treatment
 from service.facts.tumour import Tumour, read_tumour
 from service.facts.workup import Workup, read_workup
 from service.fhir.record import Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
-    """Everything a rule may ask."""
+    """Everything a rule may ask. Without slots, because a cached property needs room for its answer."""
 
     record: Record
     context: Context
     now: datetime
     defaults: Defaults
-    person: Person
-    tumour: Tumour
-    proliferation: Proliferation
-    spread: Spread
-    treatment: Treatment
-    function: FunctioningStatus
-    plan: Plan
-    workup: Workup
-    treatment_orders: tuple[TreatmentOrder, ...]
-    operations: Operations
-    operability: Operability
-    precautions: Precautions
-    complications: tuple[Complication, ...]
-    surgical_referral: Order | None
-    radiology_referral: Order | None
-    biliary: Biliary
-    perioperative: Perioperative
-    confounders: Confounders
+
+    @cached_property
+    def person(self) -> Person:
+        """Age, death and comfort care."""
+        return read_person(self.record, now=self.now, defaults=self.defaults)
+
+    @cached_property
+    def tumour(self) -> Tumour:
+        """F-1 to F-3: which tumour, where, and how sure."""
+        return read_tumour(self.record, now=self.now)
+
+    @cached_property
+    def proliferation(self) -> Proliferation:
+        """F-4: Ki-67, mitoses and the grade."""
+        return read_proliferation(self.record, now=self.now, defaults=self.defaults)
+
+    @cached_property
+    def spread(self) -> Spread:
+        """F-5: how far the tumour has spread."""
+        return read_spread(self.record, self.tumour, now=self.now)
+
+    @cached_property
+    def treatment(self) -> Treatment:
+        """F-8: drugs in place, and what was resected."""
+        return read_treatment(
+            self.record, self.context, now=self.now, defaults=self.defaults, tumour=self.tumour
+        )
+
+    @cached_property
+    def function(self) -> FunctioningStatus:
+        """F-6: whether the tumour functions."""
+        return read_function(self.record, self.tumour, self.treatment, now=self.now, defaults=self.defaults)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """F-7: which invasive acts are planned."""
+        return read_plan(self.record, self.context, now=self.now, defaults=self.defaults)
+
+    @cached_property
+    def workup(self) -> Workup:
+        """F-10 and F-11: which tests are done or on their way."""
+        return read_workup(self.record, self.context, self.tumour, now=self.now, defaults=self.defaults)
+
+    @cached_property
+    def treatment_orders(self) -> tuple[TreatmentOrder, ...]:
+        """The treatments in the hook's context."""
+        return read_treatment_orders(self.plan, self.treatment)
+
+    @cached_property
+    def operations(self) -> Operations:
+        """Operations and liver-directed treatments, done and planned."""
+        return read_operations(self.record, self.plan, self.tumour, now=self.now, defaults=self.defaults)
+
+    @cached_property
+    def operability(self) -> Operability:
+        """What is stated of an operation."""
+        return read_operability(self._statements)
+
+    @cached_property
+    def precautions(self) -> Precautions:
+        """What speaks against treating the liver or against a radionuclide."""
+        return read_precautions(self.record, self._statements)
+
+    @cached_property
+    def complications(self) -> tuple[Complication, ...]:
+        """What the primary does to the bowel."""
+        return read_complications(self.record, now=self.now)
+
+    @cached_property
+    def surgical_referral(self) -> Order | None:
+        """A referral to surgery that is open or was declined."""
+        return self._referral("surgical-referral")
+
+    @cached_property
+    def radiology_referral(self) -> Order | None:
+        """A referral to interventional radiology that is open or was declined."""
+        return self._referral("interventional-radiology-referral")
+
+    @cached_property
+    def biliary(self) -> Biliary:
+        """F-9: whether the gallbladder is there."""
+        return read_biliary(self.record, self.context, self.plan, now=self.now, defaults=self.defaults)
+
+    @cached_property
+    def perioperative(self) -> Perioperative:
+        """The drugs being ordered that matter around an operation."""
+        return read_perioperative(
+            self.record, self.context, self.plan, self.treatment, now=self.now, defaults=self.defaults
+        )
+
+    @cached_property
+    def confounders(self) -> Confounders:
+        """What besides the tumour could raise chromogranin A."""
+        return read_confounders(
+            self.record, self.treatment, self.precautions, now=self.now, defaults=self.defaults
+        )
+
+    @cached_property
+    def _statements(self) -> Statements:
+        return read_statements(self.record, now=self.now)
+
+    def _referral(self, word_list: str) -> Order | None:
+        return find_order(
+            self.record,
+            self.context,
+            lambda one: self.record.is_named(one, word_list),
+            now=self.now,
+            defaults=self.defaults,
+        )
 
 
 def read_facts(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Facts:
-    """Answer every question once."""
-    context = context.of_patient(record.patient_id)
-    tumour = read_tumour(record, now=now)
-    treatment = read_treatment(record, context, now=now, defaults=defaults, tumour=tumour)
-    plan = read_plan(record, context, now=now, defaults=defaults)
-    statements = read_statements(record, now=now)
-    precautions = read_precautions(record, statements)
-
-    def referral(word_list: str) -> Order | None:
-        return find_order(
-            record, context, lambda one: record.is_named(one, word_list), now=now, defaults=defaults
-        )
-
-    return Facts(
-        record=record,
-        context=context,
-        now=now,
-        defaults=defaults,
-        person=read_person(record, now=now, defaults=defaults),
-        tumour=tumour,
-        proliferation=read_proliferation(record, now=now, defaults=defaults),
-        spread=read_spread(record, tumour, now=now),
-        treatment=treatment,
-        function=read_function(record, tumour, treatment, now=now, defaults=defaults),
-        plan=plan,
-        workup=read_workup(record, context, tumour, now=now, defaults=defaults),
-        treatment_orders=read_treatment_orders(plan, treatment),
-        operations=read_operations(record, plan, tumour, now=now, defaults=defaults),
-        operability=read_operability(statements),
-        precautions=precautions,
-        complications=read_complications(record, now=now),
-        surgical_referral=referral("surgical-referral"),
-        radiology_referral=referral("interventional-radiology-referral"),
-        biliary=read_biliary(record, context, plan, now=now, defaults=defaults),
-        perioperative=read_perioperative(record, context, plan, treatment, now=now, defaults=defaults),
-        confounders=read_confounders(record, treatment, precautions, now=now, defaults=defaults),
-    )
+    """The facts of a record; nothing is read of it before a rule asks."""
+    return Facts(record, context.of_patient(record.patient_id), now, defaults)

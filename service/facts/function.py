@@ -7,10 +7,11 @@ which is then named as assumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import cached_property
 
 from service.facts.defaults import Defaults
 from service.facts.treatment import Treatment
@@ -41,19 +42,66 @@ class Function(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True)
+_HIAA, _CHROMOGRANIN_A = "5-HIAA", "Chromogranin A"
+
+
+@dataclass(frozen=True)
 class Marker:
-    """One result of 5-HIAA or chromogranin A; ``is_high`` is None where it cannot be told."""
+    """One result of 5-HIAA or chromogranin A, judged when it is first asked.
+
+    ``defaults`` give the assumed limit; None where there is none to assume.
+    """
 
     observation: Resource
     name: str
-    interval: Interval | None
-    is_high: bool | None
-    limit: float | None
-    limit_is_assumed: bool
-    moment: Moment | None
-    interference: tuple[str, ...] = ()
-    lowered_by: tuple[str, ...] = ()
+    record: Record
+    treatment: Treatment
+    defaults: Defaults | None
+
+    @cached_property
+    def interval(self) -> Interval | None:
+        """The value; None where there is no number."""
+        return quantities.value_of(self.observation)
+
+    @cached_property
+    def moment(self) -> Moment | None:
+        """When it was measured."""
+        return dates.happened(self.observation)
+
+    @cached_property
+    def is_high(self) -> bool | None:
+        """Whether it is raised; None where that cannot be told."""
+        return _is_high(self.observation, self.interval, self.limit)
+
+    @property
+    def limit(self) -> float | None:
+        """The upper limit in the unit of the result."""
+        return self._limit[0]
+
+    @property
+    def limit_is_assumed(self) -> bool:
+        """Whether the limit is not the one printed with the result."""
+        return self._limit[1]
+
+    @cached_property
+    def interference(self) -> tuple[str, ...]:
+        """The drugs and the food that may have changed the result."""
+        diet = ("diet",) if self.record.finds(self.observation, "dietary-interference") else ()
+        return (*self._drugs("alters"), *diet)
+
+    @property
+    def lowered_by(self) -> tuple[str, ...]:
+        """The drugs that may have lowered the result."""
+        return self._drugs("lowers")
+
+    @cached_property
+    def _limit(self) -> tuple[float | None, bool]:
+        return _limit(self.observation, self.interval, self.record, self.defaults)
+
+    def _drugs(self, role: str) -> tuple[str, ...]:
+        if self.name != _HIAA:
+            return ()
+        return tuple(sorted({drug.name for drug in self.treatment.of("5hiaa-interference", roles=(role,))}))
 
     @property
     def is_above_own_limit(self) -> bool:
@@ -76,26 +124,25 @@ class Marker:
         return Evidence(reference(self.observation), self.says)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FunctioningStatus:
-    """The answer to F-6."""
+    """The answer to F-6: syndromes, symptoms and markers, each read when it is first asked for."""
 
-    level: Function
-    why: str
-    evidence: tuple[Evidence, ...] = ()
-    syndrome_without_tumour: bool = False
-    has_insulinoma: bool = False
-    other_syndromes: tuple[str, ...] = ()
-    has_flushing: bool = False
-    has_diarrhoea: bool = False
-    is_in_crisis: bool = False
-    syndrome_on_problem_list: bool = False
-    hiaa: tuple[Marker, ...] = ()
-    chromogranin_a: tuple[Marker, ...] = ()
-    current_hiaa: Marker | None = None
-    current_chromogranin_a: Marker | None = None
-    syndrome_was_dismissed: bool = False
-    other_syndrome_evidence: tuple[Evidence, ...] = ()
+    record: Record
+    tumour: Tumour
+    treatment: Treatment
+    now: datetime
+    defaults: Defaults
+
+    @property
+    def level(self) -> Function:
+        """How sure it is that the tumour functions."""
+        return self._level[0]
+
+    @property
+    def why(self) -> str:
+        """What the level rests on."""
+        return self._level[1]
 
     @property
     def is_likely(self) -> bool:
@@ -107,63 +154,147 @@ class FunctioningStatus:
         """Confirmed carcinoid syndrome."""
         return self.level is Function.CONFIRMED
 
+    @cached_property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The syndromes and symptoms, and the newest 5-HIAA."""
+        conditions = (*self.syndromes, self.flushing, self.diarrhoea)
+        return (
+            *(_evidence(one) for one in conditions if one),
+            *(marker.evidence for marker in self.hiaa[:1]),
+        )
+
+    @cached_property
+    def syndromes(self) -> tuple[Resource, ...]:
+        """The Conditions that are carcinoid syndrome, heart disease, or a past crisis."""
+        return tuple(
+            one
+            for one in _syndrome_conditions(self.record)
+            if _is_carcinoid_syndrome(one, self.record, now=self.now)
+        )
+
+    @property
+    def syndrome_on_problem_list(self) -> bool:
+        """Whether carcinoid syndrome is on record, confirmed or not."""
+        return bool(self.syndromes)
+
+    @property
+    def syndrome_without_tumour(self) -> bool:
+        """Whether carcinoid syndrome is on record without a tumour."""
+        return bool(self.syndromes) and not self.tumour.is_present
+
+    @property
+    def is_in_crisis(self) -> bool:
+        """Whether one of the syndromes is a carcinoid crisis."""
+        return any(_is_crisis(one, self.record) for one in self.syndromes)
+
+    @property
+    def syndrome_was_dismissed(self) -> bool:
+        """Whether carcinoid syndrome is on record as refuted, resolved or over."""
+        return any(
+            _names_carcinoid_syndrome(one, self.record) and verification(one) != "entered-in-error"
+            for one in _syndrome_conditions(self.record)
+            if one not in self.syndromes
+        )
+
+    @cached_property
+    def flushing(self) -> Resource | None:
+        """The Condition that is flushing."""
+        return _symptom(self.record, "flushing", now=self.now)
+
+    @cached_property
+    def diarrhoea(self) -> Resource | None:
+        """The Condition that is diarrhoea."""
+        return _symptom(self.record, "diarrhoea", now=self.now)
+
+    @property
+    def has_flushing(self) -> bool:
+        """Whether flushing is on record."""
+        return self.flushing is not None
+
+    @property
+    def has_diarrhoea(self) -> bool:
+        """Whether diarrhoea is on record."""
+        return self.diarrhoea is not None
+
+    @property
+    def other_syndromes(self) -> tuple[str, ...]:
+        """The names of other syndromes of hormones."""
+        return tuple(self._others)
+
+    @property
+    def has_insulinoma(self) -> bool:
+        """Whether an insulinoma is on record."""
+        return "insulinoma" in self._others
+
+    @property
+    def other_syndrome_evidence(self) -> tuple[Evidence, ...]:
+        """The Conditions that name the other syndromes."""
+        return tuple(_evidence(one) for one in self._others.values())
+
+    @cached_property
+    def hiaa(self) -> tuple[Marker, ...]:
+        """Every 5-HIAA, newest first."""
+        results = self.record.about("Observation", "5-hiaa", "five-hiaa")
+        return self._markers(_HIAA, results, is_hiaa, self.defaults)
+
+    @cached_property
+    def chromogranin_a(self) -> tuple[Marker, ...]:
+        """Every chromogranin A, newest first."""
+        results = self.record.about("Observation", "chromogranin-a")
+        return self._markers(_CHROMOGRANIN_A, results, is_chromogranin_a, None)
+
+    @cached_property
+    def current_hiaa(self) -> Marker | None:
+        """The newest 5-HIAA that can be judged and is not too old."""
+        return next(filter(self.is_current, self.hiaa), None)
+
+    @cached_property
+    def current_chromogranin_a(self) -> Marker | None:
+        """The newest chromogranin A that can be judged and is not too old."""
+        return next(filter(self.is_current, self.chromogranin_a), None)
+
+    @cached_property
+    def _level(self) -> tuple[Function, str]:
+        return _level(self)
+
+    @cached_property
+    def _others(self) -> dict[str, Resource]:
+        return dict(_other_syndromes(self.record, now=self.now))
+
+    def is_current(self, marker: Marker) -> bool:
+        """Whether a result can be judged and is not too old; undated ones count."""
+        moment, most = marker.moment, self.defaults.marker_ignored_days
+        is_recent = moment is None or 0 <= moment.days_before(self.now) <= most
+        return is_recent and marker.is_high is not None
+
+    def _markers(
+        self,
+        name: str,
+        results: Iterable[Resource],
+        matches: Callable[[Resource, Record], bool],
+        defaults: Defaults | None,
+    ) -> tuple[Marker, ...]:
+        wanted = (
+            one
+            for one in results
+            if string(one.get("status")) in _DELIVERED
+            and matches(one, self.record)
+            and not _is_future(one, self.now)
+        )
+        return tuple(
+            Marker(one, name, self.record, self.treatment, defaults) for one in _newest_first(wanted)
+        )
+
 
 def read_function(
     record: Record, tumour: Tumour, treatment: Treatment, *, now: datetime, defaults: Defaults
 ) -> FunctioningStatus:
-    """Read syndromes, symptoms and markers, and weigh them as F-6 says."""
-    syndromes = [one for one in _syndrome_conditions(record) if _is_carcinoid_syndrome(one, record, now=now)]
-    confirmed = [one for one in syndromes if verification(one) == "confirmed"]
-    flushing = _symptom(record, "flushing", now=now)
-    diarrhoea = _symptom(record, "diarrhoea", now=now)
-    hiaa = tuple(_hiaa(record, treatment, now=now, defaults=defaults))
-    chromogranin_a = tuple(_chromogranin_a(record, now=now))
-    current_hiaa = _current(hiaa, now=now, defaults=defaults)
-    current_chromogranin_a = _current(chromogranin_a, now=now, defaults=defaults)
-    others = dict(_other_syndromes(record, now=now))
-    level, why = _level(
-        tumour,
-        confirmed=confirmed,
-        unsure=syndromes,
-        # Symptoms may belong to another functioning tumour; they are then no sign of carcinoid syndrome.
-        has_flushing=flushing is not None and not others,
-        has_diarrhoea=diarrhoea is not None and not others,
-        hiaa=current_hiaa,
-        weak_signs=(*hiaa, *current_chromogranin_a),
-    )
-    used = [
-        Evidence(reference(one), describe_condition(one)) for one in (*syndromes, flushing, diarrhoea) if one
-    ]
-    return FunctioningStatus(
-        level=level,
-        why=why,
-        evidence=(*used, *(marker.evidence for marker in hiaa[:1])),
-        syndrome_without_tumour=bool(syndromes) and not tumour.is_present,
-        has_insulinoma="insulinoma" in others,
-        other_syndromes=tuple(others),
-        has_flushing=flushing is not None,
-        has_diarrhoea=diarrhoea is not None,
-        is_in_crisis=any(
-            any(
-                row.get("syndrome") == "carcinoid-crisis"
-                for row in record.rows(one, "net-functional-syndromes")
-            )
-            for one in syndromes
-        ),
-        syndrome_on_problem_list=bool(syndromes),
-        hiaa=hiaa,
-        chromogranin_a=chromogranin_a,
-        current_hiaa=next(iter(current_hiaa), None),
-        current_chromogranin_a=next(iter(current_chromogranin_a), None),
-        syndrome_was_dismissed=any(
-            _names_carcinoid_syndrome(one, record) and verification(one) != "entered-in-error"
-            for one in _syndrome_conditions(record)
-            if one not in syndromes
-        ),
-        other_syndrome_evidence=tuple(
-            Evidence(reference(one), describe_condition(one)) for one in others.values()
-        ),
-    )
+    """Syndromes, symptoms and markers, weighed as F-6 says."""
+    return FunctioningStatus(record, tumour, treatment, now, defaults)
+
+
+def _evidence(condition: Resource) -> Evidence:
+    return Evidence(reference(condition), describe_condition(condition))
 
 
 _CARCINOID = ("carcinoid", "carcinoid-heart-disease", "carcinoid-crisis")
@@ -179,14 +310,17 @@ def _syndrome_conditions(record: Record) -> tuple[Resource, ...]:
 
 
 def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime) -> bool:
-    rows = record.rows(condition, "net-functional-syndromes")
     if not _names_carcinoid_syndrome(condition, record):
         return False
     # A past crisis still marks a patient at risk; only a refuted entry does not count.
-    is_crisis = any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
-    if is_crisis:
+    if _is_crisis(condition, record):
         return verification(condition) not in ("refuted", "entered-in-error")
     return is_in_force(condition, now=now)
+
+
+def _is_crisis(condition: Resource, record: Record) -> bool:
+    rows = record.rows(condition, "net-functional-syndromes")
+    return any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
 
 
 def _names_carcinoid_syndrome(condition: Resource, record: Record) -> bool:
@@ -224,25 +358,18 @@ def _symptom(record: Record, symptom: str, *, now: datetime) -> Resource | None:
     return None
 
 
-def _level(
-    tumour: Tumour,
-    *,
-    confirmed: list[Resource],
-    unsure: list[Resource],
-    has_flushing: bool,
-    has_diarrhoea: bool,
-    hiaa: tuple[Marker, ...],
-    weak_signs: tuple[Marker, ...],
-) -> tuple[Function, str]:
-    """``hiaa`` holds what counts now; a raised one of ``weak_signs`` alone makes function possible."""
-    newest = hiaa[0] if hiaa else None
-    is_high = newest is not None and newest.is_high is True
-    has_symptom = has_flushing or has_diarrhoea
-    if confirmed:
+def _level(status: FunctioningStatus) -> tuple[Function, str]:
+    """The surest signs first, so that weaker ones are not read where they could change nothing."""
+    if any(verification(one) == "confirmed" for one in status.syndromes):
         return Function.CONFIRMED, "carcinoid syndrome is on record"
+    # Symptoms may belong to another functioning tumour; they are then no sign of carcinoid syndrome.
+    has_flushing = status.has_flushing and not status.other_syndromes
+    has_diarrhoea = status.has_diarrhoea and not status.other_syndromes
+    tumour, newest, has_symptom = status.tumour, status.current_hiaa, has_flushing or has_diarrhoea
+    is_high = newest is not None and newest.is_high is True
     if tumour.is_present and has_symptom and newest is not None and newest.is_above_own_limit:
         return Function.CONFIRMED, "5-HIAA is raised and a typical symptom is on record"
-    if unsure:
+    if status.syndromes:
         return Function.PROBABLE, "carcinoid syndrome is on record, not confirmed"
     if not tumour.is_present:
         return Function.UNKNOWN, "no neuroendocrine tumour and no carcinoid syndrome are on record"
@@ -254,77 +381,40 @@ def _level(
         return Function.PROBABLE, "flushing and diarrhoea are on record, 5-HIAA was not measured"
     if is_high:
         return Function.POSSIBLE, "5-HIAA is raised, with a recorded interference"
-    if has_symptom or any(marker.is_high for marker in weak_signs):
+    if has_symptom or _has_weak_sign(status):
         return Function.POSSIBLE, "a single symptom, an older raised 5-HIAA or a raised chromogranin A"
     if newest is not None and newest.is_high is False:
         return Function.NO_EVIDENCE, "5-HIAA is within range and no symptom is on record"
     return Function.UNKNOWN, "nothing measured says whether the tumour functions"
 
 
-def _current(markers: tuple[Marker, ...], *, now: datetime, defaults: Defaults) -> tuple[Marker, ...]:
-    """Valid results within the limit of age, newest first; undated ones count."""
-    return tuple(
-        marker
-        for marker in markers
-        if marker.is_high is not None
-        and (marker.moment is None or 0 <= marker.moment.days_before(now) <= defaults.marker_ignored_days)
+def _has_weak_sign(status: FunctioningStatus) -> bool:
+    """A raised 5-HIAA of any age, or a raised chromogranin A that is not too old."""
+    return any(one.is_high for one in status.hiaa) or any(
+        one.is_high for one in status.chromogranin_a if status.is_current(one)
     )
 
 
-def _hiaa(record: Record, treatment: Treatment, *, now: datetime, defaults: Defaults) -> list[Marker]:
-    altering = tuple(sorted({drug.name for drug in treatment.of("5hiaa-interference", roles=("alters",))}))
-    lowering = tuple(sorted({drug.name for drug in treatment.of("5hiaa-interference", roles=("lowers",))}))
-    markers = [
-        replace(_marker(one, "5-HIAA", record, altering, defaults=defaults), lowered_by=lowering)
-        for one in record.about("Observation", "5-hiaa", "five-hiaa")
-        if string(one.get("status")) in _DELIVERED and is_hiaa(one, record) and not _is_future(one, now)
-    ]
-    return sorted(markers, key=_newest_first)
-
-
-def _chromogranin_a(record: Record, *, now: datetime) -> list[Marker]:
-    markers = [
-        _marker(one, "Chromogranin A", record, (), defaults=None)
-        for one in record.about("Observation", "chromogranin-a")
-        if string(one.get("status")) in _DELIVERED
-        and is_chromogranin_a(one, record)
-        and not _is_future(one, now)
-    ]
-    return sorted(markers, key=_newest_first)
-
-
-def _newest_first(marker: Marker) -> tuple[float, float, float]:
+def _newest_first(results: Iterable[Resource]) -> Iterator[Resource]:
     """By time; the higher of two results of one moment first, so that ids do not matter."""
-    moment, interval = marker.moment, marker.interval
-    low, high = (-interval.low, -interval.high) if interval else (0.0, 0.0)
-    return (-moment.instant.timestamp() if moment else 0.0, low, high)
+    by_time: dict[float, list[Resource]] = {}
+    for one in results:
+        moment = dates.happened(one)
+        by_time.setdefault(moment.instant.timestamp() if moment else 0.0, []).append(one)
+    for time in sorted(by_time, reverse=True):
+        same = by_time[time]
+        # Values are read only where they have to decide.
+        yield from sorted(same, key=_highest_first) if len(same) > 1 else same
+
+
+def _highest_first(result: Resource) -> tuple[float, float]:
+    interval = quantities.value_of(result)
+    return (-interval.low, -interval.high) if interval else (0.0, 0.0)
 
 
 def _is_future(observation: Resource, now: datetime) -> bool:
     moment = dates.happened(observation)
     return moment is not None and moment.days_before(now) < 0
-
-
-def _marker(
-    observation: Resource, name: str, record: Record, drugs: tuple[str, ...], *, defaults: Defaults | None
-) -> Marker:
-    """Read a result; ``defaults`` gives the assumed limit, for 5-HIAA only."""
-    interval = quantities.value_of(observation)
-    limit, is_assumed = _limit(observation, interval, record, defaults)
-    return Marker(
-        observation=observation,
-        name=name,
-        interval=interval,
-        is_high=_is_high(observation, interval, limit),
-        limit=limit,
-        limit_is_assumed=is_assumed,
-        moment=dates.happened(observation),
-        interference=(*drugs, *_dietary(observation, record)),
-    )
-
-
-def _dietary(observation: Resource, record: Record) -> tuple[str, ...]:
-    return ("diet",) if record.finds(observation, "dietary-interference") else ()
 
 
 def _limit(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
+from operator import itemgetter
 
 from service.facts.context import Context
 from service.facts.defaults import Defaults
@@ -85,96 +87,160 @@ class SstrResult(Enum):
     NONE = "not done"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workup:
-    """The work-up items of N-12 to N-16 and N-21."""
+    """The work-up items of N-12 to N-16 and N-21, each read when a rule first asks for it."""
 
-    sstr_imaging: Item
-    sstr_result: SstrResult
-    cross_sectional: Item
-    lacks_contrast: bool
-    chromogranin_a: Item
-    hiaa: Item
-    tnm: Item
-    tumour_board: Item
-    ki67_order: Order | None
-    echocardiography: Item
-    size_mm: float | None
-    is_low_yield_by_name: bool
-    has_tissue: bool
-    fdg_done: bool
-    newest_finding: Moment | None
+    record: Record
+    context: Context
+    tumour: Tumour
+    now: datetime
+    defaults: Defaults
+
+    @cached_property
+    def sstr_imaging(self) -> Item:
+        """N-16: somatostatin-receptor imaging."""
+        return self._item(
+            self._studies,
+            is_sstr_imaging,
+            fresh_days=self.defaults.sstr_fresh_days,
+            ignored_days=self.defaults.sstr_ignored_days,
+        )
+
+    @cached_property
+    def sstr_result(self) -> SstrResult:
+        """What it showed."""
+        return _sstr_result([one for one in self._studies if is_sstr_imaging(one, self.record)], self.record)
+
+    @cached_property
+    def cross_sectional(self) -> Item:
+        """N-13: CT or MRI of the abdomen."""
+        return self._item(
+            self._studies,
+            is_cross_sectional,
+            fresh_days=self.defaults.cross_sectional_fresh_days,
+            ignored_days=self.defaults.cross_sectional_ignored_days,
+            not_before=progression(self.record),
+        )
+
+    @cached_property
+    def lacks_contrast(self) -> bool:
+        """Whether every CT or MRI was done without contrast."""
+        sections = [one for one in self._studies if is_cross_sectional(one, self.record)]
+        return bool(sections) and all(_is_without_contrast(one, self.record) for one in sections)
+
+    @cached_property
+    def chromogranin_a(self) -> Item:
+        """N-14: a chromogranin A that holds a result."""
+        return self._marker(is_chromogranin_a, "chromogranin-a")
+
+    @cached_property
+    def hiaa(self) -> Item:
+        """N-15: a 5-HIAA that holds a result."""
+        return self._marker(is_hiaa, "5-hiaa", "five-hiaa")
+
+    @cached_property
+    def tnm(self) -> Item:
+        """N-21: the TNM categories."""
+        return _tnm(self.record, self.tumour)
+
+    @cached_property
+    def tumour_board(self) -> Item:
+        """N-12: a discussion by the tumour board."""
+        return _tumour_board(self)
+
+    @cached_property
+    def ki67_order(self) -> Order | None:
+        """N-17: an order of Ki-67."""
+        return self._order(is_ki67)
+
+    @cached_property
+    def echocardiography(self) -> Item:
+        """X-2: an echocardiogram or NT-proBNP."""
+        days = self.defaults.echocardiography_days
+        return self._item(self._studies, is_echocardiography, fresh_days=days, ignored_days=days)
+
+    @cached_property
+    def size_mm(self) -> float | None:
+        """The newest measured size of the primary in millimetres."""
+        return tumour_size_mm(self.record)
+
+    @cached_property
+    def is_low_yield_by_name(self) -> bool:
+        """Whether the tumour is named as one in which imaging and markers find little."""
+        return _is_low_yield_by_name(self.record, self.tumour)
+
+    @cached_property
+    def has_tissue(self) -> bool:
+        """Whether tissue was obtained."""
+        return _has_tissue(self.record)
+
+    @cached_property
+    def fdg_done(self) -> bool:
+        """Whether an FDG PET was done."""
+        return _has_fdg(self._studies, self.record)
+
+    @cached_property
+    def newest_finding(self) -> Moment | None:
+        """When the newest finding was made that a tumour board has to know."""
+        return _newest_finding(self.record, self._studies)
+
+    @cached_property
+    def _studies(self) -> tuple[Resource, ...]:
+        return tuple(_studies(self.record))
+
+    @cached_property
+    def _led_to_diagnosis(self) -> Moment | None:
+        return _before_diagnosis(self.tumour, self.defaults)
+
+    def _order(self, matches: _Matches) -> Order | None:
+        return find_order(
+            self.record,
+            self.context,
+            lambda one: matches(one, self.record),
+            now=self.now,
+            defaults=self.defaults,
+        )
+
+    def _marker(self, matches: _Matches, *lists: str) -> Item:
+        return self._item(
+            self.record.about("Observation", *lists),
+            lambda one, record: matches(one, record) and _holds_result(one),
+            ordered=matches,
+            fresh_days=self.defaults.marker_fresh_days,
+            ignored_days=self.defaults.marker_ignored_days,
+        )
+
+    def _item(
+        self,
+        candidates: tuple[Resource, ...],
+        matches: _Matches,
+        *,
+        fresh_days: float,
+        ignored_days: float,
+        not_before: Moment | None = None,
+        ordered: _Matches | None = None,
+    ) -> Item:
+        """Where a test stands by the results that match and the orders that do (by ``ordered``, if given)."""
+        return _item(
+            candidates,
+            self._order(ordered or matches),
+            lambda one: matches(one, self.record),
+            now=self.now,
+            fresh_days=fresh_days,
+            ignored_days=ignored_days,
+            not_before=not_before or self._led_to_diagnosis,
+        )
+
+
+_Matches = Callable[[Resource, Record], bool]
 
 
 def read_workup(
     record: Record, context: Context, tumour: Tumour, *, now: datetime, defaults: Defaults
 ) -> Workup:
-    """Read every work-up item of the record."""
-
-    def item(
-        results: Iterable[Resource],
-        matches: Callable[[Resource], bool],
-        *,
-        fresh_days: float,
-        ignored_days: float,
-        not_before: Moment | None = None,
-    ) -> Item:
-        return _item(
-            [one for one in results if matches(one)],
-            find_order(record, context, matches, now=now, defaults=defaults),
-            now=now,
-            fresh_days=fresh_days,
-            ignored_days=ignored_days,
-            not_before=not_before or led_to_diagnosis,
-        )
-
-    led_to_diagnosis = _before_diagnosis(tumour, defaults)
-    studies = list(_studies(record))
-    sstr_studies = [study for study in studies if is_sstr_imaging(study, record)]
-    sections = [study for study in studies if is_cross_sectional(study, record)]
-    return Workup(
-        sstr_imaging=item(
-            studies,
-            lambda one: is_sstr_imaging(one, record),
-            fresh_days=defaults.sstr_fresh_days,
-            ignored_days=defaults.sstr_ignored_days,
-        ),
-        sstr_result=_sstr_result(sstr_studies, record),
-        cross_sectional=item(
-            studies,
-            lambda one: is_cross_sectional(one, record),
-            fresh_days=defaults.cross_sectional_fresh_days,
-            ignored_days=defaults.cross_sectional_ignored_days,
-            not_before=progression(record),
-        ),
-        lacks_contrast=bool(sections) and all(_is_without_contrast(study, record) for study in sections),
-        chromogranin_a=item(
-            _with_result(record, "chromogranin-a"),
-            lambda one: is_chromogranin_a(one, record),
-            fresh_days=defaults.marker_fresh_days,
-            ignored_days=defaults.marker_ignored_days,
-        ),
-        hiaa=item(
-            _with_result(record, "5-hiaa", "five-hiaa"),
-            lambda one: is_hiaa(one, record),
-            fresh_days=defaults.marker_fresh_days,
-            ignored_days=defaults.marker_ignored_days,
-        ),
-        tnm=_tnm(record, tumour),
-        tumour_board=_tumour_board(record, context, studies, now=now, defaults=defaults),
-        ki67_order=find_order(record, context, lambda one: is_ki67(one, record), now=now, defaults=defaults),
-        echocardiography=item(
-            studies,
-            lambda one: is_echocardiography(one, record),
-            fresh_days=defaults.echocardiography_days,
-            ignored_days=defaults.echocardiography_days,
-        ),
-        size_mm=tumour_size_mm(record),
-        is_low_yield_by_name=_is_low_yield_by_name(record, tumour),
-        has_tissue=_has_tissue(record),
-        fdg_done=_has_fdg(studies, record),
-        newest_finding=_newest_finding(record, studies),
-    )
+    """The work-up of the record; nothing is read before it is asked for."""
+    return Workup(record, context, tumour, now, defaults)
 
 
 def _before_diagnosis(tumour: Tumour, defaults: Defaults) -> Moment | None:
@@ -186,47 +252,64 @@ def _before_diagnosis(tumour: Tumour, defaults: Defaults) -> Moment | None:
 
 
 def _item(
-    results: list[Resource],
+    candidates: tuple[Resource, ...],
     order: Order | None,
+    counts: Callable[[Resource], bool],
     *,
     now: datetime,
     fresh_days: float,
     ignored_days: float,
     not_before: Moment | None,
 ) -> Item:
-    if not results:
-        return _not_done(results, order, was_ever_done=False)
-    done = [(dates.happened(one), one) for one in results if _has_status(one, _DONE)]
-    undated = [one for moment, one in done if moment is None]
-    past = sorted(
-        ((moment, one) for moment, one in done if moment is not None and moment.days_before(now) >= 0),
-        key=lambda pair: pair[0],
-    )
-    current = [
-        (moment, one)
-        for moment, one in past
-        if moment.days_before(now) <= ignored_days
-        and (not_before is None or moment.instant >= not_before.instant)
-    ]
-    if current:
-        moment, newest = current[-1]
-        fresh = moment.days_before(now) <= fresh_days
-        state = Availability.CURRENT if fresh else Availability.STALE
-        if state is Availability.STALE and order is not None:
-            state = Availability.DECLINED if order.is_refusal else Availability.ORDERED
-        return Item(state, moment, order if not fresh else None, (_evidence(newest, moment),), True)
-    if undated:
-        return Item(Availability.CURRENT, None, None, (_evidence(undated[0], None),), True)
-    return _not_done(results, order, was_ever_done=bool(past))
+    """The newest result that counts decides, so that the older ones need not be looked at."""
+    done = [(dates.happened(one), one) for one in candidates if _has_status(one, _DONE)]
+    newest = next((pair for pair in _past_newest_first(done, now) if counts(pair[1])), None)
+    if newest is not None and _is_recent(newest[0], now, ignored_days, not_before):
+        return _done_item(*newest, order, is_fresh=newest[0].days_before(now) <= fresh_days)
+    undated = next((one for moment, one in done if moment is None and counts(one)), None)
+    if undated is not None:
+        return Item(Availability.CURRENT, None, None, (_evidence(undated, None),), True)
+    under_way = (one for one in candidates if _has_status(one, _UNDER_WAY) and counts(one))
+    return _not_done(under_way, order, was_ever_done=newest is not None)
 
 
-def _not_done(results: list[Resource], order: Order | None, *, was_ever_done: bool) -> Item:
+def _past_newest_first(
+    dated: Iterable[tuple[Moment | None, Resource]], now: datetime
+) -> Iterator[tuple[Moment, Resource]]:
+    """What did not happen in the future; of two at the same time the later in the record comes first."""
+    known = [(moment, one) for moment, one in dated if moment is not None]
+    known.sort(key=_MOMENT)
+    return (pair for pair in reversed(known) if pair[0].days_before(now) >= 0)
+
+
+_MOMENT = itemgetter(0)
+
+
+def _is_recent(moment: Moment, now: datetime, ignored_days: float, not_before: Moment | None) -> bool:
+    if moment.days_before(now) > ignored_days:
+        return False
+    return not_before is None or moment.instant >= not_before.instant
+
+
+def _done_item(moment: Moment, newest: Resource, order: Order | None, *, is_fresh: bool) -> Item:
+    evidence = (_evidence(newest, moment),)
+    if is_fresh:
+        return Item(Availability.CURRENT, moment, None, evidence, True)
+    return Item(_state(order, Availability.STALE), moment, order, evidence, True)
+
+
+def _state(order: Order | None, without_order: Availability) -> Availability:
+    if order is None:
+        return without_order
+    return Availability.DECLINED if order.is_refusal else Availability.ORDERED
+
+
+def _not_done(under_way: Iterable[Resource], order: Order | None, *, was_ever_done: bool) -> Item:
     if order is not None:
-        state = Availability.DECLINED if order.is_refusal else Availability.ORDERED
+        state = _state(order, Availability.ABSENT)
         return Item(state, None, order, (order.evidence,), was_ever_done)
-    under_way = [one for one in results if _has_status(one, _UNDER_WAY)]
-    if under_way:
-        evidence = _evidence(under_way[0], dates.happened(under_way[0]))
+    for one in under_way:
+        evidence = _evidence(one, dates.happened(one))
         return Item(Availability.ORDERED, None, Order("on its way", evidence), (evidence,), was_ever_done)
     return Item(Availability.ABSENT, was_ever_done=was_ever_done)
 
@@ -260,16 +343,14 @@ def _studies(record: Record) -> Iterator[Resource]:
         yield from record.about(kind, *_IMAGING_LISTS)
 
 
-def _with_result(record: Record, *lists: str) -> Iterator[Resource]:
-    """Observations that hold a value or an interpretation, or are still under way."""
-    for observation in record.about("Observation", *lists):
-        if (
-            _has_status(observation, _UNDER_WAY)
-            or quantities.value_of(observation) is not None
-            or quantities.interpretation(observation)
-            or words(observation.get("valueCodeableConcept"))
-        ):
-            yield observation
+def _holds_result(observation: Resource) -> bool:
+    """Whether an Observation holds a value or an interpretation, or is still under way."""
+    return bool(
+        _has_status(observation, _UNDER_WAY)
+        or quantities.value_of(observation) is not None
+        or quantities.interpretation(observation)
+        or words(observation.get("valueCodeableConcept"))
+    )
 
 
 def is_sstr_imaging(resource: Resource, record: Record) -> bool:
@@ -440,43 +521,39 @@ _BOARD_STATUSES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _tumour_board(
-    record: Record, context: Context, studies: list[Resource], *, now: datetime, defaults: Defaults
-) -> Item:
+def _tumour_board(workup: Workup) -> Item:
     """No standard code exists for a tumour board: it is recognised by words."""
     notes = [
         one
         for kind, statuses in _BOARD_STATUSES.items()
-        for one in record.about(kind, "tumour-board")
+        for one in workup.record.about(kind, "tumour-board")
         if string(one.get("status")) in statuses
     ]
-    dated = sorted(
-        ((moment, one) for one in notes if (moment := dates.happened(one))), key=lambda pair: pair[0]
-    )
-    past = [(moment, one) for moment, one in dated if moment.days_before(now) >= 0]
-    order = find_order(
-        record,
-        context,
-        lambda one: record.is_named(one, "tumour-board"),
-        now=now,
-        defaults=defaults,
-    )
-    if past:
-        moment, newest = past[-1]
-        newest_finding = _newest_finding(record, studies)
-        covers = newest_finding is None or moment.instant.date() >= newest_finding.instant.date()
-        evidence = (Evidence(reference(newest), f"tumour-board note {dates.shown(moment)}"),)
-        if covers and moment.days_before(now) <= defaults.board_fresh_days:
-            return Item(Availability.CURRENT, moment, None, evidence, True)
-        return Item(Availability.ORDERED if order else Availability.STALE, moment, order, evidence, True)
+    order = workup._order(_names_board)
+    dated = ((dates.happened(one), one) for one in notes)
+    for moment, newest in _past_newest_first(dated, workup.now):
+        return _board_item(moment, newest, order, workup)
     if notes:
         return Item(
             Availability.CURRENT, None, None, (Evidence(reference(notes[0]), "tumour-board note"),), True
         )
-    return _not_done([], order, was_ever_done=False)
+    return _not_done((), order, was_ever_done=False)
 
 
-def _newest_finding(record: Record, studies: list[Resource]) -> Moment | None:
+def _names_board(resource: Resource, record: Record) -> bool:
+    return record.is_named(resource, "tumour-board")
+
+
+def _board_item(moment: Moment, newest: Resource, order: Order | None, workup: Workup) -> Item:
+    finding = workup.newest_finding
+    covers = finding is None or moment.instant.date() >= finding.instant.date()
+    evidence = (Evidence(reference(newest), f"tumour-board note {dates.shown(moment)}"),)
+    if covers and moment.days_before(workup.now) <= workup.defaults.board_fresh_days:
+        return Item(Availability.CURRENT, moment, None, evidence, True)
+    return Item(Availability.ORDERED if order else Availability.STALE, moment, order, evidence, True)
+
+
+def _newest_finding(record: Record, studies: Iterable[Resource]) -> Moment | None:
     """N-12, section 8: the newest of metastasis, Ki-67, CT or MRI, and SSTR report."""
     findings = [
         one
