@@ -15,6 +15,8 @@ from fhir_fixtures.generate import read_patients
 from fhir_fixtures.registry import concept, instant, now_on
 from fhir_fixtures.vocabulary import build_bundle, build_request
 from service.fhir.queries import QUERIES
+from service.fhir.reading import codings
+from tests.asking import knowledge
 
 Resource = dict[str, Any]
 
@@ -31,8 +33,8 @@ _LENGTH_OF_HISTORY = 110  # more than the 100 Observations of one page
 class Chart:
     """One patient on the FHIR server, and the hook call that is made about him.
 
-    ``request`` has the whole record as prefetch: what the engine is asked in this process. ``resources`` is
-    what the server holds; drafts are in the context only, as an EHR keeps them.
+    ``resources`` is what the server holds; drafts are in the context only, as an EHR keeps them. ``request``
+    has as prefetch what the templates of discovery ask for: what the engine is asked in this process.
     """
 
     name: str
@@ -108,7 +110,19 @@ def _chart(name: str, hook: str, phrases: str, *, prefix: str) -> Chart:
     # Which of the drafts were selected stands in the phrases only.
     whole["context"] = build_request(phrases, hook=hook, today=TODAY)["context"]
     request = _prefixed(whole, prefix)
-    return Chart(name, hook, request, tuple(_stored(request["prefetch"])))
+    stored = tuple(_stored(request["prefetch"]))
+    return Chart(name, hook, {**request, "prefetch": _asked_for(request["prefetch"])}, stored)
+
+
+def _asked_for(prefetch: Resource) -> Resource:
+    """Observations are asked for by code, so those that have a name in words only never come."""
+    bundle, codes = prefetch["observations"], set(knowledge().terminology.observation_codes())
+    found = [
+        entry
+        for entry in bundle.get("entry", [])
+        if any((one.system, one.code) in codes for one in codings(entry["resource"]["code"]))
+    ]
+    return {**prefetch, "observations": {**bundle, "total": len(found), "entry": found}}
 
 
 def _stored(prefetch: Mapping[str, Any]) -> Iterator[Resource]:
@@ -160,7 +174,7 @@ def _with_history(chart: Chart) -> Chart:
     return Chart(
         chart.name,
         chart.hook,
-        {**chart.request, "prefetch": prefetch},
+        {**chart.request, "prefetch": _asked_for(prefetch)},
         (*chart.resources, *history),
     )
 
