@@ -35,7 +35,7 @@ check: $(STAMP) ## Run every check that is not a test; reports all failures befo
 	attempt $(BIN)/mypy --strict service; \
 	attempt $(BIN)/lint-imports --no-cache; \
 	attempt $(BIN)/python -m service cards --check; \
-	attempt $(BIN)/python fhir_fixtures/generate.py --check; \
+	attempt $(BIN)/python -m fhir_fixtures.generate --check; \
 	if [ -n "$$failed" ]; then printf '\nFailed:%b\n' "$$failed"; exit 1; fi; \
 	printf '\nAll checks passed.\n'
 
@@ -47,7 +47,7 @@ cards: $(STAMP) ## Write the files that are generated from cards/
 	@$(BIN)/python -m service cards
 
 fixtures: $(STAMP) ## Write the synthetic patients and requests again
-	@$(BIN)/python fhir_fixtures/generate.py
+	@$(BIN)/python -m fhir_fixtures.generate
 
 bench: $(STAMP) ## Measure throughput, latency and memory (about two minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
