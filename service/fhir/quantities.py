@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from service.fhir.reading import Resource, elements, mapping, string
 
@@ -17,8 +17,7 @@ MILLIGRAM_5HIAA_IN_MICROMOLE = 5.2307
 """1 mg of 5-HIAA (C10H9NO3, 191.18 g/mol) in micromoles."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """Where a value lies; an exact value has ``low == high``. ``unit`` is canonical or as sent."""
 
     low: float
@@ -123,14 +122,20 @@ def canonical_unit(text: str) -> str:
 
 def from_quantity(quantity: object) -> Interval | None:
     """Read a FHIR Quantity with its comparator; None where it holds no finite number."""
-    fields = mapping(quantity)
-    value = _finite(fields.get("value"))
+    if not isinstance(quantity, dict):
+        return None
+    value = _finite(quantity.get("value"))
     if value is None:
         return None
-    unit = canonical_unit(string(fields.get("code")) or string(fields.get("unit")))
-    if unit not in _CANONICAL and string(fields.get("unit")):
-        unit = canonical_unit(string(fields.get("unit")))
-    return _compared(value, string(fields.get("comparator")), unit)
+    unit = _unit(string(quantity.get("code")), string(quantity.get("unit")))
+    return _compared(value, string(quantity.get("comparator")), unit)
+
+
+@lru_cache(maxsize=1024)
+def _unit(code: str, words: str) -> str:
+    """The canonical unit of the code, or of the words where the code has none."""
+    unit = canonical_unit(code or words)
+    return canonical_unit(words) if words and unit not in _CANONICAL else unit
 
 
 _DECIMAL = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
@@ -140,7 +145,7 @@ def _finite(value: object) -> float | None:
     """A JSON number; also one that was sent as text, which is invalid FHIR and plain to read."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     return float(value) if abs(value) < _LARGEST else None  # NaN is not below either
 
@@ -152,7 +157,7 @@ _LARGEST = 1e15
 def _compared(value: float, comparator: str, unit: str) -> Interval | None:
     match comparator:
         case "":
-            return exact(value, unit)
+            return Interval(value, value, unit=unit)
         case "<":
             return Interval(-math.inf, value, high_inclusive=False, unit=unit)
         case "<=":

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -49,12 +50,14 @@ _FINDING_TEXTS = ("conclusion", "valueString")
 @dataclass(frozen=True, slots=True)
 class Recognised:
     """``rows`` by list name; ``names`` are word lists found in the resource's name, ``findings`` in
-    its conclusion, its value in words and its notes.
+    its conclusion, its value in words and its notes. ``tags`` are all three by name, for an index:
+    the lists of the rows, ``names``, and ``findings`` with ``=`` before each.
     """
 
     rows: Mapping[str, tuple[Concept, ...]]
     names: frozenset[str]
     findings: frozenset[str]
+    tags: tuple[str, ...]
 
 
 def named(resource: Resource) -> str:
@@ -90,25 +93,43 @@ def recognise(resource: Resource, terminology: Terminology) -> Recognised:
     for concept in coded(resource):
         for row in terminology.all_concepts(concept):
             rows[row.list_name] = (*rows.get(row.list_name, ()), row)
-    return Recognised(rows, terminology.phrases_in(named(resource)), terminology.phrases_in(found(resource)))
+    names, findings = terminology.phrases_in(named(resource)), terminology.phrases_in(found(resource))
+    tags = (*{*rows, *names}, *(f"={name}" for name in findings))
+    return Recognised(rows, names, findings, tags)
 
 
-_MEMORY_LIMIT = 16384
+class _Remembered(NamedTuple):
+    defects: tuple[Defect, ...]
+    about: Recognised
+
+
+_MEMORY_LIMIT = 4096
 _key = secrets.token_bytes(16)
-_remembered: dict[bytes, tuple[tuple[Defect, ...], Recognised]] = {}
+_remembered: dict[bytes, _Remembered] = {}
+_shared: dict[tuple[object, ...], _Remembered] = {}
+"""Most resources are like another in all that is remembered of them, so that one object serves many."""
 
 
 def inspect(resource: Resource, terminology: Terminology) -> tuple[tuple[Defect, ...], Resource, Recognised]:
     """Defects, the resource without what cannot be read of it, and what that is about."""
     digest = hashlib.blake2b(orjson.dumps(resource), digest_size=16, key=_key).digest()
     known = _remembered.get(digest)
-    defects = known[0] if known is not None else find_defects(resource)
-    readable = without_unreadable(resource, defects)
     if known is None:
-        if len(_remembered) >= _MEMORY_LIMIT:
-            _remembered.clear()
-        known = _remembered[digest] = defects, recognise(readable, terminology)
-    return defects, readable, known[1]
+        known = _learn(digest, resource, terminology)
+    defects, about = known
+    return defects, without_unreadable(resource, defects) if defects else resource, about
+
+
+def _learn(digest: bytes, resource: Resource, terminology: Terminology) -> _Remembered:
+    defects = find_defects(resource)
+    about = recognise(without_unreadable(resource, defects), terminology)
+    rows = tuple(row[:3] for rows in about.rows.values() for row in rows)
+    if len(_remembered) >= _MEMORY_LIMIT:
+        _remembered.clear()
+        _shared.clear()
+    content = (defects, rows, about.names, about.findings)
+    known = _remembered[digest] = _shared.setdefault(content, _Remembered(defects, about))
+    return known
 
 
 def without_unreadable(resource: Resource, defects: tuple[Defect, ...]) -> Resource:
@@ -125,49 +146,18 @@ _NOTES_MATTER = ("Condition", "Procedure", "ServiceRequest", "CarePlan")
 
 def may_matter(resource: Resource, terminology: Terminology) -> bool:
     """Whether a rule may rest on the resource: a cheap look at its codes and words."""
-    # The busiest lines of a hook call: every resource of the chart passes here, and most matter to no
-    # rule. Their codes come again and again, so that one look-up tells them.
-    name = _name_alone(resource)
-    if name is None:
-        return _may_matter(resource, terminology)
-    known = terminology.of_interest.get(name)
-    if known is None:
-        known = terminology.remember_interest(name, of_interest=_may_matter(resource, terminology))
-    return known
-
-
-def _name_alone(resource: Resource) -> tuple[object, ...] | None:
-    """The codes and words by which alone a resource is told; None where there is more to read of it."""
-    kind = resource["resourceType"]
-    if kind not in _TOLD_BY_CODE or "component" in resource or "note" in resource:
-        return None
-    try:
-        concept = resource["code"]
-        codings = concept["coding"]
-        name = (
-            kind,
-            concept.get("text"),
-            *[part for one in codings for part in (one["system"], one["code"], one.get("display"))],
-        )
-        hash(name)
-    except (KeyError, TypeError, AttributeError):
-        return None
-    return name
-
-
-_TOLD_BY_CODE = ("Condition", "Observation")
-
-
-def _may_matter(resource: Resource, terminology: Terminology) -> bool:
     kind = resource["resourceType"]
     for name in _NAMING_CODES.get(kind, ()):
         value = resource.get(name)
         if value is not None and terminology.touches(value):
             return True
     if kind == "Observation":
-        return any(terminology.touches(part.get("code")) for part in elements(resource.get("component")))
-    if any(terminology.mentions(string(resource.get(name))) for name in _LOOKED_AT.get(kind, ())):
-        return True
+        return "component" in resource and any(
+            terminology.touches(part.get("code")) for part in elements(resource["component"])
+        )
+    for name in _LOOKED_AT.get(kind, ()):
+        if terminology.mentions(string(resource.get(name))):
+            return True
     if kind in _NOTES_MATTER and "note" in resource and terminology.mentions(notes(resource)):
         return True
     return kind in ("Patient", "ImagingStudy") or "medicationReference" in resource

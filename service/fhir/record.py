@@ -8,7 +8,8 @@ https://cds-hooks.hl7.org/2.0/#prefetch-responses-from-the-cds-client
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -48,13 +49,15 @@ class Record:
     sections: Mapping[str, Section]
     resources: Mapping[str, tuple[Resource, ...]]
     medications: Mapping[str, Resource] = field(default_factory=dict)
+    _known: frozenset[str] = frozenset()
     _recognised: _Recognised = field(default_factory=dict, repr=False)
-    _by_tag: dict[str, dict[str, list[Resource]]] = field(default_factory=dict, repr=False)
+    _by_tag: dict[str, Mapping[str, tuple[Resource, ...]]] = field(default_factory=dict, repr=False)
 
     @property
     def patient(self) -> Resource | None:
         """The Patient resource, if it was read."""
-        return next(iter(self.resources.get("Patient", ())), None)
+        found = self.of("Patient")
+        return found[0] if found else None
 
     def of(self, resource_type: str) -> tuple[Resource, ...]:
         """The relevant resources of one type, each once, in a stable order."""
@@ -72,12 +75,14 @@ class Record:
         found = self.recognised(resource).rows
         if not found:
             return ()
-        return tuple(row for name in lists if name in found for row in found[name])
+        if len(lists) == 1:
+            return found.get(lists[0], ())
+        return tuple([row for name in lists if name in found for row in found[name]])
 
     def has_row(self, resource: Resource, code_list: str, *, roles: Iterable[str] = ()) -> bool:
         """Whether the resource hits a code list, in a row with one of the roles (any if none is named)."""
         rows = self.recognised(resource).rows.get(code_list, ())
-        return bool(rows) and (not roles or any(row.get("role") in roles for row in rows))
+        return bool(rows) and (not roles or not {row.get("role") for row in rows}.isdisjoint(roles))
 
     def is_named(self, resource: Resource, *word_lists: str) -> bool:
         """Whether the resource's name holds a phrase of one of the word lists."""
@@ -89,33 +94,29 @@ class Record:
 
     def about(self, resource_type: str, *lists: str) -> tuple[Resource, ...]:
         """The resources of one type that hit one of these code lists or word lists by name."""
-        tagged = self._tagged(resource_type)
-        hits = [one for name in lists if name in tagged for one in tagged[name]]
-        return tuple({id(one): one for one in hits}.values()) if len(hits) > 1 else tuple(hits)
+        tagged = self._by_tag.get(resource_type)
+        if tagged is None:
+            tagged = self._by_tag[resource_type] = self._index(self.of(resource_type))
+        hits = [tagged[name] for name in lists if name in tagged] if tagged else ()
+        if len(hits) > 1:
+            return tuple({id(one): one for group in hits for one in group}.values())
+        return hits[0] if hits else ()
 
     def saying(self, resource_type: str, word_list: str) -> tuple[Resource, ...]:
         """The resources of one type whose name or findings hold a phrase of a word list."""
         return self.about(resource_type, word_list, f"={word_list}")
 
-    def _tagged(self, resource_type: str) -> Mapping[str, list[Resource]]:
+    def _index(self, resources: Iterable[Resource]) -> Mapping[str, tuple[Resource, ...]]:
         """Code list or word list -> resources; ``=`` before a word list that the findings hit."""
-        if not self._by_tag:
-            self._by_tag.update({kind: self._index(found) for kind, found in self.resources.items()})
-        return self._by_tag.get(resource_type, {})
-
-    def _index(self, resources: Iterable[Resource]) -> dict[str, list[Resource]]:
-        index: dict[str, list[Resource]] = {}
+        index: defaultdict[str, list[Resource]] = defaultdict(list)
         for one in resources:
-            recognised = self.recognised(one)
-            for tag in {*recognised.rows, *recognised.names}:
-                index.setdefault(tag, []).append(one)
-            for name in recognised.findings:
-                index.setdefault(f"={name}", []).append(one)
-        return index
+            for tag in self.recognised(one).tags:
+                index[tag].append(one)
+        return {tag: tuple(hits) for tag, hits in index.items()}
 
     def is_known(self, *sections: str) -> bool:
         """Whether all of these sections were read completely."""
-        return all(self.sections[name].state is State.KNOWN for name in sections)
+        return self._known.issuperset(sections)
 
     def why_not_known(self, section: str) -> str:
         """Why a section is partial or unknown, in words without patient data."""
@@ -124,13 +125,6 @@ class Record:
 
 _Recognised = dict[int, tuple[Resource, Recognised]]
 """``id()`` of a resource -> the resource (kept, so that no other can get its id) and what it is about."""
-
-
-class _Missing:
-    """Marks a prefetch key that is absent; ``null`` is a value."""
-
-
-MISSING = _Missing()
 
 
 @dataclass(slots=True)
@@ -142,7 +136,6 @@ class _Reading:
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     patients: dict[str, object] = field(default_factory=dict)
-    recognised: _Recognised = field(default_factory=dict)
 
     def incomplete(self, reason: str, state: State = State.PARTIAL) -> None:
         if self.state is not State.UNKNOWN:
@@ -164,32 +157,49 @@ def build_record(
     Raises MalformedRequest where the Patient is not ``patient_id``.
     """
     faults = faults or {}
-    readings = {key: _read_value(key, values.get(key, MISSING), faults.get(key)) for key in QUERIES}
-    known_as = _names_of_patient(patient_id, readings)
-    medications: dict[str, Resource] = {}
+    readings = {
+        key: _read_value(key, values.get(key, _MISSING), faults.get(key))
+        for key in QUERIES
+        if key in values or key in faults
+    }
+    keeping = _Keeping(_names_of_patient(patient_id, readings), terminology)
     for key, reading in readings.items():
-        _keep_relevant(key, reading, known_as=known_as, terminology=terminology, medications=medications)
+        _keep_relevant(key, reading, keeping)
+    sections = {name: _fold(name, keys, readings) for name, keys in _KEYS.items()}
     return Record(
         patient_id=patient_id,
         terminology=terminology,
-        sections={name: _fold(name, [readings[key] for key in keys]) for name, keys in _KEYS.items()},
-        resources={query.resource_type: tuple(readings[key].resources) for key, query in QUERIES.items()},
-        medications=medications,
-        _recognised={
-            key: value for reading in readings.values() for key, value in reading.recognised.items()
-        },
+        sections=sections,
+        resources={QUERIES[key].resource_type: tuple(reading.resources) for key, reading in readings.items()},
+        medications=keeping.medications,
+        _known=frozenset([name for name, section in sections.items() if section.state is State.KNOWN]),
+        _recognised=keeping.recognised,
     )
+
+
+_MISSING = object()
+"""Stands for a prefetch key that is absent; ``null`` is a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """By what the resources to keep are told, and what was learned of those of all keys."""
+
+    known_as: tuple[str, ...]
+    terminology: Terminology
+    medications: dict[str, Resource] = field(default_factory=dict)
+    recognised: _Recognised = field(default_factory=dict)
 
 
 def _read_value(key: str, value: object, fault: str | None) -> _Reading:
     reading = _Reading()
-    if isinstance(value, _Missing):
-        reading.incomplete(fault or "not sent", State.UNKNOWN)
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         _read_object(key, value, reading)
     elif isinstance(value, list):
         reading.notes.append(f"prefetch.{key} is a list, not a Bundle")
         _read_entries(key, [{"resource": item} for item in value], reading)
+    elif value is _MISSING:
+        reading.incomplete(fault or _NOT_SENT, State.UNKNOWN)
     elif value is not None:
         reading.incomplete(f"prefetch.{key} is neither a resource nor null", State.UNKNOWN)
     if fault and reading.state is State.KNOWN:
@@ -223,7 +233,7 @@ def _read_bundle(key: str, bundle: Mapping[str, Any], reading: _Reading) -> None
         reading.incomplete("only the first page of results was sent")
     total = bundle.get("total")
     if isinstance(total, int) and reading.state is State.KNOWN:
-        matches = sum(1 for entry in elements(entries) if _is_match(entry))
+        matches = len([entry for entry in entries if _is_match(entry)])
         if total > matches:
             reading.incomplete(f"{matches} of {total} results were sent")
 
@@ -231,7 +241,10 @@ def _read_bundle(key: str, bundle: Mapping[str, Any], reading: _Reading) -> None
 def _is_match(entry: Mapping[str, Any]) -> bool:
     """Whether an entry is a result and not something included with it."""
     search = entry.get("search")
-    return search is None or mapping(search).get("mode", "match") == "match"
+    return search is None or search == _MATCH or mapping(search).get("mode", "match") == "match"
+
+
+_MATCH = {"mode": "match"}
 
 
 def _read_entries(key: str, entries: Iterable[object], reading: _Reading) -> None:
@@ -239,16 +252,26 @@ def _read_entries(key: str, entries: Iterable[object], reading: _Reading) -> Non
     for number, entry in enumerate(entries):
         resource = entry.get("resource") if isinstance(entry, dict) else None
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
-        if kind == "Patient" and isinstance(resource, dict) and isinstance(entry, dict):
-            reading.patients[string(entry.get("fullUrl"))] = resource.get("id")
-        if not isinstance(resource, dict) or not isinstance(kind, str):
-            reading.incomplete(f"entry {number} of prefetch.{key} holds no resource")
-        elif kind in (wanted, "Medication"):
+        if resource is not None and kind == wanted and kind != "Patient":
             reading.resources.append(resource)
-        elif kind == "OperationOutcome":
-            _read_outcome(key, resource, reading)
+        elif isinstance(entry, dict) and isinstance(resource, dict) and isinstance(kind, str):
+            _read_other_entry(key, number, entry, reading)
         else:
-            reading.notes.append(f"entry {number} of prefetch.{key} is not a {wanted}")
+            reading.incomplete(f"entry {number} of prefetch.{key} holds no resource")
+
+
+def _read_other_entry(key: str, number: int, entry: Mapping[str, Any], reading: _Reading) -> None:
+    """Read an entry that holds something else than a result."""
+    resource, wanted = entry["resource"], QUERIES[key].resource_type
+    kind = resource["resourceType"]
+    if kind == "Patient":
+        reading.patients[string(entry.get("fullUrl"))] = resource.get("id")
+    if kind in (wanted, "Medication"):
+        reading.resources.append(resource)
+    elif kind == "OperationOutcome":
+        _read_outcome(key, resource, reading)
+    else:
+        reading.notes.append(f"entry {number} of prefetch.{key} is not a {wanted}")
 
 
 def _read_outcome(key: str, outcome: Mapping[str, Any], reading: _Reading) -> None:
@@ -262,9 +285,9 @@ def _read_outcome(key: str, outcome: Mapping[str, Any], reading: _Reading) -> No
 _PATIENT_ID = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-.]{1,64})(?:/_history/.+)?$")
 
 
-def _names_of_patient(patient_id: str, readings: Mapping[str, _Reading]) -> frozenset[str]:
+def _names_of_patient(patient_id: str, readings: Mapping[str, _Reading]) -> tuple[str, ...]:
     """The references by which this patient is known; refuses a Patient that is somebody else."""
-    for patient in readings["patient"].resources:
+    for patient in readings["patient"].resources if "patient" in readings else ():
         stated = patient.get("id")
         if stated != patient_id and stated is not None:
             raise MalformedRequest(
@@ -272,49 +295,50 @@ def _names_of_patient(patient_id: str, readings: Mapping[str, _Reading]) -> froz
                 "send the record of one patient.",
                 path="$.prefetch.patient.id",
             )
-    within_bundles = {
+    within_bundles = [
         name
         for reading in readings.values()
         for name, stated in reading.patients.items()
         if name and stated == patient_id
-    }
-    return frozenset({patient_id, f"urn:uuid:{patient_id}", f"Patient/{patient_id}"} | within_bundles)
+    ]
+    return (f"Patient/{patient_id}", patient_id, f"urn:uuid:{patient_id}", *within_bundles)
 
 
 _SUBJECT_ELEMENT: Mapping[str, str] = {"AllergyIntolerance": "patient", "Appointment": "participant"}
 
 
-def _keep_relevant(
-    key: str,
-    reading: _Reading,
-    *,
-    known_as: frozenset[str],
-    terminology: Terminology,
-    medications: dict[str, Resource],
-) -> None:
+def _keep_relevant(key: str, reading: _Reading, keeping: _Keeping) -> None:
     """Keep what belongs to the patient and may matter, each once, without its unreadable parts."""
-    kept: dict[object, Resource] = {}
-    strangers, unclear = 0, 0
-    for number, resource in enumerate(reading.resources):
-        if resource["resourceType"] == "Medication":
-            medications[reference(resource)] = resource
-        elif not _belongs(resource, known_as):
-            is_unclear = any(name.startswith("urn:") for name in _subjects(resource))
-            strangers, unclear = strangers + (not is_unclear), unclear + is_unclear
-        elif may_matter(resource, terminology):
-            found, readable, recognised = inspect(resource, terminology)
-            _note_defects(resource, found, reading)
-            if _could_mean_the_opposite(resource, found):
-                continue
-            reading.recognised[id(readable)] = readable, recognised
-            identity = resource.get("id") if isinstance(resource.get("id"), str) else number
-            kept[identity] = _later(kept.get(identity), readable)
+    kept: dict[tuple[str, int], Resource] = {}
+    strangers: list[Resource] = []
+    for number, resource in enumerate(reading.resources, start=1):
+        if not _belongs(resource, keeping.known_as):
+            strangers.append(resource)
+        elif resource["resourceType"] == "Medication":
+            keeping.medications[reference(resource)] = resource
+        elif may_matter(resource, keeping.terminology):
+            found, readable, recognised = inspect(resource, keeping.terminology)
+            if found:
+                _note_defects(resource, found, reading)
+                if _could_mean_the_opposite(resource, found):
+                    continue
+            keeping.recognised[id(readable)] = readable, recognised
+            # Resources without an id cannot be told to be the same.
+            identity = (name, 0) if (name := string(resource.get("id"))) else ("", number)
+            kept[identity] = _later(kept[identity], readable) if identity in kept else readable
     if strangers:
-        reading.notes.append(f"{strangers} resources of another patient under prefetch.{key} were left out")
+        _note_strangers(key, strangers, reading)
+    reading.resources[:] = [kept[identity] for identity in sorted(kept)]
+
+
+def _note_strangers(key: str, strangers: Sequence[Resource], reading: _Reading) -> None:
+    unclear = [one for one in strangers if any(name.startswith("urn:") for name in _subjects(one))]
+    others = len(strangers) - len(unclear)
+    if others:
+        reading.notes.append(f"{others} resources of another patient under prefetch.{key} were left out")
     if unclear:
         # A name that holds only within one Bundle, without the Patient that it names.
-        reading.incomplete(f"{unclear} resources under prefetch.{key} name a patient that was not sent")
-    reading.resources[:] = sorted(kept.values(), key=reference)
+        reading.incomplete(f"{len(unclear)} resources under prefetch.{key} name a patient that was not sent")
 
 
 _TURNING_ELEMENTS: Mapping[str, frozenset[str]] = {
@@ -330,21 +354,23 @@ def _could_mean_the_opposite(resource: Resource, found: tuple[Defect, ...]) -> b
     return any(defect.touches_reading and defect.element in turning for defect in found)
 
 
-def _later(first: Resource | None, second: Resource) -> Resource:
-    if first is None:
-        return second
+def _later(first: Resource, second: Resource) -> Resource:
     stamps = [string(mapping(one.get("meta")).get("lastUpdated")) for one in (first, second)]
     return second if stamps[1] >= stamps[0] else first
 
 
-def _belongs(resource: Resource, known_as: frozenset[str]) -> bool:
-    if resource["resourceType"] == "Patient":
-        return True
+def _belongs(resource: Resource, known_as: tuple[str, ...]) -> bool:
+    """Whether a resource is this patient's, or names nobody, as a Patient and a Medication do."""
     subject = resource.get("subject")
-    if isinstance(subject, dict) and string(subject.get("reference")) in known_as:
+    if isinstance(subject, dict) and subject.get("reference") in known_as:
+        return True
+    if resource["resourceType"] in _OF_NOBODY:
         return True
     named = list(_subjects(resource))
     return not named or any(name in known_as or _patient_in(name) in known_as for name in named)
+
+
+_OF_NOBODY = ("Patient", "Medication")
 
 
 def _subjects(resource: Resource) -> Iterator[str]:
@@ -372,19 +398,21 @@ def _note_defects(resource: Resource, found: tuple[Defect, ...], reading: _Readi
             reading.notes.append(f"{name}: {defect.path} is not valid FHIR R4; it does not matter here")
 
 
-def _fold(section: str, parts: list[_Reading]) -> Section:
+def _fold(section: str, keys: Iterable[str], readings: Mapping[str, _Reading]) -> Section:
     """One section from its keys: known if all are known, unknown if none gave anything."""
-    states = {part.state for part in parts}
-    if states == _ALL_KNOWN and not any(part.notes for part in parts):
+    if readings.keys().isdisjoint(keys):
+        return _UNKNOWN[section]
+    parts = [readings.get(key, _ABSENT) for key in keys]
+    reasons = tuple(dict.fromkeys([reason for part in parts for reason in part.reasons]))
+    notes = tuple(dict.fromkeys([note for part in parts for note in part.notes]))
+    if not reasons and not notes:
         return _KNOWN[section]
-    return Section(
-        name=section,
-        state=states.pop() if len(states) == 1 else State.PARTIAL,
-        reasons=tuple(dict.fromkeys(reason for part in parts for reason in part.reasons)),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
+    states = {part.state for part in parts}
+    return Section(section, states.pop() if len(states) == 1 else State.PARTIAL, reasons, notes)
 
 
-_ALL_KNOWN = {State.KNOWN}
+_NOT_SENT = "not sent"
+_ABSENT = _Reading(State.UNKNOWN, reasons=[_NOT_SENT])
 _KNOWN = {name: Section(name, State.KNOWN) for name in SECTIONS}
+_UNKNOWN = {name: Section(name, State.UNKNOWN, (_NOT_SENT,)) for name in SECTIONS}
 _KEYS = {name: [key for key, query in QUERIES.items() if query.section == name] for name in SECTIONS}

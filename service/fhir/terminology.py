@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import orjson
 
 from service.errors import ContentError
 from service.fhir.reading import elements, string
@@ -64,7 +66,7 @@ class Terminology:
     first_words: Mapping[str, frozenset[str]] = field(repr=False)
     first_stems: tuple[tuple[int, Mapping[str, frozenset[str]]], ...] = field(repr=False)
     _known_phrases: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
-    of_interest: dict[tuple[object, ...], bool] = field(default_factory=dict, repr=False)
+    _known_interest: dict[bytes, bool] = field(default_factory=dict, repr=False)
 
     def concepts(self, codeable: object, *lists: str) -> tuple[Concept, ...]:
         """The rows that a CodeableConcept (or a list of them) hits, in the lists named."""
@@ -111,6 +113,16 @@ class Terminology:
 
     def touches(self, codeable: object) -> bool:
         """Whether a CodeableConcept could matter to any rule, by code or by words."""
+        # The busiest line of a hook call: every resource of a chart is asked for here, and most matter
+        # to no rule. Their concepts come again and again, and writing one out is the cheapest key to it.
+        name = orjson.dumps(codeable)
+        known = self._known_interest.get(name)
+        if known is None:
+            known = self._touches(codeable)
+            _remember(self._known_interest, name, known, longest=_LONGEST_CONCEPT)
+        return known
+
+    def _touches(self, codeable: object) -> bool:
         for one in elements(codeable):
             for coding in elements(one.get("coding")):
                 if self.lookup(string(coding.get("system")), string(coding.get("code"))):
@@ -120,14 +132,6 @@ class Terminology:
             if self.mentions(string(one.get("text"))):
                 return True
         return False
-
-    def remember_interest(self, name: tuple[object, ...], *, of_interest: bool) -> bool:
-        """Remember whether a resource of this name could matter, and return it."""
-        if all(len(part) <= _LONGEST_REMEMBERED for part in name if isinstance(part, str)):
-            if len(self.of_interest) >= _MOST_REMEMBERED:
-                self.of_interest.clear()
-            self.of_interest[name] = of_interest
-        return of_interest
 
     def mentions(self, text: str) -> bool:
         """Whether a text holds a phrase of any list."""
@@ -141,12 +145,10 @@ class Terminology:
         known = self._known_phrases.get(text)
         if known is not None:
             return known
-        found = frozenset(name for name in self._candidates(text) if self.word_lists[name].found_in(text))
+        hits = [name for name in self._candidates(text) if self.word_lists[name].found_in(text)]
+        found = frozenset(hits) if hits else _NO_PHRASES  # an empty set takes as much memory as a small one
         # Names of tests and diagnoses come again and again; long texts are findings and do not.
-        if len(text) <= _LONGEST_REMEMBERED:
-            if len(self._known_phrases) >= _MOST_REMEMBERED:
-                self._known_phrases.clear()
-            self._known_phrases[text] = found
+        _remember(self._known_phrases, text, found, longest=_LONGEST_TEXT)
         return found
 
     def _candidates(self, text: str) -> set[str]:
@@ -172,8 +174,19 @@ _OBSERVATION_LISTS = (
 
 _TOKEN = re.compile(r"[^\W_]+")
 _NO_PHRASES: frozenset[str] = frozenset()
-_LONGEST_REMEMBERED = 120  # characters
-_MOST_REMEMBERED = 16384  # texts, names
+_LONGEST_TEXT = 120  # characters
+_LONGEST_CONCEPT = 512  # bytes of JSON
+_MOST_REMEMBERED = 4096  # texts, concepts
+
+_Key = TypeVar("_Key", str, bytes)
+_Value = TypeVar("_Value")
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value, *, longest: int) -> None:
+    if len(key) <= longest:
+        if len(memory) >= _MOST_REMEMBERED:
+            memory.clear()
+        memory[key] = value
 
 
 def load_terminology(cards_dir: Path) -> Terminology:
