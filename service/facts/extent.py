@@ -184,11 +184,7 @@ def _extent(sites: set[str], category: str, tumour: Tumour) -> Extent:
 
 def _says_of_liver(record: Record, word_list: str) -> bool:
     """Whether a report, or a Condition by its name or note, says this of the liver."""
-    said = [
-        one
-        for one in (*record.of("DiagnosticReport"), *record.of("Condition"))
-        if record.finds(one, word_list) or record.is_named(one, word_list)
-    ]
+    said = (*record.saying("DiagnosticReport", word_list), *record.saying("Condition", word_list))
     texts = (f"{named(one)} {found(one)}".lower() for one in said)
     return any("liver" in text or "hepatic" in text for text in texts)
 

@@ -54,6 +54,7 @@ class Marker:
 
     observation: Resource
     name: str
+    moment: Moment | None
     record: Record
     treatment: Treatment
     defaults: Defaults | None
@@ -62,11 +63,6 @@ class Marker:
     def interval(self) -> Interval | None:
         """The value; None where there is no number."""
         return quantities.value_of(self.observation)
-
-    @cached_property
-    def moment(self) -> Moment | None:
-        """When it was measured."""
-        return dates.happened(self.observation)
 
     @cached_property
     def is_high(self) -> bool | None:
@@ -274,15 +270,15 @@ class FunctioningStatus:
         matches: Callable[[Resource, Record], bool],
         defaults: Defaults | None,
     ) -> tuple[Marker, ...]:
-        wanted = (
-            one
+        delivered = (
+            (dates.happened(one), one)
             for one in results
-            if string(one.get("status")) in _DELIVERED
-            and matches(one, self.record)
-            and not _is_future(one, self.now)
+            if string(one.get("status")) in _DELIVERED and matches(one, self.record)
         )
         return tuple(
-            Marker(one, name, self.record, self.treatment, defaults) for one in _newest_first(wanted)
+            Marker(one, name, moment, self.record, self.treatment, defaults)
+            for moment, one in _newest_first(delivered)
+            if moment is None or moment.days_before(self.now) >= 0
         )
 
 
@@ -395,26 +391,24 @@ def _has_weak_sign(status: FunctioningStatus) -> bool:
     )
 
 
-def _newest_first(results: Iterable[Resource]) -> Iterator[Resource]:
+_Dated = tuple[Moment | None, Resource]
+
+
+def _newest_first(results: Iterable[_Dated]) -> Iterator[_Dated]:
     """By time; the higher of two results of one moment first, so that ids do not matter."""
-    by_time: dict[float, list[Resource]] = {}
-    for one in results:
-        moment = dates.happened(one)
-        by_time.setdefault(moment.instant.timestamp() if moment else 0.0, []).append(one)
+    by_time: dict[float, list[_Dated]] = {}
+    for dated in results:
+        moment = dated[0]
+        by_time.setdefault(moment.instant.timestamp() if moment else 0.0, []).append(dated)
     for time in sorted(by_time, reverse=True):
         same = by_time[time]
         # Values are read only where they have to decide.
         yield from sorted(same, key=_highest_first) if len(same) > 1 else same
 
 
-def _highest_first(result: Resource) -> tuple[float, float]:
-    interval = quantities.value_of(result)
+def _highest_first(dated: _Dated) -> tuple[float, float]:
+    interval = quantities.value_of(dated[1])
     return (-interval.low, -interval.high) if interval else (0.0, 0.0)
-
-
-def _is_future(observation: Resource, now: datetime) -> bool:
-    moment = dates.happened(observation)
-    return moment is not None and moment.days_before(now) < 0
 
 
 def _limit(

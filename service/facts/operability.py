@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.facts.statements import Statement, Statements, newest
+from service.facts.statements import Statement, Statements
 from service.fhir.evidence import Evidence
 
 
@@ -24,7 +24,7 @@ class Operability:
 
 def read_operability(statements: Statements) -> Operability:
     """Read every statement."""
-    against, for_it = newest(statements, "unresectable"), newest(statements, "resectable")
+    against, for_it = statements.newest("unresectable"), statements.newest("resectable")
     is_overruled = _is_later(for_it, against)
     return Operability(
         unresectable=against.evidence("unresectable") if against and not is_overruled else None,
@@ -40,5 +40,5 @@ def _is_later(first: Statement | None, second: Statement | None) -> bool:
 
 
 def _stated(statements: Statements, word_list: str, what: str) -> Evidence | None:
-    found = newest(statements, word_list)
+    found = statements.newest(word_list)
     return found.evidence(what) if found else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from service.facts.statements import Statements, newest
+from service.facts.statements import Statements
 from service.fhir import dates, quantities
 from service.fhir.evidence import Evidence
 from service.fhir.reading import label, reference, string
@@ -42,7 +42,7 @@ def read_precautions(record: Record, statements: Statements) -> Precautions:
 
 
 def _stated(statements: Statements, word_list: str) -> Evidence | None:
-    found = newest(statements, word_list)
+    found = statements.newest(word_list)
     return found.evidence(word_list.replace("-", " ")) if found else None
 
 

@@ -23,6 +23,7 @@ from service.fhir.evidence import Evidence
 from service.fhir.quantities import Interval
 from service.fhir.reading import Resource, elements, mapping, notes, reference, string, words
 from service.fhir.record import Record
+from service.fhir.terminology import Concept, Terminology
 
 _KI67_G2_FROM, _KI67_G2_TO = 3.0, 20.0
 _MITOSES_G2_FROM, _MITOSES_G2_TO = 2.0, 20.0
@@ -183,38 +184,64 @@ def _is_in_future(moment: Moment | None, now: datetime) -> bool:
 
 
 _NO_VALUE = "no value"
+_COUNTING = (*DELIVERED, *ON_ITS_WAY)
 
 
 def _counts_in(observation: Resource, record: Record, *, defaults: Defaults) -> Iterable[Count]:
     """The counts of an Observation: its own value, or those of its components."""
-    if string(observation.get("status")) not in (*DELIVERED, *ON_ITS_WAY):
+    if string(observation.get("status")) not in _COUNTING:
         return
-    for part in (observation, *elements(observation.get("component"))):
-        what = _what_is_counted(part.get("code"), record)
-        if what == "Ki-67":
+    for part, what in _counted(observation, record):
+        if what == _KI67:
             yield _ki67(observation, part, defaults=defaults)
         elif what:
             yield _mitoses(observation, part)
 
 
-def _what_is_counted(concept: object, record: Record) -> str:
-    rows = record.terminology.concepts(concept, "ki67-observation")
-    if rows:
-        return "Ki-67" if any(row.get("role") == "grade" for row in rows) else ""
+_KI67, _MITOSES = "Ki-67", "mitoses"
+
+
+def _counted(observation: Resource, record: Record) -> Iterable[tuple[Resource, str]]:
+    """The Observation and its components, each with what it counts (empty where it counts nothing)."""
+    components = elements(observation.get("component"))
+    if components:
+        parts = (observation, *components)
+        return [(part, _what_is_counted(part.get("code"), record.terminology)) for part in parts]
+    # Without components the record knows already what the Observation's code and name are.
+    if rows := record.rows(observation, "ki67-observation"):
+        return ((observation, _what_rows_count(rows)),)
+    if record.is_named(observation, "ki67"):
+        return ((observation, _KI67),)
+    return ((observation, _MITOSES if record.is_named(observation, "mitotic-count") else ""),)
+
+
+def _what_is_counted(concept: object, terminology: Terminology) -> str:
+    if rows := terminology.concepts(concept, "ki67-observation"):
+        return _what_rows_count(rows)
     text = words(concept)
-    if record.terminology.says("ki67", text):
-        return "Ki-67"
-    return "mitoses" if record.terminology.says("mitotic-count", text) else ""
+    if terminology.says("ki67", text):
+        return _KI67
+    return _MITOSES if terminology.says("mitotic-count", text) else ""
+
+
+def _what_rows_count(rows: Iterable[Concept]) -> str:
+    return _KI67 if any(row.get("role") == "grade" for row in rows) else ""
 
 
 def _ki67(observation: Resource, part: Resource, *, defaults: Defaults) -> Count:
-    interval, remark = _percentage(part)
-    if interval is not None and remark != _UNITLESS:
-        grade, alert, label = _graded(interval, _KI67_G2_FROM, _KI67_G2_TO)
-        remark = "; ".join(text for text in (label, remark, _cells_remark(part, defaults)) if text)
-        remark = remark or _gap_remark(interval)
-        return _count(observation, "Ki-67", interval, grade=grade, alert=alert, remark=remark)
-    return _count(observation, "Ki-67", interval, grade=None, alert=None, remark=remark)
+    ratio, cells = _ratio(part)
+    interval, remark = _percentage(part, ratio)
+    if interval is None or remark == _UNITLESS:
+        return _count(observation, _KI67, interval, grade=None, alert=None, remark=remark)
+    grade, alert, label = _graded(interval, _KI67_G2_FROM, _KI67_G2_TO)
+    few = _cells_remark(cells, defaults) if ratio is not None else ""
+    remark = "; ".join(text for text in (label, remark, few) if text) or _gap_remark(interval)
+    return _count(observation, _KI67, interval, grade=grade, alert=alert, remark=remark)
+
+
+def _ratio(part: Resource) -> tuple[Interval | None, float]:
+    """The percentage and the number of cells, where the result states both numbers."""
+    return quantities.from_ratio(part["valueRatio"]) if "valueRatio" in part else (None, 0.0)
 
 
 def _count(
@@ -242,9 +269,8 @@ _UNITLESS = "the value has no unit and could be a fraction or a percentage"
 _ASSUMED_PERCENT = "no unit given, read as %"
 
 
-def _percentage(part: Resource) -> tuple[Interval | None, str]:
+def _percentage(part: Resource, ratio: Interval | None) -> tuple[Interval | None, str]:
     """The value in percent, and a remark; the remark alone where the value cannot be used."""
-    ratio, _cells = quantities.from_ratio(part.get("valueRatio"))
     interval = ratio or quantities.value_of(part)
     if interval is None:
         return None, "not a number" if _has_words(part) else _NO_VALUE
@@ -298,9 +324,8 @@ def _highest_grade(interval: Interval, from_g2: float, to_g2: float) -> Grade:
     return _grade_of(value, from_g2, to_g2)
 
 
-def _cells_remark(part: Resource, defaults: Defaults) -> str:
-    ratio, cells = quantities.from_ratio(part.get("valueRatio"))
-    if ratio is None or cells >= defaults.minimum_cells_counted:
+def _cells_remark(cells: float, defaults: Defaults) -> str:
+    if cells >= defaults.minimum_cells_counted:
         return ""
     return f"fewer than {defaults.minimum_cells_counted:g} cells counted"
 
@@ -318,9 +343,9 @@ def _mitoses(observation: Resource, part: Resource) -> Count:
     interval = quantities.value_of(part)
     if interval is None or not _is_per_two_square_millimetres(part, interval):
         remark = _NO_VALUE if interval is None else "not stated per 2 mm2"
-        return _count(observation, "mitoses", None, grade=None, alert=None, remark=remark)
+        return _count(observation, _MITOSES, None, grade=None, alert=None, remark=remark)
     grade, alert, label = _graded(interval, _MITOSES_G2_FROM, _MITOSES_G2_TO)
-    return _count(observation, "mitoses", interval, grade=grade, alert=alert, remark=label)
+    return _count(observation, _MITOSES, interval, grade=grade, alert=alert, remark=label)
 
 
 def _is_per_two_square_millimetres(part: Resource, interval: Interval) -> bool:
@@ -337,11 +362,14 @@ def _is_per_two_square_millimetres(part: Resource, interval: Interval) -> bool:
     return bool(_FIELD_AREA.search(stated)) or "(2.mm2)" in stated
 
 
+_SPECIMEN = frozenset({"bodySite", "specimen"})
 _METASTASIS_WORDS = ("metasta", "liver", "hepatic", "peritone", "bone")
 
 
 def _specimen(observation: Resource) -> str:
     """Where the specimen came from, as far as the record says: ``primary``, ``metastasis`` or its words."""
+    if _SPECIMEN.isdisjoint(observation):
+        return ""
     stated = "; ".join(
         text
         for text in (

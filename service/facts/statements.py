@@ -6,7 +6,7 @@ conclusions of reports, the descriptions of documents, care plans, and condition
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,11 +20,10 @@ from service.fhir.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One resource, when it was stated, and the word lists of which it holds a phrase."""
+    """One resource, and when it was stated."""
 
     resource: Resource
     moment: Moment | None
-    word_lists: frozenset[str]
 
     def evidence(self, what: str) -> Evidence:
         """The resource with what it states and when."""
@@ -36,8 +35,18 @@ class Statement:
         return (self.moment.instant.timestamp() if self.moment else 0.0, reference(self.resource))
 
 
-Statements = tuple[Statement, ...]
-"""Oldest first."""
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Word list -> the resources that hold a phrase of it; their status is looked at when one is asked."""
+
+    by_list: Mapping[str, list[Resource]]
+    now: datetime
+
+    def newest(self, word_list: str) -> Statement | None:
+        """The newest statement in force that holds a phrase of the word list."""
+        said = [_statement(one) for one in self.by_list.get(word_list, ()) if _is_in_force(one, self.now)]
+        return sorted(said, key=lambda statement: statement.order)[-1] if said else None
+
 
 _STATUSES = {
     "DiagnosticReport": ("final", "amended", "corrected", "appended"),
@@ -48,21 +57,22 @@ _STATUSES = {
 
 def read_statements(record: Record, *, now: datetime) -> Statements:
     """Every resource that holds a phrase of any word list, in one pass."""
-    return tuple(sorted(_read(record, now=now), key=lambda statement: statement.order))
-
-
-def _read(record: Record, *, now: datetime) -> Iterator[Statement]:
-    for kind, statuses in _STATUSES.items():
+    by_list: dict[str, list[Resource]] = {}
+    for kind in (*_STATUSES, "Condition"):
         for one in record.of(kind):
             recognised = record.recognised(one)
-            if (found := recognised.names | recognised.findings) and string(one.get("status")) in statuses:
-                yield Statement(one, dates.happened(one), found)
-    for one in record.of("Condition"):
-        recognised = record.recognised(one)
-        if (found := recognised.names | recognised.findings) and is_in_force(one, now=now):
-            yield Statement(one, dates.last_asserted(one), found)
+            for name in recognised.names | recognised.findings:
+                by_list.setdefault(name, []).append(one)
+    return Statements(by_list, now)
 
 
-def newest(statements: Statements, word_list: str) -> Statement | None:
-    """The newest statement that holds a phrase of the word list."""
-    return next((one for one in reversed(statements) if word_list in one.word_lists), None)
+def _is_in_force(resource: Resource, now: datetime) -> bool:
+    kind = string(resource.get("resourceType"))
+    if kind == "Condition":
+        return is_in_force(resource, now=now)
+    return string(resource.get("status")) in _STATUSES[kind]
+
+
+def _statement(resource: Resource) -> Statement:
+    is_condition = resource.get("resourceType") == "Condition"
+    return Statement(resource, dates.last_asserted(resource) if is_condition else dates.happened(resource))

@@ -54,13 +54,13 @@ class Primary:
     """One Condition that states a neuroendocrine tumour."""
 
     condition: Resource
-    site: str
-    region: str
-    differentiation: Differentiation
-    is_benign: bool
     certainty: Certainty
-    is_excluded: bool
     since: Moment | None
+    site: str = "unknown"
+    region: str = "unknown"
+    differentiation: Differentiation = Differentiation.UNKNOWN
+    is_benign: bool = False
+    is_excluded: bool = False
     is_metastasis: bool = False
 
 
@@ -192,18 +192,16 @@ def _read_primary(condition: Resource, record: Record, *, now: datetime) -> Prim
     if rows := _tumour_rows(condition, record):
         return _coded_primary(condition, rows)
     if any(row.get("role") == "neuroendocrine" for row in record.rows(condition, *SECONDARY_LISTS)):
-        certainty = _stated_certainty(condition)
-        primary = _primary(condition, site="unknown", region="unknown", certainty=certainty)
-        return replace(primary, is_metastasis=True)
+        return Primary(
+            condition, _stated_certainty(condition), dates.first_recorded(condition), is_metastasis=True
+        )
     return _worded_primary(condition, record)
 
 
 def _tumour_rows(condition: Resource, record: Record) -> list[Concept]:
     """The rows that name a primary: not a secretion, and not a neoplasm of any kind."""
-    return [
-        *(row for row in record.rows(condition, *PRIMARY_LISTS) if row.get("role") != "nonspecific"),
-        *(row for row in record.rows(condition, HORMONE_LIST) if row.get("role") == "tumour"),
-    ]
+    named = [row for row in record.rows(condition, *PRIMARY_LISTS) if row.get("role") != "nonspecific"]
+    return named + [row for row in record.rows(condition, HORMONE_LIST) if row.get("role") == "tumour"]
 
 
 def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
@@ -213,11 +211,12 @@ def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
         "thoracic",
         "unknown",
     )
-    return _primary(
+    return Primary(
         condition,
-        site=site,
+        _stated_certainty(condition),
+        dates.first_recorded(condition),
+        site=site.replace("-", " "),
         region=region,
-        certainty=_stated_certainty(condition),
         differentiation=_combined(kinds - {"excluded"}),
         is_benign=any(row.get("behaviour") == "benign" for row in rows),
         is_excluded="excluded" in kinds or small_cell_elsewhere,
@@ -232,29 +231,8 @@ def _worded_primary(condition: Resource, record: Record) -> Primary | None:
     if not record.is_named(condition, "neuroendocrine-tumour") or record.rows(condition, *_TRUSTED_LISTS):
         return None
     site, region = _site_in_words(words(condition.get("code")))
-    return _primary(condition, site=site, region=region, certainty=Certainty.SUSPECTED)
-
-
-def _primary(
-    condition: Resource,
-    *,
-    site: str,
-    region: str,
-    certainty: Certainty,
-    differentiation: Differentiation = Differentiation.UNKNOWN,
-    is_benign: bool = False,
-    is_excluded: bool = False,
-) -> Primary:
-    return Primary(
-        condition=condition,
-        site=site.replace("-", " "),
-        region=region,
-        differentiation=differentiation,
-        is_benign=is_benign,
-        certainty=certainty,
-        is_excluded=is_excluded,
-        since=dates.first_recorded(condition),
-    )
+    since = dates.first_recorded(condition)
+    return Primary(condition, Certainty.SUSPECTED, since, site=site.replace("-", " "), region=region)
 
 
 def _stated_certainty(condition: Resource) -> Certainty:
@@ -346,21 +324,24 @@ def _morphology(record: Record) -> Differentiation:
 
 
 def _differentiation_in_words(record: Record) -> Differentiation:
-    reports = [
-        report
-        for report in record.of("DiagnosticReport")
-        if string(report.get("status")) in ("final", "amended", "corrected", "appended")
-    ]
     stated = [
         word_list
         for word_list in ("well-differentiated", "poorly-differentiated")
-        if record.about("Condition", word_list)
-        or any(record.finds(one, word_list) for one in (*reports, *record.of("Condition")))
+        if record.saying("Condition", word_list) or _is_reported(record, word_list)
     ]
     if len(stated) > 1:
         return Differentiation.AMBIGUOUS
     return {"well-differentiated": Differentiation.WELL, "poorly-differentiated": Differentiation.POOR}.get(
         "".join(stated), Differentiation.UNKNOWN
+    )
+
+
+def _is_reported(record: Record, word_list: str) -> bool:
+    """Whether the conclusion of a delivered report says so."""
+    return any(
+        string(report.get("status")) in ("final", "amended", "corrected", "appended")
+        and record.finds(report, word_list)
+        for report in record.of("DiagnosticReport")
     )
 
 
@@ -372,6 +353,8 @@ def _without_overruled(
     for condition in conditions:
         if verification(condition) == "refuted" and _tumour_rows(condition, record):
             refuted.setdefault(code(condition.get("code")), []).append(dates.last_asserted(condition))
+    if not refuted:
+        return primaries
     kept: list[Primary] = []
     for primary in primaries:
         times = refuted.get(code(primary.condition.get("code")), [])

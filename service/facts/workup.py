@@ -120,7 +120,7 @@ class Workup:
             is_cross_sectional,
             fresh_days=self.defaults.cross_sectional_fresh_days,
             ignored_days=self.defaults.cross_sectional_ignored_days,
-            not_before=progression(self.record),
+            not_before=progression(self.record) if self._studies else None,
         )
 
     @cached_property
@@ -262,6 +262,8 @@ def _item(
     not_before: Moment | None,
 ) -> Item:
     """The newest result that counts decides, so that the older ones need not be looked at."""
+    if not candidates:
+        return _not_done((), order, was_ever_done=False)
     done = [(dates.happened(one), one) for one in candidates if _has_status(one, _DONE)]
     newest = next((pair for pair in _past_newest_first(done, now) if counts(pair[1])), None)
     if newest is not None and _is_recent(newest[0], now, ignored_days, not_before):
@@ -576,7 +578,6 @@ def progression(record: Record) -> Moment | None:
     moments = [
         moment
         for one in record.of("Condition")
-        if words(one.get("clinicalStatus")) or one.get("clinicalStatus")
         if any(c.code in ("recurrence", "relapse") for c in codings(one.get("clinicalStatus")))
         and (moment := dates.parse(one.get("recordedDate")) or dates.first_recorded(one))
     ]
