@@ -16,6 +16,8 @@ from service.facts import Facts, read_facts
 from service.facts.context import Context
 from service.facts.tumour import NAMING_LISTS
 from service.fhir.access import FhirAccess
+from service.fhir.medications import KEYS as MEDICATION_KEYS
+from service.fhir.medications import UNNAMED, lacks_a_medication, with_medications
 from service.fhir.queries import QUERIES
 from service.fhir.reading import elements
 from service.fhir.record import Record, State, build_record
@@ -131,12 +133,19 @@ def gather(
     values: dict[str, Any] = {key: value for key, value in request.prefetch.items() if key in QUERIES}
     faults: dict[str, str] = {}
     if fetch is not None and request.fhir_access is not None:
-        wanted = {key: _filled(templates[key], request) for key in QUERIES if _is_incomplete(values, key)}
+        wanted = {
+            key: with_medications(key, _filled(templates[key], request))
+            for key in QUERIES
+            if _is_incomplete(values, key)
+        }
         for key, outcome in (fetch(request.fhir_access, wanted) if wanted else {}).items():
             if outcome.resource is not None:
                 values[key] = outcome.resource
             if not outcome.complete:
                 faults[key] = outcome.reason or "the FHIR server could not be read"
+    for key in MEDICATION_KEYS:
+        if lacks_a_medication(values.get(key)):
+            faults.setdefault(key, UNNAMED)
     record = build_record(
         values, patient_id=request.patient_id, terminology=knowledge.terminology, faults=faults
     )
@@ -162,6 +171,8 @@ def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
     if value.get("resourceType") == "OperationOutcome":
         return True
     if any(link.get("relation") == "next" for link in elements(value.get("link"))):
+        return True
+    if key in MEDICATION_KEYS and lacks_a_medication(value):
         return True
     total, entries = value.get("total"), value.get("entry")
     return isinstance(total, int) and total > (len(entries) if isinstance(entries, list) else 0)

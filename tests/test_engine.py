@@ -10,6 +10,7 @@ from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import HookResult, respond, silent_because
 from service.errors import MalformedRequest, MissingData
 from service.fhir.access import FhirAccess
+from service.fhir.record import State
 from service.hooks.card import Card, Indicator
 from service.hooks.request import HookRequest
 from tests.asking import hook_request, knowledge, result, templates
@@ -365,6 +366,40 @@ def test_what_cannot_be_fetched_keeps_what_was_sent() -> None:
     assert "the server answered 403" in answer.record.why_not_known("observations") or (
         "first page" in answer.record.why_not_known("observations")
     )
+
+
+COVERED = (
+    "ileal NET 200 days ago; carcinoid syndrome 180 days ago; small-bowel resection planned in 2 days; "
+    "octreotide infusion (referenced) from 36 hours ahead to 96 hours ahead"
+)
+
+
+def without_drugs(request: HookRequest) -> HookRequest:
+    """The request of an EHR that keeps drugs apart from orders, and sends what the templates ask for."""
+    sent = request.prefetch["medicationRequests"]
+    orders = [one for one in sent["entry"] if one["resource"]["resourceType"] != "Medication"]
+    prefetch = {**request.prefetch, "medicationRequests": {**sent, "entry": orders}}
+    return replace(request, prefetch=prefetch)
+
+
+def test_an_order_whose_drug_was_not_sent_is_not_taken_for_another_drug() -> None:
+    answer = ask(without_drugs(hook_request(COVERED)))
+
+    assert answer.record is not None
+    assert answer.record.sections["medications"].state is State.PARTIAL
+    assert not [card for card in answer.cards if "no short-acting octreotide cover found" in card.summary]
+
+
+def test_the_drug_of_an_order_is_fetched_with_it() -> None:
+    whole = hook_request(COVERED)
+
+    answer, asked = fetched(
+        without_drugs(whole), {"medicationRequests": Answer(whole.prefetch["medicationRequests"])}
+    )
+
+    path = "MedicationRequest?patient=patient-1&_count=200&_include=MedicationRequest:medication"
+    assert asked == {"medicationRequests": path}
+    assert [card.summary for card in answer.cards] == [card.summary for card in ask(whole).cards]
 
 
 def test_conditions_that_cannot_be_fetched_leave_no_answer() -> None:

@@ -85,6 +85,15 @@ def long_histories() -> list[Chart]:
     ]
 
 
+def drugs_by_reference() -> list[Chart]:
+    """Charts of EHRs that keep each drug in a Medication of its own."""
+    planned = (
+        "ileal NET 200 days ago; carcinoid syndrome 180 days ago; small-bowel resection planned in 2 days"
+    )
+    cover = "octreotide infusion (referenced) from 36 hours ahead to 96 hours ahead"
+    return [_chart("octreotide-by-reference", "patient-view", f"{planned}; {cover}", prefix="d1-")]
+
+
 def chart_of(phrases: str, *, prefix: str, refused: tuple[str, ...] = ()) -> Chart:
     """A chart for patient-view, of which the FHIR server keeps some resource types to itself."""
     chart = _chart(phrases, "patient-view", phrases, prefix=prefix)

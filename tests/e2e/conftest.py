@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.charts import fixture_charts, long_histories
+from tests.e2e.charts import drugs_by_reference, fixture_charts, long_histories
 from tests.e2e.processes import (
     CdsClient,
     FhirServer,
@@ -50,7 +50,7 @@ def hapi_server() -> Iterator[FhirServer]:
 def fhir(request: pytest.FixtureRequest) -> FhirServer:
     """A FHIR server that holds every chart."""
     server: FhirServer = request.getfixturevalue(f"{request.param}_server")
-    fill(server, fixture_charts() + long_histories())
+    fill(server, fixture_charts() + long_histories() + drugs_by_reference())
     return server
 
 

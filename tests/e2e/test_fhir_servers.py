@@ -22,14 +22,17 @@ from service.hooks.response import response_document
 from service.web.wiring import knowledge_of
 from service.wording import Knowledge
 from tests.asking import templates
-from tests.e2e.charts import Chart, chart_of, fixture_charts, long_histories
+from tests.e2e.charts import Chart, chart_of, drugs_by_reference, fixture_charts, long_histories
 from tests.e2e.processes import CdsClient, FhirServer, fill
 
 _FIXTURES = fixture_charts()
 _LONG = long_histories()
+_BY_REFERENCE = drugs_by_reference()
 _SERVICE_OF = {service.hook: service.id for service in SERVICES}
 
-_every_chart = pytest.mark.parametrize("chart", _FIXTURES + _LONG, ids=lambda chart: chart.name)
+_every_chart = pytest.mark.parametrize(
+    "chart", _FIXTURES + _LONG + _BY_REFERENCE, ids=lambda chart: chart.name
+)
 
 
 @_every_chart
@@ -65,6 +68,16 @@ def test_a_first_page_is_not_taken_for_the_whole_record(
     _assert_same_cards(answer["request"], lambda: answer["response"])
     says = str(answer["response"])
     assert "no-net" in chart.name or "only the first page of results was sent" in says
+
+
+@pytest.mark.parametrize("chart", _BY_REFERENCE, ids=lambda chart: chart.name)
+def test_a_drug_that_the_client_cannot_prefetch_is_fetched_or_called_unknown(
+    service: str, fhir: FhirServer, client: CdsClient, chart: Chart
+) -> None:
+    answer = client.call(chart, fhir)
+    prefetch = answer["request"]["prefetch"]
+    assert "could not be verified" in answer["response"]["cards"][0]["summary"]
+    _assert_same_cards(chart.request, lambda: _ask(service, {**_request(chart, fhir), "prefetch": prefetch}))
 
 
 def test_a_token_that_the_fhir_server_does_not_accept_is_told_without_the_token(
