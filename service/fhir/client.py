@@ -230,8 +230,12 @@ def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> 
         raise ExchangeFailed("the FHIR server answered with something else than FHIR JSON")
     try:
         resource = orjson.loads(answer.body)
+        # The record writes resources out again, and deeper nesting can be read than can be written.
+        orjson.dumps(resource)
     except orjson.JSONDecodeError:
         raise ExchangeFailed("the answer of the FHIR server is not JSON") from None
+    except orjson.JSONEncodeError:
+        raise ExchangeFailed("the answer of the FHIR server is nested too deeply") from None
     if not isinstance(resource, dict):
         raise ExchangeFailed("the answer of the FHIR server is no resource")
     return resource, len(answer.body)

@@ -105,6 +105,11 @@ FAULTS: dict[str, tuple[list[Reply | Raw], str, int]] = {
     "null byte within a string": ([Reply(body=GOOD.body.replace(b'"a"', b'"a\0"'))], NOT_JSON, 1),
     "not UTF-8": ([Reply(body=GOOD.body.decode().encode("utf-16"))], NOT_JSON, 1),
     "nested without end": ([Reply(body=b"[" * 100_000)], NOT_JSON, 1),
+    "nested as deeply as can just be read": (
+        [Reply(body=GOOD.body[:-1] + b', "x": ' + b"[" * 300 + b"]" * 300 + b"}")],
+        "the answer of the FHIR server is nested too deeply",
+        1,
+    ),
     "a list": ([Reply(body=b"[]")], "the answer of the FHIR server is no resource", 1),
     "HTML with 200": ([Reply(body=b"<html>login</html>", content_type="text/html")], NOT_FHIR, 1),
     "XML": ([Reply(body=b"<Bundle/>", content_type="application/fhir+xml")], NOT_FHIR, 1),

@@ -269,9 +269,9 @@ def test_the_same_resource_twice_is_one_and_the_later_version_stays() -> None:
         assert kept["valueQuantity"]["value"] == 25
 
 
-def test_resources_without_id_are_all_kept() -> None:
-    one, other = ki67(), ki67(valueQuantity={"value": 25, "unit": "%"})
-    del one["id"], other["id"]
+@pytest.mark.parametrize("name", [None, "", 5])
+def test_resources_without_id_are_all_kept(name: object) -> None:
+    one, other = ki67(id=name), ki67(id=name, valueQuantity={"value": 25, "unit": "%"})
 
     assert len(record(observations=bundle(one, other)).of("Observation")) == 2
 

@@ -26,6 +26,9 @@ def test_a_valid_object_comes_out_as_it_went_in(document: dict[str, object]) -> 
     raw = orjson.dumps(document)
     assert read_object(raw) == orjson.loads(raw)
 
+    indented = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    assert read_object(indented) == orjson.loads(raw)
+
 
 @given(st.dictionaries(st.text(), JSON_VALUES), st.text(), JSON_VALUES)
 def test_a_member_that_is_there_twice_is_always_found(
@@ -41,6 +44,7 @@ def test_a_member_that_is_there_twice_is_always_found(
     ("raw", "path"),
     [
         (b'{"a":1,"a":1}', "$.a"),
+        (b'{ "a" : 1, "a" : 1 }', "$.a"),
         (b'{"context":{"patientId":"1","patientId":"2"}}', "$.context.patientId"),
         (b'{"list":[{},{"x":{"b":1,"b":2}}]}', "$.list[1].x.b"),
         (b'{"hidden \\u003a colon":1,"d":1,"d":2}', "$.d"),
