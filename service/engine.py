@@ -24,8 +24,17 @@ from service.fhir.record import Record, State, build_record
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
-from service.rules import PRIORITY, RULES
-from service.rules.base import Answer, Answers, Fires, Rule, Silent, out_of_scope, person_out_of_scope
+from service.rules import PRIORITY, RULES_OF_HOOK
+from service.rules.base import (
+    Answer,
+    Answers,
+    Fires,
+    Rule,
+    Silent,
+    emergency_planned,
+    person_out_of_scope,
+    tumour_out_of_scope,
+)
 from service.rules.base import NotAssessed as RuleNotAssessed
 from service.wording import Knowledge
 
@@ -180,17 +189,36 @@ def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
 
 def ask_rules(facts: Facts, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """The answer of every rule that belongs to the hook and has a card to show."""
+    cards = knowledge.cards
+    rules = [rule for rule in RULES_OF_HOOK.get(facts.context.hook, ()) if rule.id in cards]
     refusal = person_out_of_scope(facts)
-    return tuple(
-        Verdict(rule, (refusal,) if refusal is not None else _answers(rule, facts))
-        for rule in RULES
-        if facts.context.hook in rule.hooks and rule.id in knowledge.cards
-    )
+    if refusal is not None:
+        return tuple([Verdict(rule, (refusal,)) for rule in rules])
+    refusals: _Refusals = {}
+    return tuple([Verdict(rule, _answers(rule, facts, refusals)) for rule in rules])
 
 
-def _answers(rule: Rule, facts: Facts) -> tuple[Answer, ...]:
-    answer: Answers = out_of_scope(rule, facts) or rule.decide(facts)
+_Refusals = dict[str, Silent | None]
+"""Why rules do not apply, by their audience: many rules ask the same of the tumour."""
+
+_EMERGENCY = "emergency"
+
+
+def _answers(rule: Rule, facts: Facts, refusals: _Refusals) -> tuple[Answer, ...]:
+    answer: Answers = _refusal(rule, facts, refusals) or rule.decide(facts)
     return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _refusal(rule: Rule, facts: Facts, refusals: _Refusals) -> Silent | None:
+    """Why the rule is not asked, remembered for the rules after it."""
+    if rule.audience not in refusals:
+        refusals[rule.audience] = tumour_out_of_scope(rule, facts)
+    refusal = refusals[rule.audience]
+    if refusal is not None or not rule.waits_in_emergency:
+        return refusal
+    if _EMERGENCY not in refusals:
+        refusals[_EMERGENCY] = emergency_planned(facts)
+    return refusals[_EMERGENCY]
 
 
 def _incomplete_problem_list(record: Record, knowledge: Knowledge) -> tuple[Card, ...]:
@@ -199,15 +227,15 @@ def _incomplete_problem_list(record: Record, knowledge: Knowledge) -> tuple[Card
         return ()
     reason = record.why_not_known("conditions")
     missing = NotAssessed("workup", "conditions", reason)
-    return (replace(render_incomplete([missing], ["conditions"], knowledge), notes=_notes(record)),)
+    return (render_incomplete([missing], knowledge, notes=_notes(record)),)
 
 
 def _notes(record: Record) -> tuple[str, ...]:
-    """What was odd in the record: reasons for doubt first, then harmless defects."""
+    """What was odd in the record: reasons for doubt first, then harmless defects; each once."""
     sections = record.sections.values()
     reasons = [f"{section.name}: {reason}" for section in sections for reason in section.reasons]
     notes = [f"{section.name}: {note}" for section in sections for note in section.notes]
-    return tuple(dict.fromkeys([*reasons, *notes]))
+    return tuple(dict.fromkeys(reasons + notes))
 
 
 _Piece = tuple[str, tuple[tuple[Rule, Fires], ...]]
@@ -228,22 +256,30 @@ def _cards(
     knowledge: Knowledge,
     overridden: Callable[[Collection[str]], Collection[str]],
 ) -> tuple[Card, ...]:
-    fired = [
-        (verdict.rule, answer)
-        for verdict in verdicts
-        for answer in verdict.answers
-        if isinstance(answer, Fires)
-    ]
+    fired, missing = _spoken(verdicts)
     if fired:
         declined = overridden({rule.id for rule, _fires in fired})
-        fired = _without_overridden(fired, knowledge, declined)
+        fired = _without_overridden(fired, knowledge, declined) if declined else fired
     most = int(knowledge.defaults.most_cards)
     pieces = _grouped(fired, facts.context.hook)
     if len(pieces) > most:
         pieces = _grouped(fired, facts.context.hook, joining=JOINS_WORKUP)
     pieces.sort(key=lambda piece: _urgency(piece, knowledge))
     cards = _rendered(pieces[:most], facts, knowledge)
-    return _with_the_rest(cards, pieces[most:], verdicts, facts, knowledge)
+    return _with_the_rest(cards, pieces[most:], missing, facts, knowledge)
+
+
+def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[tuple[Rule, Fires]], list[NotAssessed]]:
+    """The rules that fire, and those that could not be assessed."""
+    fired: list[tuple[Rule, Fires]] = []
+    missing: list[NotAssessed] = []
+    for verdict in verdicts:
+        for answer in verdict.answers:
+            if isinstance(answer, Fires):
+                fired.append((verdict.rule, answer))
+            elif isinstance(answer, RuleNotAssessed):
+                missing.append(NotAssessed(verdict.rule.id, answer.section, answer.because))
+    return fired, missing
 
 
 def _without_overridden(
@@ -260,13 +296,14 @@ def _without_overridden(
 def _grouped(fired: Iterable[tuple[Rule, Fires]], hook: str, joining: Collection[str] = ()) -> list[_Piece]:
     groups: dict[str, list[tuple[Rule, Fires]]] = {}
     singles: list[_Piece] = []
-    for rule, fires in fired:
+    for one in fired:
+        rule = one[0]
         group = "workup" if rule.id in joining else _group_of(rule, hook)
         if group:
-            groups.setdefault(group, []).append((rule, fires))
+            groups.setdefault(group, []).append(one)
         else:
-            singles.append(("", ((rule, fires),)))
-    return [*singles, *((name, tuple(members)) for name, members in groups.items())]
+            singles.append(("", (one,)))
+    return singles + [(name, tuple(members)) for name, members in groups.items()]
 
 
 def _group_of(rule: Rule, hook: str) -> str:
@@ -274,11 +311,13 @@ def _group_of(rule: Rule, hook: str) -> str:
     return "" if rule.group == "pathway" and hook != "patient-view" else rule.group
 
 
+_RANKS = {name: rank for rank, name in enumerate(PRIORITY)}
+
+
 def _urgency(piece: _Piece, knowledge: Knowledge) -> tuple[int, int]:
     group, members = piece
-    loudest = max(indicator_of(rule, fires, knowledge) for rule, fires in members)
-    name = group or members[0][0].id
-    return (-loudest, PRIORITY.index(name) if name in PRIORITY else len(PRIORITY))
+    loudest = max([indicator_of(rule, fires, knowledge) for rule, fires in members])
+    return (-loudest, _RANKS.get(group or members[0][0].id, len(_RANKS)))
 
 
 def _rendered(pieces: Sequence[_Piece], facts: Facts, knowledge: Knowledge) -> list[Card]:
@@ -299,34 +338,20 @@ def _render(piece: _Piece, on: Page) -> Card:
 def _with_the_rest(
     cards: list[Card],
     no_room: Sequence[_Piece],
-    verdicts: Iterable[Verdict],
+    missing: list[NotAssessed],
     facts: Facts,
     knowledge: Knowledge,
 ) -> tuple[Card, ...]:
     """Say what could not be assessed, what had no room, and what was odd in the record."""
-    missing = _not_assessed(verdicts)
     if facts.record.sections["conditions"].state is not State.KNOWN:
         missing.append(NotAssessed("workup", "conditions", facts.record.why_not_known("conditions")))
+    crowded_out = [f"no room for: {rule.id}" for _group, members in no_room for rule, _fires in members]
+    notes = (*crowded_out, *_notes(facts.record))
     if missing and len(cards) < int(knowledge.defaults.most_cards):
-        cards.append(
-            render_incomplete(missing, tuple(dict.fromkeys(one.section for one in missing)), knowledge)
-        )
-    if not cards:
-        return ()
-    crowded_out = tuple(rule.id for _group, members in no_room for rule, _fires in members)
-    notes = (*(f"no room for: {name}" for name in crowded_out), *_notes(facts.record))
-    last = cards[-1]
-    cards[-1] = replace(last, not_assessed=last.not_assessed or tuple(missing), notes=(*last.notes, *notes))
+        cards.append(render_incomplete(missing, knowledge, notes=notes))
+    elif cards:
+        cards[-1] = replace(cards[-1], not_assessed=tuple(missing), notes=notes)
     return tuple(cards)
-
-
-def _not_assessed(verdicts: Iterable[Verdict]) -> list[NotAssessed]:
-    return [
-        NotAssessed(verdict.rule.id, answer.section, answer.because)
-        for verdict in verdicts
-        for answer in verdict.answers
-        if isinstance(answer, RuleNotAssessed)
-    ]
 
 
 def silent_because(verdict: Verdict) -> str:

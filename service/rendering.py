@@ -14,52 +14,61 @@ from service.facts import Facts
 from service.facts.proliferation import Grading
 from service.fhir.evidence import Evidence
 from service.fhir.reading import reference, string
-from service.hooks.card import Action, Card, Indicator, NotAssessed, Source, Suggestion
+from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
 from service.hooks.text import markdown, one_line, summary
 from service.rules.base import Fires, Rule
-from service.wording import CardText, Knowledge, SuggestionText, Wording
+from service.wording import CardText, Frame, Knowledge, SuggestionText
 
 Resource = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What all cards of one answer share, made once: the words each ends with, the tumour's evidence."""
+    """What all cards of one answer share, made once.
 
-    facts: Facts
+    ``footer`` ends every card, ``treatment_footer`` those on treatment; ``subject`` and ``reasons`` are what
+    the suggested orders say of the patient and of the tumour.
+    """
+
     knowledge: Knowledge
-    on_record: tuple[str, ...]
+    footer: str
+    treatment_footer: str
     tumour_evidence: tuple[Evidence, ...]
+    subject: Resource
+    reasons: Sequence[Resource]
 
 
 def page(facts: Facts, knowledge: Knowledge) -> Page:
     """Begin an answer."""
     common = knowledge.common
-    lines = [_on_record(facts, knowledge)]
-    if facts.tumour.has_several_primaries:
-        sites = markdown(" and ".join(facts.tumour.sites))
-        lines.append(common.several_primaries.format_map({"sites": sites}))
-    if facts.tumour.region == "thoracic":
-        lines.append(common.thoracic)
-    return Page(facts, knowledge, tuple(lines), facts.tumour.evidence)
+    on_record = "\n\n".join(_on_record(facts, knowledge))
+    return Page(
+        knowledge=knowledge,
+        footer=f"{on_record}\n\n{common.provenance}",
+        treatment_footer=f"{on_record}\n\n{common.sequence}\n\n{common.provenance}",
+        tumour_evidence=facts.tumour.evidence,
+        subject={"reference": f"Patient/{facts.record.patient_id}"},
+        reasons=_reasons(facts),
+    )
 
 
 def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
     """The card of one rule."""
     knowledge = on.knowledge
-    text = knowledge.cards[rule.id]
+    text, frame = knowledge.cards[rule.id], knowledge.frame(rule.id)
     wording = text.wordings[fires.wording]
-    values = _values(text, fires, knowledge)
+    values = {**frame.limits, **fires.values}
+    footer = on.treatment_footer if text.is_treatment else on.footer
     return Card(
         recommendations=(rule.id,),
         indicator=wording.indicator,
         summary=summary(wording.summary, values),
-        detail=_with_footer(_detail(text, wording, values), (text,), on),
-        source=_source(text, knowledge),
-        suggestions=_suggestions(text, fires, values, on),
-        override_reasons=text.override_reasons,
-        links=text.links,
-        statements=text.statements,
+        detail=f"{_detail(text, fires, frame)}\n\n{footer}",
+        source=frame.source,
+        suggestions=tuple(_suggestions(text, fires, values, on)),
+        override_reasons=frame.override_reasons,
+        links=frame.links,
+        statements=frame.statements,
         evidence=_evidence(on, fires.evidence),
         knowledge_version=knowledge.version,
         review=text.review.shown,
@@ -69,54 +78,66 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
 def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) -> Card:
     """One card for several rules; it is as loud as the loudest of them."""
     knowledge = on.knowledge
-    shell = knowledge.cards[group]
-    wording = next(iter(shell.wordings.values()))
-    texts = [knowledge.cards[rule.id] for rule, _fires in members]
-    items = {"items": ", ".join(text.item for text in texts), "count": str(len(texts))}
-    details = "\n\n".join(_member(rule, fires, knowledge) for rule, fires in members)
-    loudest = max(knowledge.cards[rule.id].wordings[fires.wording].indicator for rule, fires in members)
+    shell, rule_ids = knowledge.cards[group], tuple([rule.id for rule, _fires in members])
+    frame, texts = knowledge.frame(group, *rule_ids), [knowledge.cards[name] for name in rule_ids]
+    wording = shell.first_wording
+    items = {"items": ", ".join([text.item for text in texts]), "count": str(len(texts))}
+    parts = [_member(text, fires, on) for text, (_rule, fires) in zip(texts, members, strict=True)]
+    details = "\n\n".join([part.detail for part in parts])
+    footer = on.treatment_footer if any(text.is_treatment for text in texts) else on.footer
     return Card(
-        recommendations=tuple(rule.id for rule, _fires in members),
-        indicator=loudest,
+        recommendations=rule_ids,
+        indicator=max([part.indicator for part in parts]),
         summary=summary(wording.summary, items),
-        detail=_with_footer(wording.detail.format_map(items | {"details": details}), texts, on),
-        source=_source(shell, knowledge),
-        suggestions=tuple(
-            suggestion
-            for rule, fires in members
-            for suggestion in _suggestions(
-                knowledge.cards[rule.id], fires, _values(knowledge.cards[rule.id], fires, knowledge), on
-            )
-        ),
-        override_reasons=tuple(
-            dict.fromkeys(reason for text in (shell, *texts) for reason in text.override_reasons)
-        ),
-        links=tuple(dict.fromkeys(link for text in texts for link in text.links)),
-        statements=tuple(dict.fromkeys(statement for text in texts for statement in text.statements)),
+        detail=f"{wording.detail.format_map({**items, 'details': details})}\n\n{footer}",
+        source=frame.source,
+        suggestions=tuple([suggestion for part in parts for suggestion in part.suggestions]),
+        override_reasons=frame.override_reasons,
+        links=frame.links,
+        statements=frame.statements,
         evidence=_evidence(on, [one for _rule, fires in members for one in fires.evidence]),
         knowledge_version=knowledge.version,
         review=shell.review.shown,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What one rule says within a grouped card."""
+
+    indicator: Indicator
+    detail: str
+    suggestions: Sequence[Suggestion]
+
+
+def _member(text: CardText, fires: Fires, on: Page) -> _Member:
+    wording, frame = text.wordings[fires.wording], on.knowledge.frame(text.id)
+    values = {**frame.limits, **fires.values}
+    heading = markdown(one_line(wording.summary.format_map(values)))
+    detail = f"**{heading}**\n\n{_detail(text, fires, frame)}"
+    return _Member(wording.indicator, detail, _suggestions(text, fires, values, on))
+
+
 def render_incomplete(
-    not_assessed: Sequence[NotAssessed], sections: Sequence[str], knowledge: Knowledge
+    not_assessed: Sequence[NotAssessed], knowledge: Knowledge, *, notes: tuple[str, ...] = ()
 ) -> Card:
     """The card that names the rules which could not be assessed, and why."""
-    text = knowledge.cards["incomplete-data"]
-    wording = next(iter(text.wordings.values()))
+    text, frame = knowledge.cards["incomplete-data"], knowledge.frame("incomplete-data")
+    wording = text.first_wording
+    sections = dict.fromkeys([one.section for one in not_assessed])
     values = {"items": ", ".join(sections), "count": str(len(not_assessed))}
     lines = "\n".join(
-        f"- {knowledge.cards[one.recommendation].title}: {markdown(one.reason)}" for one in not_assessed
+        [f"- {knowledge.cards[one.recommendation].title}: {markdown(one.reason)}" for one in not_assessed]
     )
     return Card(
         recommendations=(),
         indicator=wording.indicator,
         summary=summary(wording.summary, values),
-        detail=f"{wording.detail.format_map(values | {'details': lines})}\n\n{knowledge.common.provenance}",
-        source=_source(text, knowledge),
-        override_reasons=text.override_reasons,
+        detail=f"{wording.detail.format_map({**values, 'details': lines})}\n\n{knowledge.common.provenance}",
+        source=frame.source,
+        override_reasons=frame.override_reasons,
         not_assessed=tuple(not_assessed),
+        notes=notes,
         knowledge_version=knowledge.version,
         review=text.review.shown,
     )
@@ -127,34 +148,26 @@ def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
     return knowledge.cards[rule.id].wordings[fires.wording].indicator
 
 
-def _values(text: CardText, fires: Fires, knowledge: Knowledge) -> dict[str, str]:
-    """The rule's values, and the limits that the card names."""
-    return {name: knowledge.limits[name] for name in text.limits} | dict(fires.values)
+def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
+    safe = {**frame.safe_limits, **{name: markdown(value) for name, value in fires.values.items()}}
+    detail = text.wordings[fires.wording].detail.format_map(safe)
+    if not text.current_guidance:
+        return detail
+    return f"{detail}\n\n**Current guidance differs:** {text.current_guidance.format_map(safe)}"
 
 
-def _detail(text: CardText, wording: Wording, values: Mapping[str, str]) -> str:
-    safe = {name: markdown(value) for name, value in values.items()}
-    parts = [wording.detail.format_map(safe)]
-    if text.current_guidance:
-        parts.append(f"**Current guidance differs:** {text.current_guidance.format_map(safe)}")
-    return "\n\n".join(parts)
+def _on_record(facts: Facts, knowledge: Knowledge) -> list[str]:
+    """The tumour on record; more than one primary, or a place in the chest, is said beside it."""
+    lines, common = [_tumour_on_record(facts, knowledge)], knowledge.common
+    if facts.tumour.has_several_primaries:
+        sites = markdown(" and ".join(facts.tumour.sites))
+        lines.append(common.several_primaries.format_map({"sites": sites}))
+    if facts.tumour.region == "thoracic":
+        lines.append(common.thoracic)
+    return lines
 
 
-def _member(rule: Rule, fires: Fires, knowledge: Knowledge) -> str:
-    text = knowledge.cards[rule.id]
-    wording, values = text.wordings[fires.wording], _values(text, fires, knowledge)
-    heading = markdown(one_line(wording.summary.format_map(values)))
-    return f"**{heading}**\n\n{_detail(text, wording, values)}"
-
-
-def _with_footer(detail: str, texts: Iterable[CardText], on: Page) -> str:
-    """What every card ends with: the tumour on record, the tumour board, where it comes from."""
-    common = on.knowledge.common
-    sequence = (common.sequence,) if any(text.is_treatment for text in texts) else ()
-    return "\n\n".join((detail, *on.on_record, *sequence, common.provenance))
-
-
-def _on_record(facts: Facts, knowledge: Knowledge) -> str:
+def _tumour_on_record(facts: Facts, knowledge: Knowledge) -> str:
     """N-18 and N-19: tumour, grade, value, date and specimen stand on every card."""
     if not facts.tumour.is_present:
         return knowledge.common.syndrome_alone
@@ -189,45 +202,39 @@ def grade_in_words(facts: Facts) -> str:
     )
 
 
-def _source(text: CardText, knowledge: Knowledge) -> Source:
-    common = knowledge.common
-    return Source(common.source_label, common.source_url, text.id, text.title)
-
-
 def _evidence(on: Page, own: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """The tumour first, then what the rule rests on; each resource once."""
     return tuple(dict.fromkeys((*on.tumour_evidence, *own)))
 
 
-def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Page) -> tuple[Suggestion, ...]:
-    return tuple(
+def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Page) -> list[Suggestion]:
+    return [
         _suggestion(suggestion, values, on)
         for suggestion in text.suggestions
         if fires.wording in suggestion.wordings and suggestion.id not in fires.omit
-    )
+    ]
 
 
 def _suggestion(text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
     label = one_line(text.label.format_map(values))
-    resource = _completed(text.resource, on.facts)
-    return Suggestion(label=label, actions=(Action(type="create", description=label, resource=resource),))
+    return Suggestion(label, (Action("create", label, _completed(text.resource, on)),))
 
 
 _ORDERS = ("ServiceRequest", "MedicationRequest")
 
 
-def _completed(template: Resource, facts: Facts) -> Resource:
+def _completed(template: Resource, on: Page) -> Resource:
     """The whole resource for this patient: status, intent, subject and reason."""
-    resource = {**template, "subject": {"reference": f"Patient/{facts.record.patient_id}"}}
+    resource = {**template, "subject": on.subject}
     if resource["resourceType"] in _ORDERS:
         resource |= {"status": "draft", "intent": "proposal"}
-        if reason := _reason(facts):
-            resource["reasonReference"] = [{"reference": reason}]
+        if on.reasons:
+            resource["reasonReference"] = on.reasons
     return resource
 
 
-def _reason(facts: Facts) -> str:
+def _reasons(facts: Facts) -> list[Resource]:
     """The Condition of the index tumour, where it has an id to refer to."""
     if not facts.tumour.primaries or not string(facts.tumour.index.condition.get("id")):
-        return ""
-    return reference(facts.tumour.index.condition)
+        return []
+    return [{"reference": reference(facts.tumour.index.condition)}]

@@ -13,10 +13,10 @@ import hashlib
 import re
 import string as strings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -24,8 +24,9 @@ from jsonschema import Draft202012Validator
 from service.errors import ContentError
 from service.facts.defaults import Defaults, load_defaults
 from service.fhir.terminology import Terminology, load_terminology
-from service.hooks.card import Indicator, Link, OverrideReason
+from service.hooks.card import Indicator, Link, OverrideReason, Source
 from service.hooks.override_reasons import COMMON_CODES, non_adherence_reasons, override_reason
+from service.hooks.text import markdown
 
 SHARED_CARDS = ("workup", "pathway", "incomplete-data")
 """Cards that gather several rules; their files have the same form."""
@@ -103,9 +104,9 @@ class CardText:
     sections: Mapping[str, str]
 
     @property
-    def links(self) -> tuple[Link, ...]:
-        """The sources that can be opened."""
-        return tuple(Link(source.label, source.url) for source in self.sources if source.url)
+    def first_wording(self) -> Wording:
+        """The only wording of a card that gathers several rules."""
+        return next(iter(self.wordings.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,21 @@ class Common:
     thoracic: str
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a card shows whoever the patient is; a grouped card has one for each set of rules in it.
+
+    ``limits`` are those that the words name, ready to fill their holes; ``safe_limits`` are for Markdown.
+    """
+
+    source: Source
+    override_reasons: tuple[OverrideReason, ...]
+    links: tuple[Link, ...]
+    statements: tuple[str, ...]
+    limits: Mapping[str, str]
+    safe_limits: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """Everything that clinicians own, loaded and checked."""
@@ -132,11 +148,43 @@ class Knowledge:
     terminology: Terminology
     defaults: Defaults
     version: str
+    _frames: dict[tuple[str, ...], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def limits(self) -> Mapping[str, str]:
         """Each number of defaults.toml as the words show it."""
         return {field.name: f"{getattr(self.defaults, field.name):g}" for field in fields(Defaults)}
+
+    def frame(self, card_id: str, *members: str) -> Frame:
+        """The frame of a card, or of a grouped card and the rules in it; made once, when first shown."""
+        key = (card_id, *members)
+        found = self._frames.get(key)
+        if found is None:
+            found = self._frames[key] = _frame(self, card_id, members)
+        return found
+
+
+def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
+    """The card itself stands for its rules; a grouped card has the sources and statements of its members."""
+    shell, common = knowledge.cards[card_id], knowledge.common
+    texts = [knowledge.cards[name] for name in members or (card_id,)]
+    limits = {name: knowledge.limits[name] for name in shell.limits}
+    links = (Link(one.label, one.url) for text in texts for one in text.sources if one.url)
+    return Frame(
+        source=Source(common.source_label, common.source_url, shell.id, shell.title),
+        override_reasons=_each_once(reason for text in (shell, *texts) for reason in text.override_reasons),
+        links=_each_once(links),
+        statements=_each_once(statement for text in texts for statement in text.statements),
+        limits=limits,
+        safe_limits={name: markdown(value) for name, value in limits.items()},
+    )
+
+
+_T = TypeVar("_T")
+
+
+def _each_once(found: Iterable[_T]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(found))
 
 
 def load_knowledge(

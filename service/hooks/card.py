@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 from service.fhir.evidence import Evidence
@@ -48,7 +49,7 @@ class Suggestion:
     is_recommended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OverrideReason:
     """Why a clinician may decline, as a Coding."""
 
@@ -56,16 +57,31 @@ class OverrideReason:
     system: str
     display: str
 
+    # The same few reasons, links and sources are on every card, so each makes its JSON only once.
+    # They have no slots, because a cached property needs room for its answer.
+    @cached_property
+    def wire(self) -> Mapping[str, str]:
+        """The reason as it is sent."""
+        return {"code": self.code, "system": self.system, "display": self.display}
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Link:
     """An absolute link to the evidence."""
 
     label: str
     url: str
 
+    @cached_property
+    def wire(self) -> Mapping[str, str]:
+        """The link as it is sent."""
+        return {"label": self.label, "url": self.url, "type": "absolute"}
 
-@dataclass(frozen=True, slots=True)
+
+TOPIC_SYSTEM = "urn:net-cds:recommendation"
+
+
+@dataclass(frozen=True)
 class Source:
     """Where the advice comes from, and the rule that made the card as ``topic``."""
 
@@ -73,6 +89,17 @@ class Source:
     url: str
     topic_code: str
     topic_display: str
+
+    @cached_property
+    def wire(self) -> Mapping[str, Any]:
+        """The source as it is sent."""
+        topic = {"system": TOPIC_SYSTEM, "code": self.topic_code, "display": self.topic_display}
+        return without_empty({"label": self.label, "url": self.url, "topic": without_empty(topic)})
+
+
+def without_empty(written: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object without the members that say nothing."""
+    return {name: value for name, value in written.items() if value not in (None, "", [], {})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,77 +6,94 @@ Nothing that is null or empty is written, apart from ``cards`` itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
-from uuid import uuid4
 
-from service.hooks.card import Card, OverrideReason, Source, Suggestion
+from service.fhir.evidence import Evidence
+from service.hooks.card import Card, Indicator, NotAssessed, Suggestion, without_empty
 from service.hooks.text import cut, without_tags
 
-TOPIC_SYSTEM = "urn:net-cds:recommendation"
 EXPLANATION = "net-cds.explanation"
+
+_INDICATORS = {indicator: indicator.name.lower() for indicator in Indicator}
 
 
 def response_document(cards: Iterable[Card]) -> dict[str, Any]:
     """The body of a 200 answer; each card and each suggestion gets a fresh uuid."""
-    return {"cards": [_card(card) for card in cards]}
+    shown = tuple(cards)
+    uuids = _uuids(len(shown) + sum([len(card.suggestions) for card in shown]))
+    return {"cards": [_card(card, uuids) for card in shown]}
 
 
-def _card(card: Card) -> dict[str, Any]:
-    written = {
-        "uuid": str(uuid4()),
-        "summary": cut(card.summary),
-        "detail": without_tags(card.detail),
-        "indicator": card.indicator.name.lower(),
-        "source": _source(card.source),
-        "suggestions": [_suggestion(suggestion) for suggestion in card.suggestions],
-        "selectionBehavior": card.selection_behavior if card.suggestions else "",
-        "overrideReasons": [_override_reason(reason) for reason in card.override_reasons],
-        "links": [{"label": link.label, "url": link.url, "type": "absolute"} for link in card.links],
-        "extension": {EXPLANATION: _explanation(card)},
-    }
-    return _without_empty(written)
+def _uuids(count: int) -> Iterator[str]:
+    """Random UUIDs (RFC 9562, version 4), all from one reading of the system's randomness."""
+    digits = os.urandom(16 * count).hex()
+    for start in range(0, 32 * count, 32):
+        one = digits[start : start + 32]
+        yield f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{_VARIANT[one[16]]}{one[17:20]}-{one[20:]}"
 
 
-def _source(source: Source) -> dict[str, Any]:
-    topic = {"system": TOPIC_SYSTEM, "code": source.topic_code, "display": source.topic_display}
-    return _without_empty({"label": source.label, "url": source.url, "topic": _without_empty(topic)})
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+"""The seventeenth digit of a UUID: its two upper bits are fixed."""
 
 
-def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
-    written = {
-        "label": suggestion.label,
-        "uuid": str(uuid4()),
-        "isRecommended": suggestion.is_recommended or None,
-        "actions": [
-            {"type": action.type, "description": action.description, "resource": action.resource}
-            for action in suggestion.actions
-        ],
-    }
-    return _without_empty(written)
+def _card(card: Card, uuids: Iterator[str]) -> dict[str, Any]:
+    """One card; what may be empty is asked for one by one, as that is cheaper than to look afterwards."""
+    written: dict[str, Any] = {"uuid": next(uuids), "summary": cut(card.summary)}
+    if card.detail:
+        written["detail"] = without_tags(card.detail)
+    written["indicator"] = _INDICATORS[card.indicator]
+    written["source"] = card.source.wire
+    if card.suggestions:
+        written["suggestions"] = [_suggestion(suggestion, uuids) for suggestion in card.suggestions]
+        written["selectionBehavior"] = card.selection_behavior
+    if card.override_reasons:
+        written["overrideReasons"] = [reason.wire for reason in card.override_reasons]
+    if card.links:
+        written["links"] = [link.wire for link in card.links]
+    written["extension"] = {EXPLANATION: _explanation(card)}
+    return written
 
 
-@cache
-def _override_reason(reason: OverrideReason) -> dict[str, str]:
-    return {"code": reason.code, "system": reason.system, "display": reason.display}
+def _suggestion(suggestion: Suggestion, uuids: Iterator[str]) -> dict[str, Any]:
+    written: dict[str, Any] = {"label": suggestion.label, "uuid": next(uuids)}
+    if suggestion.is_recommended:
+        written["isRecommended"] = True
+    written["actions"] = [
+        {"type": action.type, "description": action.description, "resource": action.resource}
+        for action in suggestion.actions
+    ]
+    return written
 
 
 def _explanation(card: Card) -> dict[str, Any]:
-    written = {
-        # A card of no rule, such as the one on incomplete data, stands for itself.
-        "recommendations": list(card.recommendations) or [card.source.topic_code],
-        "statements": list(card.statements),
-        "evidence": [_without_empty({"reference": e.reference, "says": e.says}) for e in card.evidence],
-        "notAssessed": [
-            _without_empty({"recommendation": n.recommendation, "section": n.section, "reason": n.reason})
-            for n in card.not_assessed
-        ],
-        "notes": list(card.notes),
-        "knowledge": _without_empty({"version": card.knowledge_version, "review": card.review}),
-    }
-    return _without_empty(written)
+    # A card of no rule, such as the one on incomplete data, stands for itself.
+    written: dict[str, Any] = {"recommendations": list(card.recommendations) or [card.source.topic_code]}
+    if card.statements:
+        written["statements"] = list(card.statements)
+    if card.evidence:
+        written["evidence"] = [_evidence(one) for one in card.evidence]
+    if card.not_assessed:
+        written["notAssessed"] = [_not_assessed(one) for one in card.not_assessed]
+    if card.notes:
+        written["notes"] = list(card.notes)
+    if knowledge := _knowledge(card.knowledge_version, card.review):
+        written["knowledge"] = knowledge
+    return written
 
 
-def _without_empty(written: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in written.items() if value not in (None, "", [], {})}
+def _evidence(one: Evidence) -> dict[str, str]:
+    if one.reference and one.says:
+        return {"reference": one.reference, "says": one.says}
+    return without_empty({"reference": one.reference, "says": one.says})
+
+
+def _not_assessed(one: NotAssessed) -> dict[str, str]:
+    return {"recommendation": one.recommendation, "section": one.section, "reason": one.reason}
+
+
+@cache
+def _knowledge(version: str, review: str) -> dict[str, str]:
+    return without_empty({"version": version, "review": review})

@@ -55,7 +55,7 @@ def _escaped_start(match: re.Match[str]) -> str:
 
 def without_tags(detail: str) -> str:
     """A whole detail in which no ``<`` begins an HTML tag; the last guard before the wire."""
-    return _TAG.sub("&lt;", detail)
+    return _TAG.sub("&lt;", detail) if "<" in detail else detail
 
 
 def summary(words: str, values: Mapping[str, str]) -> str:

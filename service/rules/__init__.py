@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from service.rules import (
     carcinoid_heart_echo,
     carcinoid_syndrome_record,
@@ -35,7 +37,7 @@ from service.rules import (
     tnm,
     tumour_board,
 )
-from service.rules.base import Rule
+from service.rules.base import ALL_HOOKS, Rule
 
 RULES: tuple[Rule, ...] = (
     octreotide_prophylaxis.RULE,
@@ -70,6 +72,11 @@ RULES: tuple[Rule, ...] = (
     resection_with_ablation.RULE,
     neoadjuvant_prrt.RULE,
 )
+
+RULES_OF_HOOK: Mapping[str, tuple[Rule, ...]] = {
+    hook: tuple(rule for rule in RULES if hook in rule.hooks) for hook in ALL_HOOKS
+}
+"""Each hook with the rules that belong to it, in the same order."""
 
 PRIORITY: tuple[str, ...] = (
     "octreotide-prophylaxis",

@@ -68,7 +68,8 @@ class Rule:
 
     ``group`` names the grouped card that the rule joins on patient-view (``workup``, ``pathway``).
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
-    silent while an emergency operation is planned: work-up must never delay it.
+    silent while an emergency operation is planned: work-up must never delay it. Rules of one
+    ``audience`` are for the same tumours, so that this has to be asked once for all of them.
     """
 
     id: str
@@ -79,11 +80,13 @@ class Rule:
     holes: frozenset[str] = frozenset()
     waits_in_emergency: bool = False
     with_several_primaries: bool = False
+    with_mixed_tumour: bool = False
+    audience: str = field(init=False)
 
-
-def out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
-    """Why a rule does not apply to this patient's tumour or situation; None where it does."""
-    return _tumour_out_of_scope(rule, facts) or _situation_out_of_scope(rule, facts)
+    def __post_init__(self) -> None:
+        """Give rules that :func:`tumour_out_of_scope` treats alike the same audience."""
+        asked = (self.scope.name, self.with_several_primaries, self.with_mixed_tumour)
+        object.__setattr__(self, "audience", repr(asked))
 
 
 def person_out_of_scope(facts: Facts) -> Silent | None:
@@ -97,24 +100,30 @@ def person_out_of_scope(facts: Facts) -> Silent | None:
     return None
 
 
-def _tumour_out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
-    tumour = facts.tumour
+def tumour_out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
+    """Why a rule does not apply to this patient's tumour; None where it does.
+
+    Depends on nothing of the rule but what makes its ``audience``.
+    """
+    tumour, is_for_all = facts.tumour, rule.scope is Scope.SAFETY
     if not tumour.is_present:
-        is_syndrome = rule.scope is Scope.SAFETY and facts.function.syndrome_without_tumour
+        is_syndrome = is_for_all and facts.function.syndrome_without_tumour
         return None if is_syndrome else Silent(tumour.why)
+    if is_for_all:
+        return None
     if rule.scope is Scope.TREATMENT and not tumour.is_confirmed:
         return Silent("the neuroendocrine tumour is only suspected")
-    if rule.scope in (Scope.TREATMENT, Scope.GRADING) and not tumour.is_gastroenteropancreatic:
+    if rule.scope is not Scope.WORKUP and not tumour.is_gastroenteropancreatic:
         return Silent(f"the gastroenteropancreatic algorithm does not apply to a tumour of the {tumour.site}")
-    if tumour.has_several_primaries and rule.scope is not Scope.SAFETY and not rule.with_several_primaries:
+    if tumour.has_several_primaries and not rule.with_several_primaries:
         return Silent("more than one neuroendocrine primary is on record")
-    is_mixed = tumour.differentiation is Differentiation.MIXED
-    if is_mixed and rule.scope is not Scope.SAFETY and rule.id != "tumour-board":
+    if tumour.differentiation is Differentiation.MIXED and not rule.with_mixed_tumour:
         return Silent("a mixed neuroendocrine tumour (MiNEN) is a matter for the tumour board")
     return None
 
 
-def _situation_out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
-    if rule.waits_in_emergency and facts.plan.has_emergency:
+def emergency_planned(facts: Facts) -> Silent | None:
+    """Why rules that wait in an emergency are silent; None where there is none."""
+    if facts.plan.has_emergency:
         return Silent("an emergency operation is planned and must not wait for the work-up")
     return None

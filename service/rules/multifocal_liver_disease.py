@@ -19,9 +19,11 @@ def decide(facts: Facts) -> Answer:
     """Name embolisation as an option; louder where symptoms persist under an analogue."""
     if silent := without_liver_only_disease(facts) or _speaks_against(facts):
         return silent
-    values = {"lesions": lesions_in_words(facts)}
     if not is_multifocal(facts):
-        return number_of_lesions_unread(facts) or Silent(f"not multifocal by the record: {values['lesions']}")
+        if unread := number_of_lesions_unread(facts):
+            return unread
+        return Silent(f"not multifocal by the record: {lesions_in_words(facts)}")
+    values = {"lesions": lesions_in_words(facts)}
     if _is_refractory(facts):
         evidence = all_evidence(facts.spread.evidence, facts.function.evidence, _analogues(facts))
         return Fires("refractory-symptoms", values, evidence)

@@ -22,9 +22,12 @@ def nothing_to_decide(facts: Facts) -> Silent | None:
     return None
 
 
+_SETTLED = (Availability.CURRENT, Availability.ORDERED, Availability.DECLINED)
+
+
 def settled(item: Item) -> Silent | None:
     """A test that is current, ordered or declined needs no card."""
-    if item.availability in (Availability.CURRENT, Availability.ORDERED, Availability.DECLINED):
+    if item.availability in _SETTLED:
         return Silent(item.because)
     return None
 
@@ -51,13 +54,15 @@ def is_low_yield(facts: Facts) -> bool:
 
 def treatment_before(facts: Facts, *kinds: TreatmentKind) -> TreatmentOrder | None:
     """The first treatment being ordered, of these kinds (any kind where none is named)."""
-    wanted = (order for order in facts.treatment_orders if not kinds or order.kind in kinds)
-    return next(wanted, None)
+    for order in facts.treatment_orders:
+        if not kinds or order.kind in kinds:
+            return order
+    return None
 
 
 def all_evidence(*groups: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """Several groups of evidence as one, each entry once."""
-    return tuple(dict.fromkeys(evidence for group in groups for evidence in group))
+    return tuple(dict.fromkeys([evidence for group in groups for evidence in group]))
 
 
 def without_liver_only_disease(facts: Facts) -> Silent | None:
@@ -95,8 +100,10 @@ def number_of_lesions_unread(facts: Facts) -> NotAssessed | None:
     spread = facts.spread
     if spread.lesions is not None or spread.is_multifocal or spread.is_solitary:
         return None
-    unread = next((name for name in ("observations", "imaging") if not facts.record.is_known(name)), "")
-    return NotAssessed(unread, facts.record.why_not_known(unread)) if unread else None
+    for section in ("observations", "imaging"):
+        if not facts.record.is_known(section):
+            return NotAssessed(section, facts.record.why_not_known(section))
+    return None
 
 
 def lesions_in_words(facts: Facts) -> str:

@@ -22,13 +22,15 @@ def decide(facts: Facts) -> Answer:
         return Silent("a tumour of grade 3 is a matter for the tumour board")
     if against := facts.operability.unfit or facts.precautions.liver_failure:
         return Silent(f"on record: {against.says}")
-    values = {"lesions": lesions_in_words(facts)}
     if is_solitary(facts):
-        return Fires("solitary", values, facts.spread.evidence)
+        return Fires("solitary", {"lesions": lesions_in_words(facts)}, facts.spread.evidence)
     resectable = facts.operability.resectable
     if _are_few(facts) and resectable:
-        return Fires("few", values, (*facts.spread.evidence, resectable))
-    return number_of_lesions_unread(facts) or Silent(f"not solitary by the record: {values['lesions']}")
+        evidence = (*facts.spread.evidence, resectable)
+        return Fires("few", {"lesions": lesions_in_words(facts)}, evidence)
+    if unread := number_of_lesions_unread(facts):
+        return unread
+    return Silent(f"not solitary by the record: {lesions_in_words(facts)}")
 
 
 def _are_few(facts: Facts) -> bool:

@@ -45,4 +45,5 @@ RULE = Rule(
     holes=frozenset({"date", "treatment"}),
     waits_in_emergency=True,
     with_several_primaries=True,
+    with_mixed_tumour=True,
 )
