@@ -22,7 +22,8 @@ from service.security.clients import Client, require_service
 from service.security.fhir_servers import may_read
 from service.security.tokens import expected_audiences
 from service.web import cors, errors, openapi
-from service.web.answers import ORIGINS, answer, preflight, trace
+from service.web.answers import JSON, answer, preflight, trace
+from service.web.headers import with_headers
 from service.web.parts import Parts, RecordFeedback
 
 _SERVICES = {service.id: service for service in SERVICES}
@@ -38,7 +39,7 @@ def build_app(parts: Parts) -> Flask:
     app.url_map.strict_slashes = False
     # One byte more than is read: Flask cuts a chunked body at this length, which _body then notices.
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes + 1
-    app.extensions[ORIGINS] = cors.origins(parts.settings)
+    app.wsgi_app = with_headers(app.wsgi_app, cors.origins(parts.settings))  # type: ignore[method-assign, assignment]
     errors.register(app)
     _add(app, _BASE, "GET", functools.partial(_discovery, parts))
     for service_address in (f"{_BASE}/<service_id>", f"{_BASE}//<service_id>"):
@@ -133,21 +134,26 @@ def _service(parts: Parts, service_id: str) -> Service:
 
 
 def _client(parts: Parts, audiences: Collection[str]) -> Client:
-    client = parts.authenticate(request.headers.get("Authorization"), audiences)
+    client = parts.authenticate(request.environ.get("HTTP_AUTHORIZATION"), audiences)
     trace().note(client=client.issuer)
     return client
 
 
 def _body(parts: Parts) -> bytes:
-    kind, encoding = request.mimetype, request.headers.get("Content-Encoding", "identity")
-    if kind and kind not in ("application/json", "text/json") and not kind.endswith("+json"):
-        raise UnsupportedMediaType("The body has to be JSON: send Content-Type: application/json.")
-    if encoding.lower() != "identity":
+    # Most say just this, and to take the header apart costs more than the rest of this function.
+    if request.content_type != JSON:
+        _check_type(request.mimetype)
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType("The body has to come without Content-Encoding.")
     body = request.get_data(cache=False)
     if len(body) > parts.settings.max_body_bytes:
         raise RequestTooLarge
     return body
+
+
+def _check_type(kind: str) -> None:
+    if kind and kind not in (JSON, "text/json") and not kind.endswith("+json"):
+        raise UnsupportedMediaType("The body has to be JSON: send Content-Type: application/json.")
 
 
 def _without_forbidden_server(parts: Parts, hook_request: HookRequest, client: Client) -> HookRequest:

@@ -6,7 +6,6 @@ https://cds-hooks.hl7.org/2.0/#cors
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.config import Settings
@@ -20,6 +19,7 @@ _PREFLIGHT = (
     ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
     ("Access-Control-Max-Age", "600"),
 )
+_VARY = (("Vary", "Origin"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,15 @@ class Origins:
     def _served_here(self, origin: str) -> bool:
         return self.this_machine and _LOOPBACK.fullmatch(origin) is not None
 
-    def headers(self, origin: str | None, *, preflight: bool = False) -> Iterator[tuple[str, str]]:
+    def headers(self, origin: str | None, *, preflight: bool = False) -> tuple[tuple[str, str], ...]:
         """The CORS headers of an answer to a request with that Origin."""
-        if not self.everywhere:
-            yield ("Vary", "Origin")
-        if origin and self.allowed(origin):
-            yield ("Access-Control-Allow-Origin", "*" if self.everywhere else origin)
-            if preflight:
-                yield from _PREFLIGHT
+        if not origin or not self.allowed(origin):
+            return self._unless_everywhere()
+        allow = ("Access-Control-Allow-Origin", "*" if self.everywhere else origin)
+        return (*self._unless_everywhere(), allow, *(_PREFLIGHT if preflight else ()))
+
+    def _unless_everywhere(self) -> tuple[tuple[str, str], ...]:
+        return () if self.everywhere else _VARY
 
 
 def origins(settings: Settings) -> Origins:

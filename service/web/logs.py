@@ -51,7 +51,7 @@ def write_line(trace: Trace, *, status: int) -> None:
         line = _line(time.time(), level=logging.getLevelName(level), logger=LOGGER.name, event="request")
         # A disk that is full, or a reader that has gone, must not keep an answer back.
         with suppress(OSError, ValueError):
-            sys.stdout.write(_json({**line, "status": status, "ms": elapsed, **trace.fields}) + "\n")
+            sys.stdout.write(_json({**line, "status": status, "ms": elapsed, **trace.fields}, newline=True))
             sys.stdout.flush()
 
 
@@ -78,8 +78,8 @@ def _line(seconds: float, *, level: str, logger: str, event: str) -> dict[str, A
     return {"time": moment, "level": level, "logger": logger, "event": event}
 
 
-def _json(line: dict[str, Any]) -> str:
-    return orjson.dumps(line, default=str).decode()
+def _json(line: dict[str, Any], *, newline: bool = False) -> str:
+    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE if newline else None).decode()
 
 
 class StandardOutput:

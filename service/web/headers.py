@@ -1,0 +1,36 @@
+"""Headers that every answer needs, errors and preflights included.
+
+https://cds-hooks.hl7.org/2.0/#cors; https://peps.python.org/pep-3333/#the-start-response-callable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from service.web.cors import Origins
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_SECURITY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
+
+def with_headers(application: WSGIApplication, origins: Origins) -> WSGIApplication:
+    """An application whose answers carry them; outside Flask, which would check and copy each one twice."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_preflight = environ["REQUEST_METHOD"] == "OPTIONS"
+        cors = origins.headers(environ.get("HTTP_ORIGIN"), preflight=is_preflight)
+
+        def start(status: str, headers: list[tuple[str, str]], failure: Any = None) -> Any:
+            return start_response(status, [*headers, *_SECURITY, *cors], failure)
+
+        return application(environ, start)
+
+    return answer
