@@ -25,6 +25,8 @@ class Context:
 
     def of_patient(self, patient_id: str) -> Context:
         """The context without drafts that name another patient."""
+        if not self.drafts:
+            return self
         return replace(self, drafts=tuple(_of_patient(self.drafts, patient_id)))
 
 

@@ -66,7 +66,8 @@ def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
         if is_in_force(condition, now=now)
         for site, is_generic in _metastasis_sites(condition, record)
     ]
-    category = _category(record, tumour, "M")
+    stages = _stages(tumour)
+    category = _category(record, stages, "M")
     own = [
         (condition, site)
         for condition, site, generic in metastases
@@ -89,7 +90,7 @@ def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
                 Evidence(reference(one), describe_condition(one)) for one, _site, _generic in metastases
             )
         ),
-        t_category=_category(record, tumour, "T"),
+        t_category=_category(record, stages, "T"),
     )
 
 
@@ -130,9 +131,19 @@ _CATEGORIES_OF_STAGE = {
 }
 
 
-def _category(record: Record, tumour: Tumour, letter: str) -> str:
+def _stages(tumour: Tumour) -> list[str]:
+    """What the tumour's Conditions state as their stage."""
+    return [
+        words(stage.get("summary"))
+        for one in tumour.primaries
+        if "stage" in one.condition
+        for stage in elements(one.condition["stage"])
+    ]
+
+
+def _category(record: Record, stages: Iterable[str], letter: str) -> str:
     """A category of TNM (``0``, ``1a`` ...) by the newest observation, else by the tumour's stage."""
-    return _observed_category(record, letter) or _category_of_stage(tumour, letter)
+    return _observed_category(record, letter) or _category_of_stage(stages, letter)
 
 
 def _observed_category(record: Record, letter: str) -> str:
@@ -155,13 +166,8 @@ def _tells(observation: Resource, record: Record, letter: str) -> bool:
     return roles.isdisjoint({"t", "n", "m"} - {letter.lower()}) or letter.lower() in roles
 
 
-def _category_of_stage(tumour: Tumour, letter: str) -> str:
+def _category_of_stage(stages: Iterable[str], letter: str) -> str:
     """The category in the stage of the tumour's Condition (``pT3 N1 M0``), or empty."""
-    stages = [
-        words(stage.get("summary"))
-        for one in tumour.primaries
-        for stage in elements(one.condition.get("stage"))
-    ]
     pattern = _CATEGORIES_OF_STAGE[letter]
     found = [match.group(1).lower() for stage in stages if (match := pattern.search(stage))]
     return max(found, default="")

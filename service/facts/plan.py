@@ -65,7 +65,7 @@ class Plan:
 
     def of(self, *kinds: Kind) -> tuple[PlannedAct, ...]:
         """The planned acts of these kinds."""
-        return tuple(act for act in self.acts if act.kind in kinds)
+        return tuple([act for act in self.acts if act.kind in kinds])
 
     @property
     def needs_anaesthesia(self) -> tuple[PlannedAct, ...]:
@@ -75,7 +75,7 @@ class Plan:
     @property
     def has_emergency(self) -> bool:
         """Whether an emergency operation is planned."""
-        return any(act.is_emergency for act in self.needs_anaesthesia)
+        return bool(self.acts) and any(act.is_emergency for act in self.needs_anaesthesia)
 
 
 def read_plan(record: Record, context: Context, *, now: datetime, defaults: Defaults) -> Plan:
@@ -87,6 +87,8 @@ def read_plan(record: Record, context: Context, *, now: datetime, defaults: Defa
         *_acts(record.of("ServiceRequest"), record, now=now, defaults=defaults, is_current=False),
         *_acts(record.of("Procedure"), record, now=now, defaults=defaults, is_current=False),
     ]
+    if not found:
+        return Plan(())
     acts = tuple(sorted(_one_per_procedure(found), key=_nearest_first))
     return Plan(acts, tuple(sorted(found, key=_nearest_first)))
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from service.facts.defaults import Defaults
 from service.fhir import dates, quantities
@@ -49,8 +50,7 @@ class Grading(Enum):
     NONE = "not on record"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """One Ki-67 or mitotic count. ``alert_grade`` is the upper end of a range that crosses a cut."""
 
     observation: Resource
@@ -86,26 +86,26 @@ class Count:
         return Evidence(reference(self.observation), self.says)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Proliferation:
     """The answer to F-4."""
 
     grading: Grading
     counts: tuple[Count, ...] = ()
 
-    @property
+    @cached_property
     def grade(self) -> Grade | None:
         """The highest grade of the episode, by Ki-67 or mitoses; None where nothing grades."""
         grades = [count.grade for count in self.counts if count.grade]
         return max(grades) if grades and self.grading is Grading.GRADED else None
 
-    @property
+    @cached_property
     def alert_grade(self) -> Grade | None:
         """The highest grade that any value could mean by the upper end of its range."""
         grades = [grade for count in self.counts if (grade := count.grade or count.alert_grade)]
         return max(grades) if grades else None
 
-    @property
+    @cached_property
     def ki67(self) -> tuple[Count, ...]:
         """The Ki-67 counts, newest first."""
         return tuple(count for count in self.counts if count.what == "Ki-67")
@@ -139,7 +139,7 @@ class Proliferation:
         """Whether graded specimens differ in grade."""
         return len({count.grade for count in self.counts if count.grade}) > 1
 
-    @property
+    @cached_property
     def evidence(self) -> tuple[Evidence, ...]:
         """Every count, newest first."""
         return tuple(count.evidence for count in self.counts)
@@ -165,7 +165,7 @@ def read_proliferation(record: Record, *, now: datetime, defaults: Defaults) -> 
         return Proliferation(Grading.NOT_GRADABLE, tuple(with_value))
     if any(string(count.observation.get("status")) in ON_ITS_WAY for count in found):
         # A preliminary value is shown and does not grade.
-        ungraded = [replace(count, grade=None, alert_grade=None) for count in found]
+        ungraded = [count._replace(grade=None, alert_grade=None) for count in found]
         return Proliferation(Grading.ON_ITS_WAY, tuple(sorted(ungraded, key=_newest_first)))
     if delivered:
         return Proliferation(Grading.NO_RESULT, tuple(sorted(delivered, key=_newest_first)))
@@ -253,16 +253,8 @@ def _count(
     alert: Grade | None,
     remark: str,
 ) -> Count:
-    return Count(
-        observation=observation,
-        what=what,
-        interval=interval,
-        grade=grade,
-        alert_grade=alert,
-        remark=remark,
-        moment=dates.happened(observation),
-        specimen=_specimen(observation),
-    )
+    moment, specimen = dates.happened(observation), _specimen(observation)
+    return Count(observation, what, interval, grade, alert, remark, moment, specimen)
 
 
 _UNITLESS = "the value has no unit and could be a fraction or a percentage"

@@ -7,9 +7,10 @@ goblet cell tumours are out of scope (X-3); a personal or family history gives n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from service.fhir import dates
 from service.fhir.dates import Moment
@@ -49,8 +50,7 @@ class Differentiation(Enum):
     UNKNOWN = "not stated"
 
 
-@dataclass(frozen=True, slots=True)
-class Primary:
+class Primary(NamedTuple):
     """One Condition that states a neuroendocrine tumour."""
 
     condition: Resource
@@ -175,7 +175,7 @@ def read_tumour(record: Record, *, now: datetime) -> Tumour:
     included = [primary for primary in found if not primary.is_excluded]
     if not included:
         return Tumour(Certainty.NONE, _why_none(record, found))
-    ordered = _index_first(included)
+    ordered = _index_first(included) if len(included) > 1 else included
     return Tumour(
         certainty=_certainty(ordered),
         why="a neuroendocrine tumour is on record",
@@ -364,7 +364,7 @@ def _without_overruled(
         unordered = any(
             time is None or asserted is None or time.instant == asserted.instant for time in times
         )
-        kept.append(replace(primary, certainty=Certainty.SUSPECTED) if unordered else primary)
+        kept.append(primary._replace(certainty=Certainty.SUSPECTED) if unordered else primary)
     return kept
 
 

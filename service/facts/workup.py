@@ -222,9 +222,12 @@ class Workup:
         ordered: _Matches | None = None,
     ) -> Item:
         """Where a test stands by the results that match and the orders that do (by ``ordered``, if given)."""
+        order = self._order(ordered or matches)
+        if not candidates:
+            return _not_done((), order, was_ever_done=False)
         return _item(
             candidates,
-            self._order(ordered or matches),
+            order,
             lambda one: matches(one, self.record),
             now=self.now,
             fresh_days=fresh_days,
@@ -245,10 +248,10 @@ def read_workup(
 
 def _before_diagnosis(tumour: Tumour, defaults: Defaults) -> Moment | None:
     """The earliest day from which results belong to this tumour's diagnosis."""
-    if tumour.since is None:
+    since = tumour.since
+    if since is None:
         return None
-    days = dates.days(defaults.before_diagnosis_days)
-    return Moment(tumour.since.instant - days, has_time=False)
+    return Moment(since.instant - dates.days(defaults.before_diagnosis_days), has_time=False)
 
 
 def _item(
@@ -262,8 +265,6 @@ def _item(
     not_before: Moment | None,
 ) -> Item:
     """The newest result that counts decides, so that the older ones need not be looked at."""
-    if not candidates:
-        return _not_done((), order, was_ever_done=False)
     done = [(dates.happened(one), one) for one in candidates if _has_status(one, _DONE)]
     newest = next((pair for pair in _past_newest_first(done, now) if counts(pair[1])), None)
     if newest is not None and _is_recent(newest[0], now, ignored_days, not_before):
