@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import requests
@@ -66,7 +66,7 @@ class CdsClient:
         return answer
 
 
-def unavailable(reason: str) -> None:
+def unavailable(reason: str) -> NoReturn:
     """Skip with a reason, unless the test was asked for by name or runs where nothing may be skipped."""
     if os.environ.get("CI") == "true" or "E2E_HAPI" in os.environ:
         pytest.fail(f"This has to run, but {reason}")
@@ -78,8 +78,8 @@ def installed_node() -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         unavailable("node and npm are not installed")
-    _install([str(npm), "ci"], locked=NODE / "package-lock.json", stamp=NODE / "node_modules" / "installed")
-    return str(node)
+    _install([npm, "ci"], locked=NODE / "package-lock.json", stamp=NODE / "node_modules" / "installed")
+    return node
 
 
 def _install(command: Sequence[str], *, locked: Path, stamp: Path) -> None:
@@ -108,11 +108,11 @@ def hapi() -> Iterator[FhirServer]:
     if java is None or maven is None:
         unavailable("java and mvn are not installed")
     _install(
-        [str(maven), "--batch-mode", "--quiet", "package"],
+        [maven, "--batch-mode", "--quiet", "clean", "package"],
         locked=HAPI / "pom.xml",
         stamp=HAPI / "target" / "installed",
     )
-    command = [str(java), "-Xmx1g", "-cp", "target/libraries/*", "HapiServer.java", "0"]
+    command = [java, "-Xmx1g", "-cp", "target/libraries/*", "HapiServer.java", "0"]
     with _process(command, cwd=HAPI) as process:
         yield FhirServer(_announced(process), None, split=False)
 
