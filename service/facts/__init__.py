@@ -71,7 +71,9 @@ class Facts:
     @cached_property
     def function(self) -> FunctioningStatus:
         """F-6: whether the tumour functions."""
-        return read_function(self.record, self.tumour, self.treatment, now=self.now, defaults=self.defaults)
+        return read_function(
+            self.record, self.tumour, self.treatment, self.workup, now=self.now, defaults=self.defaults
+        )
 
     @cached_property
     def plan(self) -> Plan:

@@ -66,8 +66,8 @@ def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
         if is_in_force(condition, now=now)
         for site, is_generic in _metastasis_sites(condition, record)
     ]
-    stages = _stages(tumour)
-    category = _category(record, stages, "M")
+    staging, stages = _staging(record), _stages(tumour)
+    category = _category("M", staging, stages, record)
     own = [
         (condition, site)
         for condition, site, generic in metastases
@@ -90,7 +90,7 @@ def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
                 Evidence(reference(one), describe_condition(one)) for one, _site, _generic in metastases
             )
         ),
-        t_category=_category(record, stages, "T"),
+        t_category=_category("T", staging, stages, record),
     )
 
 
@@ -141,14 +141,19 @@ def _stages(tumour: Tumour) -> list[str]:
     ]
 
 
-def _category(record: Record, stages: Iterable[str], letter: str) -> str:
+def _staging(record: Record) -> tuple[Resource, ...]:
+    """The delivered Observations of TNM."""
+    return tuple(_delivered(record.about("Observation", "tnm-staging")))
+
+
+def _category(letter: str, staging: Iterable[Resource], stages: Iterable[str], record: Record) -> str:
     """A category of TNM (``0``, ``1a`` ...) by the newest observation, else by the tumour's stage."""
-    return _observed_category(record, letter) or _category_of_stage(stages, letter)
+    return _observed_category(letter, staging, record) or _category_of_stage(letter, stages)
 
 
-def _observed_category(record: Record, letter: str) -> str:
+def _observed_category(letter: str, staging: Iterable[Resource], record: Record) -> str:
     best: tuple[float, str] = (float("-inf"), "")
-    for observation in _delivered(record.about("Observation", "tnm-staging")):
+    for observation in staging:
         if not _tells(observation, record, letter):
             continue
         moment, value = dates.happened(observation), observation.get("valueCodeableConcept")
@@ -166,7 +171,7 @@ def _tells(observation: Resource, record: Record, letter: str) -> bool:
     return roles.isdisjoint({"t", "n", "m"} - {letter.lower()}) or letter.lower() in roles
 
 
-def _category_of_stage(stages: Iterable[str], letter: str) -> str:
+def _category_of_stage(letter: str, stages: Iterable[str]) -> str:
     """The category in the stage of the tumour's Condition (``pT3 N1 M0``), or empty."""
     pattern = _CATEGORIES_OF_STAGE[letter]
     found = [match.group(1).lower() for stage in stages if (match := pattern.search(stage))]

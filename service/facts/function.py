@@ -7,7 +7,7 @@ which is then named as assumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -16,15 +16,13 @@ from functools import cached_property
 from service.facts.defaults import Defaults
 from service.facts.treatment import Treatment
 from service.facts.tumour import Tumour, describe_condition, is_in_force, verification
-from service.facts.workup import is_chromogranin_a, is_hiaa
+from service.facts.workup import Workup
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 from service.fhir.quantities import MILLIGRAM_5HIAA_IN_MICROMOLE, Interval
-from service.fhir.reading import Resource, reference, string
+from service.fhir.reading import Resource, reference
 from service.fhir.record import Record
-
-_DELIVERED = ("final", "amended", "corrected")
 
 
 class Function(IntEnum):
@@ -42,7 +40,7 @@ class Function(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
-_HIAA, _CHROMOGRANIN_A = "5-HIAA", "Chromogranin A"
+_HIAA = "5-HIAA"
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,7 @@ class Marker:
     observation: Resource
     name: str
     moment: Moment | None
-    record: Record
-    treatment: Treatment
+    status: FunctioningStatus
     defaults: Defaults | None
 
     @cached_property
@@ -82,7 +79,7 @@ class Marker:
     @cached_property
     def interference(self) -> tuple[str, ...]:
         """The drugs and the food that may have changed the result."""
-        diet = ("diet",) if self.record.finds(self.observation, "dietary-interference") else ()
+        diet = ("diet",) if self.status.record.finds(self.observation, "dietary-interference") else ()
         return (*self._drugs("alters"), *diet)
 
     @property
@@ -92,12 +89,14 @@ class Marker:
 
     @cached_property
     def _limit(self) -> tuple[float | None, bool]:
-        return _limit(self.observation, self.interval, self.record, self.defaults)
+        return _limit(self.observation, self.interval, self.status.record, self.defaults)
 
     def _drugs(self, role: str) -> tuple[str, ...]:
         if self.name != _HIAA:
             return ()
-        return tuple(sorted({drug.name for drug in self.treatment.of("5hiaa-interference", roles=(role,))}))
+        return tuple(
+            sorted({drug.name for drug in self.status.treatment.of("5hiaa-interference", roles=(role,))})
+        )
 
     @property
     def is_above_own_limit(self) -> bool:
@@ -127,6 +126,7 @@ class FunctioningStatus:
     record: Record
     tumour: Tumour
     treatment: Treatment
+    workup: Workup
     now: datetime
     defaults: Defaults
 
@@ -230,14 +230,14 @@ class FunctioningStatus:
     @cached_property
     def hiaa(self) -> tuple[Marker, ...]:
         """Every 5-HIAA, newest first."""
-        results = self.record.about("Observation", "5-hiaa", "five-hiaa")
-        return self._markers(_HIAA, results, is_hiaa, self.defaults)
+        results = self.workup.hiaa_results
+        return tuple([Marker(one, _HIAA, moment, self, self.defaults) for moment, one in results])
 
     @cached_property
     def chromogranin_a(self) -> tuple[Marker, ...]:
         """Every chromogranin A, newest first."""
-        results = self.record.about("Observation", "chromogranin-a")
-        return self._markers(_CHROMOGRANIN_A, results, is_chromogranin_a, None)
+        results = self.workup.chromogranin_a_results
+        return tuple([Marker(one, "Chromogranin A", moment, self, None) for moment, one in results])
 
     @cached_property
     def current_hiaa(self) -> Marker | None:
@@ -263,30 +263,18 @@ class FunctioningStatus:
         is_recent = moment is None or 0 <= moment.days_before(self.now) <= most
         return is_recent and marker.is_high is not None
 
-    def _markers(
-        self,
-        name: str,
-        results: Iterable[Resource],
-        matches: Callable[[Resource, Record], bool],
-        defaults: Defaults | None,
-    ) -> tuple[Marker, ...]:
-        delivered = (
-            (dates.happened(one), one)
-            for one in results
-            if string(one.get("status")) in _DELIVERED and matches(one, self.record)
-        )
-        return tuple(
-            Marker(one, name, moment, self.record, self.treatment, defaults)
-            for moment, one in _newest_first(delivered)
-            if moment is None or moment.days_before(self.now) >= 0
-        )
-
 
 def read_function(
-    record: Record, tumour: Tumour, treatment: Treatment, *, now: datetime, defaults: Defaults
+    record: Record,
+    tumour: Tumour,
+    treatment: Treatment,
+    workup: Workup,
+    *,
+    now: datetime,
+    defaults: Defaults,
 ) -> FunctioningStatus:
     """Syndromes, symptoms and markers, weighed as F-6 says."""
-    return FunctioningStatus(record, tumour, treatment, now, defaults)
+    return FunctioningStatus(record, tumour, treatment, workup, now, defaults)
 
 
 def _evidence(condition: Resource) -> Evidence:
@@ -389,26 +377,6 @@ def _has_weak_sign(status: FunctioningStatus) -> bool:
     return any(one.is_high for one in status.hiaa) or any(
         one.is_high for one in status.chromogranin_a if status.is_current(one)
     )
-
-
-_Dated = tuple[Moment | None, Resource]
-
-
-def _newest_first(results: Iterable[_Dated]) -> Iterator[_Dated]:
-    """By time; the higher of two results of one moment first, so that ids do not matter."""
-    by_time: dict[float, list[_Dated]] = {}
-    for dated in results:
-        moment = dated[0]
-        by_time.setdefault(moment.instant.timestamp() if moment else 0.0, []).append(dated)
-    for time in sorted(by_time, reverse=True):
-        same = by_time[time]
-        # Values are read only where they have to decide.
-        yield from sorted(same, key=_highest_first) if len(same) > 1 else same
-
-
-def _highest_first(dated: _Dated) -> tuple[float, float]:
-    interval = quantities.value_of(dated[1])
-    return (-interval.low, -interval.high) if interval else (0.0, 0.0)
 
 
 def _limit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -120,6 +120,7 @@ def read_treatment(
     drugs = tuple(_drugs(record, context))
     analogues = [drug for drug in drugs if drug.is_in("somatostatin-analogues")]
     depots = _recent_depots(record, now=now, defaults=defaults)
+    refused = _refused(record)
     return Treatment(
         drugs=drugs,
         octreotide_short_acting=tuple(
@@ -132,11 +133,11 @@ def read_treatment(
             *depots,
         ),
         has_octreotide_allergy=_has_allergy(record, "octreotide"),
-        octreotide_refused=_refused(record, is_octreotide),
+        octreotide_refused=any(map(is_octreotide, refused)),
         primary_resected=resection.evidence[0] if resection else None,
         has_crisis_plan=_has_crisis_plan(record),
         has_analogue_allergy=_has_allergy(record),
-        analogue_refused=_refused(record, lambda drug: drug.is_in("somatostatin-analogues")),
+        analogue_refused=any(drug.is_in("somatostatin-analogues") for drug in refused),
         stopped_analogues=tuple(_stopped_analogues(record)),
     )
 
@@ -292,12 +293,12 @@ def _statuses(allergy: Resource) -> set[str]:
     return {coding.code for name in names for coding in codings(allergy.get(name))}
 
 
-def _refused(record: Record, matches: Callable[[Drug], bool]) -> bool:
-    return any(
-        one.get("doNotPerform") is True and matches(read_drug(one, record, is_draft=False))
+def _refused(record: Record) -> list[Drug]:
+    return [
+        read_drug(one, record, is_draft=False)
         for one in record.of("MedicationRequest")
-        if string(one.get("status")) != "entered-in-error"
-    )
+        if one.get("doNotPerform") is True and string(one.get("status")) != "entered-in-error"
+    ]
 
 
 def _has_crisis_plan(record: Record) -> bool:

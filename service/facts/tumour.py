@@ -207,9 +207,8 @@ def _tumour_rows(condition: Resource, record: Record) -> list[Concept]:
 def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
     site, region = _site(condition, rows)
     kinds = {row.get("differentiation") for row in rows} - {""}
-    small_cell_elsewhere = any(row.get("role") == "small-cell" for row in rows) and region in (
-        "thoracic",
-        "unknown",
+    small_cell_elsewhere = region in ("thoracic", "unknown") and any(
+        row.get("role") == "small-cell" for row in rows
     )
     return Primary(
         condition,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property
-from operator import itemgetter
 
 from service.facts.context import Context
 from service.facts.defaults import Defaults
@@ -47,13 +46,22 @@ class Availability(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One part of the work-up: where it stands, when it was last done, and what shows it."""
+    """One part of the work-up: where it stands, when it was last done, and what shows it.
+
+    ``result`` is put into words only where a card shows it.
+    """
 
     availability: Availability
     moment: Moment | None = None
     order: Order | None = None
-    evidence: tuple[Evidence, ...] = ()
+    stated: tuple[Evidence, ...] = ()
     was_ever_done: bool = False
+    result: Resource | None = None
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What shows it."""
+        return self.stated if self.result is None else (_evidence(self.result, self.moment),)
 
     @property
     def is_absent(self) -> bool:
@@ -87,6 +95,12 @@ class SstrResult(Enum):
     NONE = "not done"
 
 
+Dated = tuple[Moment | None, Resource]
+"""A result, report, study or note, and when it happened."""
+_Matches = Callable[[Resource, Record], bool]
+_CHROMOGRANIN_A, _HIAA = ("chromogranin-a",), ("5-hiaa", "five-hiaa")
+
+
 @dataclass(frozen=True)
 class Workup:
     """The work-up items of N-12 to N-16 and N-21, each read when a rule first asks for it."""
@@ -100,8 +114,7 @@ class Workup:
     @cached_property
     def sstr_imaging(self) -> Item:
         """N-16: somatostatin-receptor imaging."""
-        return self._item(
-            self._studies,
+        return self._study(
             is_sstr_imaging,
             fresh_days=self.defaults.sstr_fresh_days,
             ignored_days=self.defaults.sstr_ignored_days,
@@ -115,8 +128,7 @@ class Workup:
     @cached_property
     def cross_sectional(self) -> Item:
         """N-13: CT or MRI of the abdomen."""
-        return self._item(
-            self._studies,
+        return self._study(
             is_cross_sectional,
             fresh_days=self.defaults.cross_sectional_fresh_days,
             ignored_days=self.defaults.cross_sectional_ignored_days,
@@ -132,12 +144,22 @@ class Workup:
     @cached_property
     def chromogranin_a(self) -> Item:
         """N-14: a chromogranin A that holds a result."""
-        return self._marker(is_chromogranin_a, "chromogranin-a")
+        return self._marker(is_chromogranin_a, self.chromogranin_a_results, *_CHROMOGRANIN_A)
+
+    @cached_property
+    def chromogranin_a_results(self) -> tuple[Dated, ...]:
+        """Every delivered chromogranin A, newest first."""
+        return _marker_results(self.record, is_chromogranin_a, *_CHROMOGRANIN_A, now=self.now)
 
     @cached_property
     def hiaa(self) -> Item:
         """N-15: a 5-HIAA that holds a result."""
-        return self._marker(is_hiaa, "5-hiaa", "five-hiaa")
+        return self._marker(is_hiaa, self.hiaa_results, *_HIAA)
+
+    @cached_property
+    def hiaa_results(self) -> tuple[Dated, ...]:
+        """Every delivered 5-HIAA, newest first."""
+        return _marker_results(self.record, is_hiaa, *_HIAA, now=self.now)
 
     @cached_property
     def tnm(self) -> Item:
@@ -152,13 +174,13 @@ class Workup:
     @cached_property
     def ki67_order(self) -> Order | None:
         """N-17: an order of Ki-67."""
-        return self._order(is_ki67)
+        return self.order(is_ki67)
 
     @cached_property
     def echocardiography(self) -> Item:
         """X-2: an echocardiogram or NT-proBNP."""
         days = self.defaults.echocardiography_days
-        return self._item(self._studies, is_echocardiography, fresh_days=days, ignored_days=days)
+        return self._study(is_echocardiography, fresh_days=days, ignored_days=days)
 
     @cached_property
     def size_mm(self) -> float | None:
@@ -190,10 +212,17 @@ class Workup:
         return tuple(_studies(self.record))
 
     @cached_property
+    def _done_studies(self) -> list[Dated]:
+        # Of two at the same time the later in the record comes first.
+        done = [one for one in reversed(self._studies) if _has_status(one, _DONE)]
+        return _newest_first(done, now=self.now)
+
+    @cached_property
     def _led_to_diagnosis(self) -> Moment | None:
         return _before_diagnosis(self.tumour, self.defaults)
 
-    def _order(self, matches: _Matches) -> Order | None:
+    def order(self, matches: _Matches) -> Order | None:
+        """The order, booking or refusal of a test."""
         return find_order(
             self.record,
             self.context,
@@ -202,41 +231,32 @@ class Workup:
             defaults=self.defaults,
         )
 
-    def _marker(self, matches: _Matches, *lists: str) -> Item:
-        return self._item(
-            self.record.about("Observation", *lists),
-            lambda one, record: matches(one, record) and _holds_result(one),
-            ordered=matches,
+    def _marker(self, matches: _Matches, results: Iterable[Dated], *lists: str) -> Item:
+        return _item(
+            (dated for dated in results if _holds_result(dated[1])),
+            _under_way(self.record.about("Observation", *lists), matches, self.record),
+            self.order(matches),
+            now=self.now,
             fresh_days=self.defaults.marker_fresh_days,
             ignored_days=self.defaults.marker_ignored_days,
+            not_before=self._led_to_diagnosis,
         )
 
-    def _item(
-        self,
-        candidates: tuple[Resource, ...],
-        matches: _Matches,
-        *,
-        fresh_days: float,
-        ignored_days: float,
-        not_before: Moment | None = None,
-        ordered: _Matches | None = None,
+    def _study(
+        self, matches: _Matches, *, fresh_days: float, ignored_days: float, not_before: Moment | None = None
     ) -> Item:
-        """Where a test stands by the results that match and the orders that do (by ``ordered``, if given)."""
-        order = self._order(ordered or matches)
-        if not candidates:
+        order = self.order(matches)
+        if not self._studies:
             return _not_done((), order, was_ever_done=False)
         return _item(
-            candidates,
+            (dated for dated in self._done_studies if matches(dated[1], self.record)),
+            _under_way(self._studies, matches, self.record),
             order,
-            lambda one: matches(one, self.record),
             now=self.now,
             fresh_days=fresh_days,
             ignored_days=ignored_days,
             not_before=not_before or self._led_to_diagnosis,
         )
-
-
-_Matches = Callable[[Resource, Record], bool]
 
 
 def read_workup(
@@ -254,38 +274,62 @@ def _before_diagnosis(tumour: Tumour, defaults: Defaults) -> Moment | None:
     return Moment(since.instant - dates.days(defaults.before_diagnosis_days), has_time=False)
 
 
+def _marker_results(record: Record, matches: _Matches, *lists: str, now: datetime) -> tuple[Dated, ...]:
+    done = [
+        one for one in record.about("Observation", *lists) if _has_status(one, _DONE) and matches(one, record)
+    ]
+    dated = _newest_first(done, now=now)
+    if len({_moment(one).instant for one in dated}) < len(dated):
+        # Values are read only where they have to decide.
+        dated.sort(key=_newest_and_highest_first)
+    return tuple(dated)
+
+
+def _newest_and_highest_first(dated: Dated) -> tuple[float, float, float]:
+    """The higher of two results of one moment first, so that ids do not matter."""
+    moment, interval = dated[0] or _NEVER, quantities.value_of(dated[1])
+    low, high = (-interval.low, -interval.high) if interval else (0.0, 0.0)
+    return (-moment.instant.timestamp(), low, high)
+
+
+def _newest_first(results: Iterable[Resource], *, now: datetime) -> list[Dated]:
+    """With their moments, undated ones last; a date in the future is an error in the data."""
+    dated = [(dates.happened(one), one) for one in results]
+    past = [pair for pair in dated if pair[0] is None or pair[0].days_before(now) >= 0]
+    past.sort(key=_moment, reverse=True)
+    return past
+
+
+_NEVER = Moment(datetime.min.replace(tzinfo=UTC), has_time=False)
+
+
+def _moment(dated: Dated) -> Moment:
+    return dated[0] or _NEVER
+
+
+def _under_way(results: Iterable[Resource], matches: _Matches, record: Record) -> Iterator[Resource]:
+    return (one for one in results if _has_status(one, _UNDER_WAY) and matches(one, record))
+
+
 def _item(
-    candidates: tuple[Resource, ...],
+    done: Iterable[Dated],
+    under_way: Iterable[Resource],
     order: Order | None,
-    counts: Callable[[Resource], bool],
     *,
     now: datetime,
     fresh_days: float,
     ignored_days: float,
     not_before: Moment | None,
 ) -> Item:
-    """The newest result that counts decides, so that the older ones need not be looked at."""
-    done = [(dates.happened(one), one) for one in candidates if _has_status(one, _DONE)]
-    newest = next((pair for pair in _past_newest_first(done, now) if counts(pair[1])), None)
-    if newest is not None and _is_recent(newest[0], now, ignored_days, not_before):
-        return _done_item(*newest, order, is_fresh=newest[0].days_before(now) <= fresh_days)
-    undated = next((one for moment, one in done if moment is None and counts(one)), None)
-    if undated is not None:
-        return Item(Availability.CURRENT, None, None, (_evidence(undated, None),), True)
-    under_way = (one for one in candidates if _has_status(one, _UNDER_WAY) and counts(one))
-    return _not_done(under_way, order, was_ever_done=newest is not None)
-
-
-def _past_newest_first(
-    dated: Iterable[tuple[Moment | None, Resource]], now: datetime
-) -> Iterator[tuple[Moment, Resource]]:
-    """What did not happen in the future; of two at the same time the later in the record comes first."""
-    known = [(moment, one) for moment, one in dated if moment is not None]
-    known.sort(key=_MOMENT)
-    return (pair for pair in reversed(known) if pair[0].days_before(now) >= 0)
-
-
-_MOMENT = itemgetter(0)
+    """The newest of ``done`` decides, so that the older ones need not be looked at."""
+    was_ever_done = False
+    for moment, one in done:
+        if moment is None:
+            return Item(Availability.CURRENT, was_ever_done=True, result=one)
+        if _is_recent(moment, now, ignored_days, not_before):
+            return _done_item(moment, one, order, is_fresh=moment.days_before(now) <= fresh_days)
+        was_ever_done = True
+    return _not_done(under_way, order, was_ever_done=was_ever_done)
 
 
 def _is_recent(moment: Moment, now: datetime, ignored_days: float, not_before: Moment | None) -> bool:
@@ -295,10 +339,9 @@ def _is_recent(moment: Moment, now: datetime, ignored_days: float, not_before: M
 
 
 def _done_item(moment: Moment, newest: Resource, order: Order | None, *, is_fresh: bool) -> Item:
-    evidence = (_evidence(newest, moment),)
     if is_fresh:
-        return Item(Availability.CURRENT, moment, None, evidence, True)
-    return Item(_state(order, Availability.STALE), moment, order, evidence, True)
+        return Item(Availability.CURRENT, moment, was_ever_done=True, result=newest)
+    return Item(_state(order, Availability.STALE), moment, order, was_ever_done=True, result=newest)
 
 
 def _state(order: Order | None, without_order: Availability) -> Availability:
@@ -318,7 +361,7 @@ def _not_done(under_way: Iterable[Resource], order: Order | None, *, was_ever_do
 
 
 def _has_status(resource: Resource, statuses: dict[str, tuple[str, ...]]) -> bool:
-    return string(resource.get("status")) in statuses.get(string(resource.get("resourceType")), ())
+    return resource.get("status") in statuses.get(resource["resourceType"], ())
 
 
 def _evidence(resource: Resource, moment: Moment | None) -> Evidence:
@@ -347,10 +390,9 @@ def _studies(record: Record) -> Iterator[Resource]:
 
 
 def _holds_result(observation: Resource) -> bool:
-    """Whether an Observation holds a value or an interpretation, or is still under way."""
+    """Whether an Observation holds a value or an interpretation."""
     return bool(
-        _has_status(observation, _UNDER_WAY)
-        or quantities.value_of(observation) is not None
+        quantities.value_of(observation) is not None
         or quantities.interpretation(observation)
         or words(observation.get("valueCodeableConcept"))
     )
@@ -464,7 +506,7 @@ def tumour_size_mm(record: Record) -> float | None:
 def _is_marker(resource: Resource, record: Record, code_list: str, word_list: str) -> bool:
     rows = record.rows(resource, code_list)
     if rows:
-        return any(row.get("role") != "ignore" for row in rows)
+        return {row.get("role") for row in rows} != {"ignore"}
     is_result = resource.get("resourceType") == "Observation"
     return record.is_named(resource, word_list) and not (is_result and _is_loinc_coded(resource))
 
@@ -532,10 +574,10 @@ def _tumour_board(workup: Workup) -> Item:
         for one in workup.record.about(kind, "tumour-board")
         if string(one.get("status")) in statuses
     ]
-    order = workup._order(_names_board)
-    dated = ((dates.happened(one), one) for one in notes)
-    for moment, newest in _past_newest_first(dated, workup.now):
-        return _board_item(moment, newest, order, workup)
+    order = workup.order(_names_board)
+    for moment, newest in _newest_first(reversed(notes), now=workup.now):
+        if moment is not None:
+            return _board_item(moment, newest, order, workup)
     if notes:
         return Item(
             Availability.CURRENT, None, None, (Evidence(reference(notes[0]), "tumour-board note"),), True
