@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from service.facts.complication import Complication, read_complications
 from service.facts.confounders import Confounders, read_confounders
@@ -17,6 +16,7 @@ from service.facts.defaults import Defaults
 from service.facts.extent import Spread, read_spread
 from service.facts.function import FunctioningStatus, read_function
 from service.facts.gallbladder import Biliary, read_biliary
+from service.facts.lazy import lazy
 from service.facts.operability import Operability, read_operability
 from service.facts.operations import Operations, read_operations
 from service.facts.orders import Order, find_order
@@ -41,105 +41,105 @@ class Facts:
     now: datetime
     defaults: Defaults
 
-    @cached_property
+    @lazy
     def person(self) -> Person:
         """Age, death and comfort care."""
         return read_person(self.record, now=self.now, defaults=self.defaults)
 
-    @cached_property
+    @lazy
     def tumour(self) -> Tumour:
         """F-1 to F-3: which tumour, where, and how sure."""
         return read_tumour(self.record, now=self.now)
 
-    @cached_property
+    @lazy
     def proliferation(self) -> Proliferation:
         """F-4: Ki-67, mitoses and the grade."""
         return read_proliferation(self.record, now=self.now, defaults=self.defaults)
 
-    @cached_property
+    @lazy
     def spread(self) -> Spread:
         """F-5: how far the tumour has spread."""
         return read_spread(self.record, self.tumour, now=self.now)
 
-    @cached_property
+    @lazy
     def treatment(self) -> Treatment:
         """F-8: drugs in place, and what was resected."""
         return read_treatment(
             self.record, self.context, now=self.now, defaults=self.defaults, tumour=self.tumour
         )
 
-    @cached_property
+    @lazy
     def function(self) -> FunctioningStatus:
         """F-6: whether the tumour functions."""
         return read_function(
             self.record, self.tumour, self.treatment, self.workup, now=self.now, defaults=self.defaults
         )
 
-    @cached_property
+    @lazy
     def plan(self) -> Plan:
         """F-7: which invasive acts are planned."""
         return read_plan(self.record, self.context, now=self.now, defaults=self.defaults)
 
-    @cached_property
+    @lazy
     def workup(self) -> Workup:
         """F-10 and F-11: which tests are done or on their way."""
         return read_workup(self.record, self.context, self.tumour, now=self.now, defaults=self.defaults)
 
-    @cached_property
+    @lazy
     def treatment_orders(self) -> tuple[TreatmentOrder, ...]:
         """The treatments in the hook's context."""
         return read_treatment_orders(self.plan, self.treatment)
 
-    @cached_property
+    @lazy
     def operations(self) -> Operations:
         """Operations and liver-directed treatments, done and planned."""
         return read_operations(self.record, self.plan, self.tumour, now=self.now, defaults=self.defaults)
 
-    @cached_property
+    @lazy
     def operability(self) -> Operability:
         """What is stated of an operation."""
         return read_operability(self._statements)
 
-    @cached_property
+    @lazy
     def precautions(self) -> Precautions:
         """What speaks against treating the liver or against a radionuclide."""
         return read_precautions(self.record, self._statements)
 
-    @cached_property
+    @lazy
     def complications(self) -> tuple[Complication, ...]:
         """What the primary does to the bowel."""
         return read_complications(self.record, now=self.now)
 
-    @cached_property
+    @lazy
     def surgical_referral(self) -> Order | None:
         """A referral to surgery that is open or was declined."""
         return self._referral("surgical-referral")
 
-    @cached_property
+    @lazy
     def radiology_referral(self) -> Order | None:
         """A referral to interventional radiology that is open or was declined."""
         return self._referral("interventional-radiology-referral")
 
-    @cached_property
+    @lazy
     def biliary(self) -> Biliary:
         """F-9: whether the gallbladder is there."""
         return read_biliary(self.record, self.context, self.plan, now=self.now, defaults=self.defaults)
 
-    @cached_property
+    @lazy
     def perioperative(self) -> Perioperative:
         """The drugs being ordered that matter around an operation."""
         return read_perioperative(
             self.record, self.context, self.plan, self.treatment, now=self.now, defaults=self.defaults
         )
 
-    @cached_property
+    @lazy
     def confounders(self) -> Confounders:
         """What besides the tumour could raise chromogranin A."""
         return read_confounders(
             self.record, self.treatment, self.precautions, now=self.now, defaults=self.defaults
         )
 
-    @cached_property
+    @lazy
     def _statements(self) -> Statements:
         return read_statements(self.record, now=self.now)
 

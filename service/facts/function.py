@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from functools import cached_property
 
 from service.facts.defaults import Defaults
+from service.facts.lazy import lazy
 from service.facts.treatment import Treatment
 from service.facts.tumour import Tumour, describe_condition, is_in_force, verification
 from service.facts.workup import Workup
@@ -56,12 +56,12 @@ class Marker:
     status: FunctioningStatus
     defaults: Defaults | None
 
-    @cached_property
+    @lazy
     def interval(self) -> Interval | None:
         """The value; None where there is no number."""
         return quantities.value_of(self.observation)
 
-    @cached_property
+    @lazy
     def is_high(self) -> bool | None:
         """Whether it is raised; None where that cannot be told."""
         return _is_high(self.observation, self.interval, self.limit)
@@ -76,7 +76,7 @@ class Marker:
         """Whether the limit is not the one printed with the result."""
         return self._limit[1]
 
-    @cached_property
+    @lazy
     def interference(self) -> tuple[str, ...]:
         """The drugs and the food that may have changed the result."""
         diet = ("diet",) if self.status.record.finds(self.observation, "dietary-interference") else ()
@@ -87,7 +87,7 @@ class Marker:
         """The drugs that may have lowered the result."""
         return self._drugs("lowers")
 
-    @cached_property
+    @lazy
     def _limit(self) -> tuple[float | None, bool]:
         return _limit(self.observation, self.interval, self.status.record, self.defaults)
 
@@ -150,7 +150,7 @@ class FunctioningStatus:
         """Confirmed carcinoid syndrome."""
         return self.level is Function.CONFIRMED
 
-    @cached_property
+    @lazy
     def evidence(self) -> tuple[Evidence, ...]:
         """The syndromes and symptoms, and the newest 5-HIAA."""
         conditions = (*self.syndromes, self.flushing, self.diarrhoea)
@@ -159,7 +159,7 @@ class FunctioningStatus:
             *(marker.evidence for marker in self.hiaa[:1]),
         )
 
-    @cached_property
+    @lazy
     def syndromes(self) -> tuple[Resource, ...]:
         """The Conditions that are carcinoid syndrome, heart disease, or a past crisis."""
         return tuple(
@@ -192,12 +192,12 @@ class FunctioningStatus:
             if one not in self.syndromes
         )
 
-    @cached_property
+    @lazy
     def flushing(self) -> Resource | None:
         """The Condition that is flushing."""
         return _symptom(self.record, "flushing", now=self.now)
 
-    @cached_property
+    @lazy
     def diarrhoea(self) -> Resource | None:
         """The Condition that is diarrhoea."""
         return _symptom(self.record, "diarrhoea", now=self.now)
@@ -227,33 +227,33 @@ class FunctioningStatus:
         """The Conditions that name the other syndromes."""
         return tuple(_evidence(one) for one in self._others.values())
 
-    @cached_property
+    @lazy
     def hiaa(self) -> tuple[Marker, ...]:
         """Every 5-HIAA, newest first."""
         results = self.workup.hiaa_results
         return tuple([Marker(one, _HIAA, moment, self, self.defaults) for moment, one in results])
 
-    @cached_property
+    @lazy
     def chromogranin_a(self) -> tuple[Marker, ...]:
         """Every chromogranin A, newest first."""
         results = self.workup.chromogranin_a_results
         return tuple([Marker(one, "Chromogranin A", moment, self, None) for moment, one in results])
 
-    @cached_property
+    @lazy
     def current_hiaa(self) -> Marker | None:
         """The newest 5-HIAA that can be judged and is not too old."""
         return next(filter(self.is_current, self.hiaa), None)
 
-    @cached_property
+    @lazy
     def current_chromogranin_a(self) -> Marker | None:
         """The newest chromogranin A that can be judged and is not too old."""
         return next(filter(self.is_current, self.chromogranin_a), None)
 
-    @cached_property
+    @lazy
     def _level(self) -> tuple[Function, str]:
         return _level(self)
 
-    @cached_property
+    @lazy
     def _others(self) -> dict[str, Resource]:
         return dict(_other_syndromes(self.record, now=self.now))
 

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, IntEnum
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from service.facts.defaults import Defaults
+from service.facts.lazy import lazy
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
@@ -93,19 +93,19 @@ class Proliferation:
     grading: Grading
     counts: tuple[Count, ...] = ()
 
-    @cached_property
+    @lazy
     def grade(self) -> Grade | None:
         """The highest grade of the episode, by Ki-67 or mitoses; None where nothing grades."""
         grades = [count.grade for count in self.counts if count.grade]
         return max(grades) if grades and self.grading is Grading.GRADED else None
 
-    @cached_property
+    @lazy
     def alert_grade(self) -> Grade | None:
         """The highest grade that any value could mean by the upper end of its range."""
         grades = [grade for count in self.counts if (grade := count.grade or count.alert_grade)]
         return max(grades) if grades else None
 
-    @cached_property
+    @lazy
     def ki67(self) -> tuple[Count, ...]:
         """The Ki-67 counts, newest first."""
         return tuple(count for count in self.counts if count.what == "Ki-67")
@@ -139,7 +139,7 @@ class Proliferation:
         """Whether graded specimens differ in grade."""
         return len({count.grade for count in self.counts if count.grade}) > 1
 
-    @cached_property
+    @lazy
     def evidence(self) -> tuple[Evidence, ...]:
         """Every count, newest first."""
         return tuple(count.evidence for count in self.counts)

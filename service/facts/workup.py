@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cached_property
 
 from service.facts.context import Context
 from service.facts.defaults import Defaults
+from service.facts.lazy import lazy
 from service.facts.orders import Order, find_order
 from service.facts.tumour import Tumour
 from service.fhir import dates, quantities
@@ -111,7 +111,7 @@ class Workup:
     now: datetime
     defaults: Defaults
 
-    @cached_property
+    @lazy
     def sstr_imaging(self) -> Item:
         """N-16: somatostatin-receptor imaging."""
         return self._study(
@@ -120,12 +120,12 @@ class Workup:
             ignored_days=self.defaults.sstr_ignored_days,
         )
 
-    @cached_property
+    @lazy
     def sstr_result(self) -> SstrResult:
         """What it showed."""
         return _sstr_result([one for one in self._studies if is_sstr_imaging(one, self.record)], self.record)
 
-    @cached_property
+    @lazy
     def cross_sectional(self) -> Item:
         """N-13: CT or MRI of the abdomen."""
         return self._study(
@@ -135,89 +135,89 @@ class Workup:
             not_before=progression(self.record) if self._studies else None,
         )
 
-    @cached_property
+    @lazy
     def lacks_contrast(self) -> bool:
         """Whether every CT or MRI was done without contrast."""
         sections = [one for one in self._studies if is_cross_sectional(one, self.record)]
         return bool(sections) and all(_is_without_contrast(one, self.record) for one in sections)
 
-    @cached_property
+    @lazy
     def chromogranin_a(self) -> Item:
         """N-14: a chromogranin A that holds a result."""
         return self._marker(is_chromogranin_a, self.chromogranin_a_results, *_CHROMOGRANIN_A)
 
-    @cached_property
+    @lazy
     def chromogranin_a_results(self) -> tuple[Dated, ...]:
         """Every delivered chromogranin A, newest first."""
         return _marker_results(self.record, is_chromogranin_a, *_CHROMOGRANIN_A, now=self.now)
 
-    @cached_property
+    @lazy
     def hiaa(self) -> Item:
         """N-15: a 5-HIAA that holds a result."""
         return self._marker(is_hiaa, self.hiaa_results, *_HIAA)
 
-    @cached_property
+    @lazy
     def hiaa_results(self) -> tuple[Dated, ...]:
         """Every delivered 5-HIAA, newest first."""
         return _marker_results(self.record, is_hiaa, *_HIAA, now=self.now)
 
-    @cached_property
+    @lazy
     def tnm(self) -> Item:
         """N-21: the TNM categories."""
         return _tnm(self.record, self.tumour)
 
-    @cached_property
+    @lazy
     def tumour_board(self) -> Item:
         """N-12: a discussion by the tumour board."""
         return _tumour_board(self)
 
-    @cached_property
+    @lazy
     def ki67_order(self) -> Order | None:
         """N-17: an order of Ki-67."""
         return self.order(is_ki67)
 
-    @cached_property
+    @lazy
     def echocardiography(self) -> Item:
         """X-2: an echocardiogram or NT-proBNP."""
         days = self.defaults.echocardiography_days
         return self._study(is_echocardiography, fresh_days=days, ignored_days=days)
 
-    @cached_property
+    @lazy
     def size_mm(self) -> float | None:
         """The newest measured size of the primary in millimetres."""
         return tumour_size_mm(self.record)
 
-    @cached_property
+    @lazy
     def is_low_yield_by_name(self) -> bool:
         """Whether the tumour is named as one in which imaging and markers find little."""
         return _is_low_yield_by_name(self.record, self.tumour)
 
-    @cached_property
+    @lazy
     def has_tissue(self) -> bool:
         """Whether tissue was obtained."""
         return _has_tissue(self.record)
 
-    @cached_property
+    @lazy
     def fdg_done(self) -> bool:
         """Whether an FDG PET was done."""
         return _has_fdg(self._studies, self.record)
 
-    @cached_property
+    @lazy
     def newest_finding(self) -> Moment | None:
         """When the newest finding was made that a tumour board has to know."""
         return _newest_finding(self.record, self._studies)
 
-    @cached_property
+    @lazy
     def _studies(self) -> tuple[Resource, ...]:
         return tuple(_studies(self.record))
 
-    @cached_property
+    @lazy
     def _done_studies(self) -> list[Dated]:
         # Of two at the same time the later in the record comes first.
         done = [one for one in reversed(self._studies) if _has_status(one, _DONE)]
         return _newest_first(done, now=self.now)
 
-    @cached_property
+    @lazy
     def _led_to_diagnosis(self) -> Moment | None:
         return _before_diagnosis(self.tumour, self.defaults)
 
