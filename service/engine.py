@@ -31,11 +31,9 @@ from service.rules.base import (
     Fires,
     Rule,
     Silent,
-    emergency_planned,
+    out_of_scope,
     person_out_of_scope,
-    tumour_out_of_scope,
 )
-from service.rules.base import NotAssessed as RuleNotAssessed
 from service.wording import Knowledge
 
 
@@ -194,31 +192,14 @@ def ask_rules(facts: Facts, knowledge: Knowledge) -> tuple[Verdict, ...]:
     refusal = person_out_of_scope(facts)
     if refusal is not None:
         return tuple([Verdict(rule, (refusal,)) for rule in rules])
-    refusals: _Refusals = {}
-    return tuple([Verdict(rule, _answers(rule, facts, refusals)) for rule in rules])
+    # Many rules are for the same patients, so that is asked once for each audience.
+    representatives = {rule.audience: rule for rule in rules}
+    refusals = {name: out_of_scope(rule, facts) for name, rule in representatives.items()}
+    return tuple([Verdict(rule, _answers(refusals[rule.audience] or rule.decide(facts))) for rule in rules])
 
 
-_Refusals = dict[str, Silent | None]
-"""Why rules do not apply, by their audience: many rules ask the same of the tumour."""
-
-_EMERGENCY = "emergency"
-
-
-def _answers(rule: Rule, facts: Facts, refusals: _Refusals) -> tuple[Answer, ...]:
-    answer: Answers = _refusal(rule, facts, refusals) or rule.decide(facts)
+def _answers(answer: Answers) -> tuple[Answer, ...]:
     return answer if isinstance(answer, tuple) else (answer,)
-
-
-def _refusal(rule: Rule, facts: Facts, refusals: _Refusals) -> Silent | None:
-    """Why the rule is not asked, remembered for the rules after it."""
-    if rule.audience not in refusals:
-        refusals[rule.audience] = tumour_out_of_scope(rule, facts)
-    refusal = refusals[rule.audience]
-    if refusal is not None or not rule.waits_in_emergency:
-        return refusal
-    if _EMERGENCY not in refusals:
-        refusals[_EMERGENCY] = emergency_planned(facts)
-    return refusals[_EMERGENCY]
 
 
 def _incomplete_problem_list(record: Record, knowledge: Knowledge) -> tuple[Card, ...]:
@@ -275,9 +256,11 @@ def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[tuple[Rule, Fires]], list
     missing: list[NotAssessed] = []
     for verdict in verdicts:
         for answer in verdict.answers:
+            if isinstance(answer, Silent):
+                continue
             if isinstance(answer, Fires):
                 fired.append((verdict.rule, answer))
-            elif isinstance(answer, RuleNotAssessed):
+            else:
                 missing.append(NotAssessed(verdict.rule.id, answer.section, answer.because))
     return fired, missing
 

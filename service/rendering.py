@@ -6,7 +6,7 @@ so that a suggestion which was accepted does not count as an order until somebod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ def page(facts: Facts, knowledge: Knowledge) -> Page:
         knowledge=knowledge,
         footer=f"{on_record}\n\n{common.provenance}",
         treatment_footer=f"{on_record}\n\n{common.sequence}\n\n{common.provenance}",
-        tumour_evidence=facts.tumour.evidence,
+        tumour_evidence=tuple(dict.fromkeys(facts.tumour.evidence)),
         subject={"reference": f"Patient/{facts.record.patient_id}"},
         reasons=_reasons(facts),
     )
@@ -202,9 +202,9 @@ def grade_in_words(facts: Facts) -> str:
     )
 
 
-def _evidence(on: Page, own: Iterable[Evidence]) -> tuple[Evidence, ...]:
+def _evidence(on: Page, own: Sequence[Evidence]) -> tuple[Evidence, ...]:
     """The tumour first, then what the rule rests on; each resource once."""
-    return tuple(dict.fromkeys((*on.tumour_evidence, *own)))
+    return tuple(dict.fromkeys((*on.tumour_evidence, *own))) if own else on.tumour_evidence
 
 
 def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Page) -> list[Suggestion]:

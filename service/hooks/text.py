@@ -15,7 +15,10 @@ LONGEST_SUMMARY = 139
 _SHORTEST_VALUE = 8  # characters that a value keeps in any case, so that it can be recognised
 _ELLIPSIS = "…"
 _SPACE = re.compile(r"[\s\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,;%-]*")
+# Nearly all texts hold no markup: no dot but that of a number, no colon of an address, and where they
+# begin with a digit neither dot nor bracket, which could make it the number of a list. The quantifiers
+# are possessive, so that a long text that fails does so at once.
+_PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 ,;%()-]++|:(?!//)|(?<=\d)\.(?=\d))*+|\d[A-Za-z0-9 ,;%-]*")
 _MARKUP = re.compile(r"[\\`*_\[\]|~<>&@]|:(?=//)")
 _AT_LINE_START = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))")
 _LINK_WORDS = re.compile(r"\b(www)\.", re.IGNORECASE)

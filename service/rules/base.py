@@ -69,7 +69,7 @@ class Rule:
     ``group`` names the grouped card that the rule joins on patient-view (``workup``, ``pathway``).
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
     silent while an emergency operation is planned: work-up must never delay it. Rules of one
-    ``audience`` are for the same tumours, so that this has to be asked once for all of them.
+    ``audience`` are for the same patients, so that this has to be asked once for all of them.
     """
 
     id: str
@@ -84,9 +84,18 @@ class Rule:
     audience: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give rules that :func:`tumour_out_of_scope` treats alike the same audience."""
-        asked = (self.scope.name, self.with_several_primaries, self.with_mixed_tumour)
+        """Give rules that :func:`out_of_scope` treats alike the same audience."""
+        several, mixed = self.with_several_primaries, self.with_mixed_tumour
+        asked = (self.scope.name, several, mixed, self.waits_in_emergency)
         object.__setattr__(self, "audience", repr(asked))
+
+
+def out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
+    """Why a rule does not apply to this patient's tumour or situation; None where it does.
+
+    Depends on nothing of the rule but what makes its ``audience``.
+    """
+    return _tumour_out_of_scope(rule, facts) or _situation_out_of_scope(rule, facts)
 
 
 def person_out_of_scope(facts: Facts) -> Silent | None:
@@ -100,11 +109,7 @@ def person_out_of_scope(facts: Facts) -> Silent | None:
     return None
 
 
-def tumour_out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
-    """Why a rule does not apply to this patient's tumour; None where it does.
-
-    Depends on nothing of the rule but what makes its ``audience``.
-    """
+def _tumour_out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
     tumour, is_for_all = facts.tumour, rule.scope is Scope.SAFETY
     if not tumour.is_present:
         is_syndrome = is_for_all and facts.function.syndrome_without_tumour
@@ -122,8 +127,7 @@ def tumour_out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
     return None
 
 
-def emergency_planned(facts: Facts) -> Silent | None:
-    """Why rules that wait in an emergency are silent; None where there is none."""
-    if facts.plan.has_emergency:
+def _situation_out_of_scope(rule: Rule, facts: Facts) -> Silent | None:
+    if rule.waits_in_emergency and facts.plan.has_emergency:
         return Silent("an emergency operation is planned and must not wait for the work-up")
     return None

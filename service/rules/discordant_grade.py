@@ -58,9 +58,9 @@ def _is_well_and_high(facts: Facts) -> bool:
 
 def _has_both_differentiations(facts: Facts) -> bool:
     """A code says poor and another, or the pathology, says well."""
-    stated = {primary.differentiation for primary in facts.tumour.primaries}
-    stated.add(facts.tumour.differentiation)
-    return {Differentiation.WELL, Differentiation.POOR} <= stated
+    stated = [primary.differentiation for primary in facts.tumour.primaries]
+    stated.append(facts.tumour.differentiation)
+    return Differentiation.WELL in stated and Differentiation.POOR in stated
 
 
 RULE = Rule(

@@ -11,6 +11,7 @@ from service.facts.workup import SstrResult
 from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
 from service.rules.questions import ORDER_HOOKS, all_evidence, treatment_before
 
+_RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
 _OTHER_SYSTEMIC = (TreatmentKind.CHEMOTHERAPY, TreatmentKind.TARGETED, TreatmentKind.RADIONUCLIDE)
 
 
@@ -35,7 +36,7 @@ def _extent_does_not_fit(facts: Facts) -> Silent | None:
         return Silent("neither metastases nor unresectable disease are on record")
     if not facts.spread.is_metastatic and facts.treatment.primary_resected:
         return Silent("the primary has been resected and no metastasis is on record")
-    if facts.operations.planned_of((*REMOVAL, Role.LIVER_RESECTION)):
+    if facts.operations.planned_of(_RESECTION):
         return Silent("a resection is planned")
     if facts.operability.resectable:
         return Silent(f"on record: {facts.operability.resectable.says}")

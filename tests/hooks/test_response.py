@@ -11,7 +11,8 @@ from service.hooks.response import response_document
 from service.hooks.schemas import fault_of
 from tests.web.support import a_card, empties
 
-LOWER_CASE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LOWER_CASE_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+"""Version 4, as RFC 9562 marks it."""
 
 
 def wire(card: Card) -> dict[str, Any]:
@@ -69,11 +70,11 @@ def test_nothing_empty_is_written_for_a_card_of_few_parts() -> None:
     assert not {"suggestions", "selectionBehavior", "overrideReasons", "links", "detail"} & set(card)
 
 
-def test_every_card_and_suggestion_gets_its_own_lower_case_uuid() -> None:
-    cards = response_document([a_card(), a_card()])["cards"]
+def test_every_card_and_suggestion_gets_its_own_random_lower_case_uuid() -> None:
+    cards = response_document([a_card()] * 100)["cards"]
     uuids = [card["uuid"] for card in cards]
     uuids += [suggestion["uuid"] for card in cards for suggestion in card["suggestions"]]
-    assert len(set(uuids)) == 6
+    assert len(set(uuids)) == 300
     assert all(LOWER_CASE_UUID.fullmatch(uuid) for uuid in uuids)
 
 

@@ -51,6 +51,31 @@ def test_bare_addresses_are_broken_for_flavours_that_would_link_them() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "grade G1 (Ki-67 2.6 % on 2026-07-07; G1 by WHO 2019)",
+        "imaging records could not be read: NET MDT",
+        "12 % (hot spot), 3.5 mm",
+    ],
+)
+def test_numbers_brackets_and_colons_of_a_sentence_stay_as_they_are(value: str) -> None:
+    assert markdown(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "escaped"),
+    [("1. item", "1\\. item"), ("2) item", "2\\) item"), ("see www.1.org", "see www\\.1.org")],
+)
+def test_a_number_of_a_list_and_an_address_of_digits_are_escaped(value: str, escaped: str) -> None:
+    assert markdown(value) == escaped
+
+
+def test_a_long_value_with_markup_only_at_its_end_is_escaped_in_no_time() -> None:
+    # A pattern that tries every way to divide the words would not come to an end here.
+    assert markdown(f"{'a1.1:' * 5000}*") == f"{'a1.1:' * 5000}\\*"
+
+
 def test_one_line_takes_out_breaks_controls_and_direction_marks() -> None:
     assert one_line(" a\r\n\tb\x00c\u2028d\u202ee ") == "a b c d e"
 
