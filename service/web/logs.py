@@ -47,11 +47,13 @@ def write_line(trace: Trace, *, status: int) -> None:
     elapsed = round((time.perf_counter() - trace.started) * 1000, 3)
     level = logging.ERROR if status == 500 else logging.INFO
     if LOGGER.isEnabledFor(level):
-        # Past the handlers: what logging does for a record costs more than the line itself.
-        line = _line(time.time(), level=logging.getLevelName(level), logger=LOGGER.name, event="request")
-        # A disk that is full, or a reader that has gone, must not keep an answer back.
+        name = "ERROR" if level == logging.ERROR else "INFO"
+        line = _line(datetime.now(UTC), level=name, logger=LOGGER.name, event="request")
+        line |= {"status": status, "ms": elapsed, **trace.fields}
+        # Past the handlers: what logging does for a record costs more than the line itself. A disk that
+        # is full, or a reader that has gone, must not keep an answer back.
         with suppress(OSError, ValueError):
-            sys.stdout.write(_json({**line, "status": status, "ms": elapsed, **trace.fields}, newline=True))
+            sys.stdout.write(_json(line) + "\n")
             sys.stdout.flush()
 
 
@@ -67,19 +69,19 @@ class JsonLines:
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the fields of a record, and of an exception only where it was raised."""
-        line = _line(record.created, level=record.levelname, logger=record.name, event=record.getMessage())
+        moment = datetime.fromtimestamp(record.created, UTC)
+        line = _line(moment, level=record.levelname, logger=record.name, event=record.getMessage())
         if record.exc_info and record.exc_info[1]:
             line["error"] = where_it_failed(record.exc_info[1])
         return _json(line)
 
 
-def _line(seconds: float, *, level: str, logger: str, event: str) -> dict[str, Any]:
-    moment = datetime.fromtimestamp(seconds, UTC)
+def _line(moment: datetime, *, level: str, logger: str, event: str) -> dict[str, Any]:
     return {"time": moment, "level": level, "logger": logger, "event": event}
 
 
-def _json(line: dict[str, Any], *, newline: bool = False) -> str:
-    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE if newline else None).decode()
+def _json(line: dict[str, Any]) -> str:
+    return orjson.dumps(line, default=str).decode()
 
 
 class StandardOutput:
