@@ -19,6 +19,7 @@ from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.client import fetch_all
 from service.fhir.queries import prefetch_templates
+from service.fhir.validation import preload
 from service.hooks import feedback
 from service.hooks.discovery import SERVICES
 from service.hooks.request import HookRequest
@@ -52,6 +53,8 @@ def wired_app(settings: Settings | None = None) -> Flask:
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
+    # Before the fork, so that workers share the models and no first call waits for them.
+    preload()
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     declined = DeclinedAdvice(store, lasts=timedelta(days=knowledge.defaults.override_days))
