@@ -1,6 +1,6 @@
 """Validate one resource, and say which defects touch what the rules read.
 
-`fhir.resources <https://pypi.org/project/fhir.resources/>`_ (R4B, the same as R4 for the types used
+``fhir.resources`` (its R4B models, the same as R4 for the types used
 here) is strict where real charts are not: it refuses times without a zone, empty strings and
 vendor elements, and accepts any status word. So it does not gate: a defect in an element that no
 rule reads, or that can be read all the same, is a note; any other takes the element away from the
