@@ -139,8 +139,8 @@ def check_capabilities(reply: Reply) -> Iterator[Finding]:
 
 def _promised(key: str, query: Query, resource: Resource | None) -> Iterator[Finding]:
     if resource is None:
-        level = Level.FAULT if key == "conditions" else Level.LIMIT
-        yield Finding(level, key, f"{query.resource_type} is not in the CapabilityStatement")
+        # A server may answer what it does not announce; the query itself decides whether it is ready.
+        yield Finding(Level.LIMIT, key, f"{query.resource_type} is not in the CapabilityStatement")
         return
     interactions = {string(one.get("code")) for one in elements(resource.get("interaction"))}
     wanted = "read" if key == "patient" else "search-type"

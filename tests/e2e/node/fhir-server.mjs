@@ -186,6 +186,25 @@ function metadata() {
     kind: "instance",
     fhirVersion: "4.0.1",
     format: ["json"],
-    rest: [{ mode: "server" }],
+    rest: [{ mode: "server", resource: RESOURCE_TYPES.map(offered) }],
+  };
+}
+
+// The types that the charts hold; each can be read and searched.
+const RESOURCE_TYPES = [
+  ...["Patient", "Condition", "Observation", "Procedure", "DiagnosticReport", "ImagingStudy"],
+  ...["ServiceRequest", "MedicationRequest", "MedicationStatement", "MedicationAdministration", "Medication"],
+  ...["Appointment", "DocumentReference", "CarePlan", "Composition", "Encounter", "AllergyIntolerance", "Flag"],
+];
+
+function offered(type) {
+  const parameters = ["patient", ...(type === "Observation" ? ["code", "date"] : [])];
+  return {
+    type,
+    interaction: [{ code: "read" }, { code: "search-type" }],
+    searchParam: parameters.map((name) => ({
+      name,
+      type: name === "patient" ? "reference" : name === "code" ? "token" : "date",
+    })),
   };
 }
