@@ -123,7 +123,8 @@ class Workup:
     @lazy
     def sstr_result(self) -> SstrResult:
         """What it showed."""
-        return _sstr_result([one for one in self._studies if is_sstr_imaging(one, self.record)], self.record)
+        done = [one for _moment, one in self._done_studies if is_sstr_imaging(one, self.record)]
+        return _sstr_result(done, self.record)
 
     @lazy
     def cross_sectional(self) -> Item:
@@ -520,8 +521,6 @@ def _sstr_result(studies: list[Resource], record: Record) -> SstrResult:
     """The newest coded or worded result; the newest report decides."""
     results: list[tuple[float, SstrResult]] = []
     for study in studies:
-        if not _has_status(study, _DONE):
-            continue
         moment = dates.happened(study)
         results.append((moment.instant.timestamp() if moment else 0.0, _result_of(study, record)))
     told = [pair for pair in results if pair[1] is not SstrResult.NOT_CODED]

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from service.facts import Facts
 from service.facts.function import Function
 from service.facts.plan import Kind, PlannedAct
-from service.facts.treatment import Drug
+from service.facts.treatment import Drug, Form, form
 from service.fhir.evidence import Evidence
-from service.rules.base import ALL_HOOKS, Answer, Answers, Fires, Rule, Scope, Silent
+from service.rules.base import ALL_HOOKS, Answer, Answers, Fires, NotAssessed, Rule, Scope, Silent
 from service.rules.questions import all_evidence, is_for_this_admission, is_ordered
 
 
@@ -63,17 +63,34 @@ def _liver_biopsies(facts: Facts) -> tuple[PlannedAct, ...]:
 def _function_not_likely(facts: Facts, acts: tuple[PlannedAct, ...]) -> Answer:
     """Hepatic metastases predicted crises better than syndrome did: information, no demand."""
     level = facts.function.level
-    if not acts or not facts.spread.has_liver_metastases or level is Function.NO_EVIDENCE:
-        return Silent(f"carcinoid syndrome is not confirmed or probable ({facts.function.why})")
-    if level is Function.POSSIBLE:
-        return Fires("possible", _values(acts[0]), _evidence(acts[0], facts))
-    is_midgut = facts.tumour.region.startswith("midgut")
-    if acts[0].kind is Kind.LOCOREGIONAL and is_midgut:
-        return Fires("function-unknown", _values(acts[0]), _evidence(acts[0], facts))
-    return Silent(f"whether the tumour functions is unknown ({facts.function.why})")
+    if acts and facts.spread.has_liver_metastases:
+        if level is Function.POSSIBLE:
+            return _possible(acts[0], facts)
+        through_liver = next((act for act in acts if act.kind is Kind.LOCOREGIONAL), None)
+        if level is Function.UNKNOWN and through_liver and facts.tumour.region.startswith("midgut"):
+            return Fires("function-unknown", _values(through_liver), _evidence(through_liver, facts))
+    if acts and level < Function.POSSIBLE and (unread := _unread(facts, "observations")):
+        return unread
+    return Silent(f"carcinoid syndrome is not confirmed or probable ({facts.function.why})")
+
+
+def _possible(act: PlannedAct, facts: Facts) -> Answer:
+    if facts.treatment.octreotide_short_acting:
+        return Silent("the syndrome is possible only, and octreotide is ordered")
+    return Fires("possible", _values(act), _evidence(act, facts))
+
+
+def _unread(facts: Facts, *sections: str) -> NotAssessed | None:
+    """The first of these sections that was not read completely, so that silence would be a guess."""
+    for section in sections:
+        if not facts.record.is_known(section):
+            return NotAssessed(section, facts.record.why_not_known(section))
+    return None
 
 
 def _anticipatory(facts: Facts) -> Answer:
+    if facts.context.hook == "encounter-start" and (unread := _unread(facts, "orders", "appointments")):
+        return unread
     if facts.context.hook != "patient-view":
         return Silent("no operation is planned in this context")
     if facts.treatment.has_crisis_plan:
@@ -104,7 +121,9 @@ def _is_critical(act: PlannedAct, facts: Facts) -> bool:
 
 
 def _check_cover(act: PlannedAct, cover: tuple[Drug, ...], facts: Facts) -> Answer:
-    timed = [drug for drug in cover if drug.starts is not None]
+    # Where the form is not stated it may be a depot, whose long span would look like cover.
+    short_acting = [drug for drug in cover if form(drug, facts.record) is Form.SHORT_ACTING]
+    timed = [drug for drug in short_acting if drug.starts is not None]
     if not timed or act.starts is None:
         return _fires("check-timing", act, facts)
     if act.is_emergency:

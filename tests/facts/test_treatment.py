@@ -24,6 +24,9 @@ def treatment(record: str, hook: str = "patient-view") -> Treatment:
         "octreotide SC (referenced)",
         "octreotide SC taking",
         "octreotide infusion given from 1 hours ago to 20 hours ahead",
+        'drug text "octreotide 50 microgram/h"',
+        'drug text "octreotide 50 mcg/hr"',
+        'drug text "octreotide 100 mcg s.c."',
     ],
 )
 def test_short_acting_octreotide(drug: str) -> None:
@@ -47,6 +50,8 @@ def test_short_acting_octreotide(drug: str) -> None:
         "lanreotide depot taking",
         "pasireotide LAR",
         'drug text "octreotide 30 mg intramuscular"',
+        'drug text "octreotide 30 mg IM"',
+        'drug text "octreotide acetate for injectable suspension"',
     ],
 )
 def test_a_long_acting_analogue(drug: str) -> None:
