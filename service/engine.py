@@ -5,6 +5,7 @@ https://cds-hooks.hl7.org/2.0/#cds-service-response. No HTTP here: a request goe
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,9 @@ from service.rules.base import (
     person_out_of_scope,
 )
 from service.wording import Knowledge
+
+# Some clients write the whole URL of the user.
+_PATIENT_OR_RELATIVE = re.compile(r"(?:https?://.+/)?(?:Patient|RelatedPerson)/")
 
 
 class Fetched(Protocol):
@@ -120,7 +124,7 @@ def _durations(marks: Sequence[float]) -> dict[str, float]:
 
 def _is_for_patients(request: HookRequest) -> bool:
     """Clinicians' advice is not shown to patients and their relatives."""
-    return request.user_id.startswith(("Patient/", "RelatedPerson/"))
+    return _PATIENT_OR_RELATIVE.match(request.user_id) is not None
 
 
 def _context(request: HookRequest) -> Context:

@@ -63,7 +63,9 @@ def serve(settings: Settings, host: str, port: int, *, load: Callable[[], Any] |
     :func:`service.create_app`. Raises ConfigurationError where that address would be unsafe.
     """
     check_address(settings, host)
-    logging.getLogger("gunicorn.error").addFilter(_shorten_silent_clients)
+    log_of_gunicorn = logging.getLogger("gunicorn.error")
+    log_of_gunicorn.addFilter(_shorten_silent_clients)
+    log_of_gunicorn.addFilter(_leave_out_what_was_sent)
     _hold_stop_signals_while_forking()
     _Server(load or partial(_load_service, settings), gunicorn_options(settings, host, port)).run()
 
@@ -172,6 +174,13 @@ def _shorten_silent_clients(record: logging.LogRecord) -> bool:
         record.msg, record.args = "Closed a connection that sent nothing for %d s.", (SILENT_CLIENT_SECONDS,)
         record.exc_info, record.exc_text = None, None
         record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
+
+
+def _leave_out_what_was_sent(record: logging.LogRecord) -> bool:
+    """Gunicorn quotes a line that is no HTTP; it can hold a token or a part of a chart."""
+    if str(record.msg).startswith("Invalid request from ip="):
+        record.msg, record.args = "Refused a request that is not valid HTTP.", ()
     return True
 
 

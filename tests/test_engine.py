@@ -175,14 +175,25 @@ def test_without_the_conditions_there_is_no_answer() -> None:
     assert "prefetch.conditions" in str(caught.value)
 
 
-@pytest.mark.parametrize("user", ["Patient/patient-1", "RelatedPerson/7"])
+@pytest.mark.parametrize(
+    "user",
+    [
+        "Patient/patient-1",
+        "RelatedPerson/7",
+        "https://ehr.example.org/fhir/Patient/patient-1",
+        "https://ehr.example.org/fhir/RelatedPerson/7/_history/2",
+    ],
+)
 def test_patients_and_relatives_get_no_cards_for_clinicians(user: str) -> None:
     request = replace(hook_request(ILEAL), user_id=user)
 
     assert ask(request).cards == ()
 
 
-@pytest.mark.parametrize("user", ["Practitioner/7", "PractitionerRole/7", "someone", ""])
+@pytest.mark.parametrize(
+    "user",
+    ["Practitioner/7", "PractitionerRole/7", "https://ehr.example.org/fhir/Practitioner/7", "someone", ""],
+)
 def test_everybody_else_gets_them(user: str) -> None:
     assert ask(replace(hook_request(ILEAL), user_id=user)).cards
 

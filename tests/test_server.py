@@ -137,6 +137,18 @@ def test_connections_that_send_nothing_do_not_hold_the_workers(tmp_path: Path) -
     assert "Traceback" not in log
 
 
+def test_a_line_that_is_not_http_does_not_get_into_the_log(tmp_path: Path) -> None:
+    with _running(tmp_path / "marker") as (base, process):
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(b"planted-text\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 400")
+        process.terminate()
+        log = process.communicate(timeout=20)[1]
+    assert "Refused a request that is not valid HTTP." in log
+    assert "planted-text" not in log
+
+
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with _running(tmp_path / "marker") as (base, _):
         first = requests.get(f"{base}/process", timeout=5).json()["process"]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from flask import Flask, Response
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException
 
 from service import errors
@@ -50,6 +51,9 @@ def register(app: Flask) -> None:
     """Let every error of the application end here."""
     app.register_error_handler(errors.ServiceError, _service_error)
     app.register_error_handler(HTTPException, _http_error)
+    # The server reads a chunked body only when the application asks for it, and so fails inside of it.
+    app.register_error_handler(ParseException, _broken_body)
+    app.register_error_handler(NoMoreData, _broken_body)
     app.register_error_handler(Exception, _unforeseen_error)
 
 
@@ -76,6 +80,11 @@ def _http_error(error: HTTPException) -> Response:
     # Of Flask's headers only Allow, which belongs to a 405, says something that a client needs.
     allow = [(name, value) for name, value in error.get_headers() if name == "Allow"]
     return _outcome(reply, headers=allow)
+
+
+def _broken_body(error: Exception) -> Response:
+    trace().note(refused=type(error).__name__)
+    return _outcome(HTTP_REPLIES[400])
 
 
 def _unforeseen_error(error: Exception) -> Response:

@@ -149,6 +149,7 @@ ATTACKS: dict[str, Callable[[], str | None]] = {
     "exp not finite": lambda: with_raw_claims(json.dumps({**claims(), "exp": float("inf")}).encode()),
     "exp not a number": lambda: with_raw_claims(json.dumps({**claims(), "exp": float("nan")}).encode()),
     "exp beyond all dates": lambda: signed(claims(exp=10**30)),
+    "exp beyond all floats": lambda: signed(claims(exp=10**400)),
     "lives for a day": lambda: signed(claims(exp=in_seconds(86400))),
     "lives for a second too long": lambda: signed(claims(iat=in_seconds(0), exp=in_seconds(0) + 3602)),
     "exp before iat": lambda: signed(claims(iat=in_seconds(50), exp=in_seconds(40))),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 
 from service import errors
 from service.config import Settings
@@ -24,6 +25,8 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (errors.RequestTooLarge(), 413),
     (errors.UnsupportedMediaType("The body has to be JSON."), 415),
     (errors.StoreUnavailable("The store could not be read or written."), 503),
+    (InvalidChunkSize(MARK.encode()), 400),
+    (NoMoreData(MARK.encode()), 400),
     (errors.ContentError(["a card is wrong"]), 500),
     (KeyError(MARK), 500),
     (RecursionError(MARK), 500),
