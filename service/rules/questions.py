@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from service.facts import Facts
 from service.facts.decision import TreatmentKind, TreatmentOrder
+from service.facts.extent import Extent
 from service.facts.orders import find_order
 from service.facts.plan import PlannedAct
 from service.facts.workup import Availability, Item
@@ -45,7 +46,12 @@ def is_ordered(facts: Facts, word_list: str) -> bool:
 
 
 def is_low_yield(facts: Facts) -> bool:
-    """Tiny appendiceal and rectal tumours and gastric type 1: imaging and markers find little."""
+    """Tiny appendiceal and rectal tumours and gastric type 1: imaging and markers find little.
+
+    With nodes or metastases on record the size of the primary says nothing of that kind.
+    """
+    if facts.spread.is_metastatic or facts.spread.extent is Extent.REGIONAL:
+        return False
     size = facts.workup.size_mm
     if facts.tumour.site in ("appendix", "rectum"):
         return size is not None and size < facts.defaults.small_tumour_mm
