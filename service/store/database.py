@@ -95,8 +95,9 @@ def migrate(store: Store) -> None:
 
 
 def check(store: Store) -> None:
-    """Raise StoreUnavailable unless the tables can be read and are of this version."""
-    with reading(store) as connection:
+    """Raise StoreUnavailable unless the tables are of this version and could be written to."""
+    # Replays and feedback are written, so a store that can only be read is of no use to a caller.
+    with writing(store) as connection:
         if _revision(connection) != LATEST_REVISION:
             raise StoreUnavailable(
                 "The tables of the store are not of this version; run: python -m service migrate"

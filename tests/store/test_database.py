@@ -147,6 +147,8 @@ def test_a_read_only_file_can_be_read_and_not_written(sqlite_store, now, monkeyp
         request.addfinalizer(lambda: os.seteuid(0))
     with pytest.raises(StoreUnavailable):
         remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+    with pytest.raises(StoreUnavailable):
+        check(sqlite_store)
 
 
 def _let_others_enter(folder: Path, request: pytest.FixtureRequest) -> None:
