@@ -24,7 +24,7 @@ from rich.text import Text
 
 from service.commands import exits
 from service.commands.assessable import Assessment, assessments
-from service.commands.evaluate import HOOKS
+from service.commands.evaluate import HOOKS, hook_of
 from service.commands.fhir_server import (
     Finding,
     Level,
@@ -97,7 +97,9 @@ def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument("base_url", metavar="FHIR_BASE", type=base_url, help="base URL of the FHIR server")
     parser.add_argument("--patient", metavar="ID", help="default: one with a neuroendocrine tumour, or any")
     parser.add_argument("--token-env", metavar="NAME", help="environment variable with the access token")
-    parser.add_argument("--hook", choices=HOOKS, help="only the rules of this hook; default: all")
+    parser.add_argument(
+        "--hook", type=hook_of, choices=HOOKS, help="only the rules of this hook; default: all"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 

@@ -35,6 +35,12 @@ WHY = "net-cds.why"
 
 HOOKS = tuple(service.hook for service in SERVICES)
 
+
+def hook_of(text: str) -> str:
+    """The hook that ``--hook`` means: it takes a hook's name or the id of its service."""
+    return next((service.hook for service in SERVICES if service.id == text), text)
+
+
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _SERVICE_IDS = {service.hook: service.id for service in SERVICES}
 _HOUR = 8  # of the day that --today names; a card may depend on the hours until an operation
@@ -51,7 +57,9 @@ def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "bundle", metavar="BUNDLE", help="file with a FHIR R4 Bundle as JSON, also .gz; - is standard input"
     )
-    parser.add_argument("--hook", choices=HOOKS, default="patient-view", help="default: patient-view")
+    parser.add_argument(
+        "--hook", type=hook_of, choices=HOOKS, default="patient-view", help="default: patient-view"
+    )
     parser.add_argument("--patient", metavar="ID", help="which patient, where the Bundle has several")
     parser.add_argument(
         "--today", type=_day, metavar="YYYY-MM-DD", help="the day to judge by (08:00 UTC); default: now"

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from service.commands import exits
 from service.commands.charts import Chart, context, read_chart, request_document
-from service.commands.evaluate import HOOKS
+from service.commands.evaluate import HOOKS, hook_of
 from service.commands.prefetch import Unresolvable, resolve
 from service.commands.terminal import heading, print_cards, rows, terminal
 from service.config import Settings
@@ -58,7 +58,9 @@ def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("base_url", metavar="BASE_URL", type=base_url, help="with or without /cds-services")
     parser.add_argument("--bundle", required=True, metavar="FILE", help="FHIR R4 Bundle; - is standard input")
-    parser.add_argument("--hook", choices=HOOKS, default="patient-view", help="default: patient-view")
+    parser.add_argument(
+        "--hook", type=hook_of, choices=HOOKS, default="patient-view", help="default: patient-view"
+    )
     parser.add_argument("--service", metavar="ID", help="only this service; default: every one of the hook")
     parser.add_argument("--patient", metavar="ID", help="which patient, where the Bundle has several")
     parser.add_argument(

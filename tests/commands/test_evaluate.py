@@ -8,6 +8,7 @@ import pytest
 from fhir_fixtures.vocabulary import TODAY, now_on
 from service.__main__ import main
 from service.commands import exits
+from service.commands.evaluate import hook_of
 from service.engine import respond
 from service.hooks import schemas
 from service.hooks.discovery import SERVICES
@@ -128,3 +129,8 @@ def test_words_of_the_chart_cannot_steer_the_terminal(
 
     assert "\x1b" not in printed
     assert "\x9b" not in printed
+
+
+def test_the_hook_may_be_named_by_its_service() -> None:
+    assert hook_of("net-order-sign") == "order-sign"
+    assert hook_of("order-sign") == "order-sign"
