@@ -284,11 +284,6 @@ def _evidence(condition: Resource) -> Evidence:
 _CARCINOID = ("carcinoid", "carcinoid-heart-disease", "carcinoid-crisis")
 
 
-def has_carcinoid_syndrome(record: Record, *, now: datetime) -> bool:
-    """Whether carcinoid syndrome, heart disease or a past crisis is on record."""
-    return any(_is_carcinoid_syndrome(one, record, now=now) for one in _syndrome_conditions(record))
-
-
 def _syndrome_conditions(record: Record) -> tuple[Resource, ...]:
     return record.about("Condition", "net-functional-syndromes", "carcinoid-syndrome")
 

@@ -2,7 +2,9 @@
 
 Each resource is looked at once. Findings are remembered by a keyed digest of the resource, because
 charts come back unchanged (order-select fires on every edit of an order) and validating a resource
-costs more than all other work on it. Digests, element paths and list names are all that is kept.
+costs more than all other work on it. Digests, element paths and list names are all that is kept of it
+here; :mod:`service.fhir.terminology` remembers short names of tests, diagnoses and documents by
+themselves. Findings, notes and values are never kept.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ def recognise(resource: Resource, terminology: Terminology) -> Recognised:
     for concept in coded(resource):
         for row in terminology.all_concepts(concept):
             rows[row.list_name] = (*rows.get(row.list_name, ()), row)
-    names, findings = terminology.phrases_in(named(resource)), terminology.phrases_in(found(resource))
+    names, findings = terminology.phrases_in_name(named(resource)), terminology.phrases_in(found(resource))
     tags = (*{*rows, *names}, *(f"={name}" for name in findings))
     return Recognised(rows, names, findings, tags)
 
@@ -155,13 +157,11 @@ def may_matter(resource: Resource, terminology: Terminology) -> bool:
         return "component" in resource and any(
             terminology.touches(part.get("code")) for part in elements(resource["component"])
         )
-    for name in _LOOKED_AT.get(kind, ()):
-        if terminology.mentions(string(resource.get(name))):
+    for name in _NAMING_TEXTS.get(kind, ()):
+        if terminology.phrases_in_name(string(resource.get(name))):
             return True
-    if kind in _NOTES_MATTER and "note" in resource and terminology.mentions(notes(resource)):
+    if kind == "DiagnosticReport" and terminology.phrases_in(string(resource.get("conclusion"))):
+        return True
+    if kind in _NOTES_MATTER and "note" in resource and terminology.phrases_in(notes(resource)):
         return True
     return kind in ("Patient", "ImagingStudy") or "medicationReference" in resource
-
-
-_LOOKED_AT: Mapping[str, tuple[str, ...]] = {**_NAMING_TEXTS, "DiagnosticReport": ("conclusion",)}
-"""Texts that make a resource matter although its codes do not."""

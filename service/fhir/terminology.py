@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import orjson
 
 from service.errors import ContentError
-from service.fhir.reading import elements, string
+from service.fhir.reading import codings, elements, string
 
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 LOINC = "http://loinc.org"
@@ -65,7 +65,7 @@ class Terminology:
     word_lists: Mapping[str, WordList]
     first_words: Mapping[str, frozenset[str]] = field(repr=False)
     first_stems: tuple[tuple[int, Mapping[str, frozenset[str]]], ...] = field(repr=False)
-    _known_phrases: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _known_names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _known_interest: dict[bytes, bool] = field(default_factory=dict, repr=False)
 
     def concepts(self, codeable: object, *lists: str) -> tuple[Concept, ...]:
@@ -74,11 +74,7 @@ class Terminology:
 
     def all_concepts(self, codeable: object) -> list[Concept]:
         """The rows that a CodeableConcept (or a list of them) hits, in any list."""
-        found: list[Concept] = []
-        for one in elements(codeable):
-            for coding in elements(one.get("coding")):
-                found += self.lookup(string(coding.get("system")), string(coding.get("code")))
-        return found
+        return [row for coding in codings(codeable) for row in self.lookup(coding.system, coding.code)]
 
     def has(self, codeable: object, *lists: str, **attributes: str) -> bool:
         """Whether a CodeableConcept hits a list, in a row with these attributes."""
@@ -123,33 +119,23 @@ class Terminology:
         return known
 
     def _touches(self, codeable: object) -> bool:
-        for one in elements(codeable):
-            for coding in elements(one.get("coding")):
-                if self.lookup(string(coding.get("system")), string(coding.get("code"))):
-                    return True
-                if self.mentions(string(coding.get("display"))):
-                    return True
-            if self.mentions(string(one.get("text"))):
-                return True
-        return False
+        return any(
+            self.lookup(coding.system, coding.code) or self.phrases_in_name(coding.display)
+            for coding in codings(codeable)
+        ) or any(self.phrases_in_name(string(one.get("text"))) for one in elements(codeable))
 
-    def mentions(self, text: str) -> bool:
-        """Whether a text holds a phrase of any list."""
-        known = self._known_phrases.get(text)
-        return bool(known if known is not None else self.phrases_in(text))
+    def phrases_in_name(self, name: str) -> frozenset[str]:
+        """As ``phrases_in``, for names of tests, diagnoses and documents, which come again and again."""
+        known = self._known_names.get(name)
+        if known is None:
+            known = self.phrases_in(name)
+            _remember(self._known_names, name, known, longest=_LONGEST_NAME)
+        return known
 
     def phrases_in(self, text: str) -> frozenset[str]:
         """The names of the word lists of which the text holds a phrase."""
-        if not text:
-            return _NO_PHRASES
-        known = self._known_phrases.get(text)
-        if known is not None:
-            return known
         hits = [name for name in self._candidates(text) if self.word_lists[name].found_in(text)]
-        found = frozenset(hits) if hits else _NO_PHRASES  # an empty set takes as much memory as a small one
-        # Names of tests and diagnoses come again and again; long texts are findings and do not.
-        _remember(self._known_phrases, text, found, longest=_LONGEST_TEXT)
-        return found
+        return frozenset(hits) if hits else _NO_PHRASES  # an empty set takes as much memory as a small one
 
     def _candidates(self, text: str) -> set[str]:
         """The word lists that have a phrase beginning with one of the text's words."""
@@ -174,9 +160,9 @@ _OBSERVATION_LISTS = (
 
 _TOKEN = re.compile(r"[^\W_]+")
 _NO_PHRASES: frozenset[str] = frozenset()
-_LONGEST_TEXT = 120  # characters
+_LONGEST_NAME = 120  # characters
 _LONGEST_CONCEPT = 512  # bytes of JSON
-_MOST_REMEMBERED = 4096  # texts, concepts
+_MOST_REMEMBERED = 4096  # names, concepts
 
 _Key = TypeVar("_Key", str, bytes)
 _Value = TypeVar("_Value")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.facts import Facts
 from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled
+from service.rules.questions import is_low_yield, settled, to_repeat
 
 
 def decide(facts: Facts) -> Answer:
@@ -18,8 +18,8 @@ def decide(facts: Facts) -> Answer:
         return Silent("a hormone panel follows this functioning tumour")
     if is_low_yield(facts):
         return Silent("chromogranin A has a low yield in this tumour")
-    if item.is_stale and item.moment is not None:
-        return Fires("stale", {"date": item.moment.day}, item.evidence)
+    if repeat := to_repeat(item):
+        return repeat
     if not facts.record.is_known("observations"):
         return NotAssessed("observations", facts.record.why_not_known("observations"))
     return _missing(facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.facts import Facts
 from service.facts.decision import TreatmentKind
 from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope
-from service.rules.questions import nothing_to_decide, settled, treatment_before
+from service.rules.questions import nothing_to_decide, settled, to_repeat, treatment_before
 
 
 def decide(facts: Facts) -> Answer:
@@ -13,8 +13,8 @@ def decide(facts: Facts) -> Answer:
     item = facts.workup.cross_sectional
     if silent := nothing_to_decide(facts) or settled(item):
         return silent
-    if item.is_stale and item.moment is not None:
-        return Fires("stale", {"date": item.moment.day}, item.evidence)
+    if repeat := to_repeat(item):
+        return repeat
     if not facts.record.is_known("imaging"):
         return NotAssessed("imaging", facts.record.why_not_known("imaging"))
     treatment = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)

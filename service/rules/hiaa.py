@@ -6,7 +6,7 @@ from service.facts import Facts
 from service.facts.decision import TreatmentKind
 from service.facts.function import Function
 from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled, treatment_before
+from service.rules.questions import is_low_yield, settled, to_repeat, treatment_before
 
 _ASKED_AT = ("midgut", "midgut-or-duodenum", "midgut-or-hindgut", "unknown")
 
@@ -16,8 +16,8 @@ def decide(facts: Facts) -> Answer:
     item = facts.workup.hiaa
     if silent := _pointless_here(facts) or settled(item):
         return silent
-    if item.is_stale and item.moment is not None:
-        return Fires("stale", {"date": item.moment.day}, item.evidence)
+    if repeat := to_repeat(item):
+        return repeat
     if not facts.record.is_known("observations"):
         return NotAssessed("observations", facts.record.why_not_known("observations"))
     procedure = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)

@@ -11,7 +11,7 @@ from service.facts.orders import find_order
 from service.facts.plan import PlannedAct
 from service.facts.workup import Availability, Item
 from service.fhir.evidence import Evidence
-from service.rules.base import NotAssessed, Silent
+from service.rules.base import Fires, NotAssessed, Silent
 
 ORDER_HOOKS = ("order-select", "order-sign")
 
@@ -30,6 +30,13 @@ def settled(item: Item) -> Silent | None:
     """A test that is current, ordered or declined needs no card."""
     if item.availability in _SETTLED:
         return Silent(item.because)
+    return None
+
+
+def to_repeat(item: Item) -> Fires | None:
+    """A test that was done long enough ago to ask whether to repeat it."""
+    if item.is_stale and item.moment is not None:
+        return Fires("stale", {"date": item.moment.day}, item.evidence)
     return None
 
 

@@ -9,6 +9,7 @@ from service.rules.questions import (
     is_low_yield,
     nothing_to_decide,
     settled,
+    to_repeat,
     treatment_before,
 )
 
@@ -22,8 +23,8 @@ def decide(facts: Facts) -> Answer:
         return Silent("SSTR imaging has a low yield in this tumour")
     if facts.tumour.is_poorly_differentiated:
         return _carcinoma(facts)
-    if item.is_stale and item.moment is not None:
-        return Fires("stale", {"date": item.moment.day}, item.evidence)
+    if repeat := to_repeat(item):
+        return repeat
     if not facts.record.is_known("imaging"):
         return Fires("unverified")
     if not facts.record.is_known("orders"):

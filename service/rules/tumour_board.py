@@ -6,7 +6,7 @@ from service.facts import Facts
 from service.facts.decision import TreatmentKind
 from service.facts.extent import Extent
 from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, nothing_to_decide, settled, treatment_before
+from service.rules.questions import is_low_yield, nothing_to_decide, settled, to_repeat, treatment_before
 
 
 def decide(facts: Facts) -> Answer:
@@ -19,8 +19,8 @@ def decide(facts: Facts) -> Answer:
     treatment = treatment_before(facts)
     if treatment is not None and treatment.kind is TreatmentKind.ANALOGUE and facts.function.is_likely:
         return Silent("a somatostatin analogue against symptoms must not wait")
-    if item.is_stale and item.moment is not None:
-        return Fires("stale", {"date": item.moment.day}, item.evidence)
+    if repeat := to_repeat(item):
+        return repeat
     if not facts.record.is_known("documents"):
         return NotAssessed("documents", facts.record.why_not_known("documents"))
     return _missing(facts)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import ContentError
+from service.fhir.recognition import may_matter, recognise
 from service.fhir.terminology import ICD10CM, LOINC, Terminology, load_terminology
 from tests.asking import knowledge
 
@@ -131,3 +132,15 @@ def test_observations_are_asked_for_by_the_codes_that_rules_rest_on() -> None:
     assert (LOINC, "29593-1") in codes
     assert (LOINC, "85330-9") not in codes
     assert {system for system, _code in codes} <= {LOINC, "http://snomed.info/sct"}
+
+
+def test_what_a_report_or_note_finds_is_never_remembered() -> None:
+    terminology = knowledge().terminology
+    mark = "Jane Roe is unfit for an operation"
+    report = {"resourceType": "DiagnosticReport", "code": {"text": "Ward round"}, "conclusion": mark}
+    order = {"resourceType": "ServiceRequest", "code": {"text": "Ward round"}, "note": [{"text": mark}]}
+
+    assert may_matter(report, terminology)
+    assert may_matter(order, terminology)
+    assert "unfit" in recognise(report, terminology).findings
+    assert mark not in terminology._known_names
