@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import orjson
@@ -11,8 +12,8 @@ from service.hooks.response import response_document
 from service.hooks.schemas import fault_of
 from tests.web.support import a_card, empties
 
-LOWER_CASE_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-"""Version 4, as RFC 9562 marks it."""
+LOWER_CASE_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+"""Version 7, as RFC 9562 marks it."""
 
 
 def wire(card: Card) -> dict[str, Any]:
@@ -70,12 +71,19 @@ def test_nothing_empty_is_written_for_a_card_of_few_parts() -> None:
     assert not {"suggestions", "selectionBehavior", "overrideReasons", "links", "detail"} & set(card)
 
 
-def test_every_card_and_suggestion_gets_its_own_random_lower_case_uuid() -> None:
+def test_every_card_and_suggestion_gets_its_own_lower_case_uuid() -> None:
     cards = response_document([a_card()] * 100)["cards"]
     uuids = [card["uuid"] for card in cards]
     uuids += [suggestion["uuid"] for card in cards for suggestion in card["suggestions"]]
     assert len(set(uuids)) == 300
     assert all(LOWER_CASE_UUID.fullmatch(uuid) for uuid in uuids)
+
+
+def test_uuids_begin_with_the_time_so_that_an_index_of_them_grows_at_its_end() -> None:
+    before = time.time_ns() // 1_000_000
+    begun = {card["uuid"][:13].replace("-", "") for card in response_document([a_card()] * 3)["cards"]}
+    assert len(begun) == 1
+    assert before <= int(begun.pop(), 16) <= time.time_ns() // 1_000_000
 
 
 @pytest.mark.parametrize("indicator", list(Indicator))
