@@ -17,10 +17,10 @@ from service.facts import Facts, read_facts
 from service.facts.context import Context
 from service.facts.tumour import NAMING_LISTS
 from service.fhir.access import FhirAccess
+from service.fhir.bundles import why_partial
 from service.fhir.medications import KEYS as MEDICATION_KEYS
 from service.fhir.medications import UNNAMED, lacks_a_medication, with_medications
 from service.fhir.queries import QUERIES
-from service.fhir.reading import elements
 from service.fhir.record import Record, State, build_record
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
@@ -181,12 +181,9 @@ def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
         return value is not None
     if value.get("resourceType") == "OperationOutcome":
         return True
-    if any(link.get("relation") == "next" for link in elements(value.get("link"))):
-        return True
     if key in MEDICATION_KEYS and lacks_a_medication(value):
         return True
-    total, entries = value.get("total"), value.get("entry")
-    return isinstance(total, int) and total > (len(entries) if isinstance(entries, list) else 0)
+    return why_partial(value) is not None
 
 
 def ask_rules(facts: Facts, knowledge: Knowledge) -> tuple[Verdict, ...]:

@@ -100,29 +100,27 @@ def recognise(resource: Resource, terminology: Terminology) -> Recognised:
     return Recognised(rows, names, findings, tags)
 
 
-class _Remembered(NamedTuple):
+class Inspected(NamedTuple):
+    """What is remembered of a resource: its defects, and what it is about without them."""
+
     defects: tuple[Defect, ...]
     about: Recognised
 
 
 _MEMORY_LIMIT = 4096
 _key = secrets.token_bytes(16)
-_remembered: dict[bytes, _Remembered] = {}
-_shared: dict[tuple[object, ...], _Remembered] = {}
+_remembered: dict[bytes, Inspected] = {}
+_shared: dict[tuple[object, ...], Inspected] = {}
 """Most resources are like another in all that is remembered of them, so that one object serves many."""
 
 
-def inspect(resource: Resource, terminology: Terminology) -> tuple[tuple[Defect, ...], Resource, Recognised]:
-    """Defects, the resource without what cannot be read of it, and what that is about."""
+def inspect(resource: Resource, terminology: Terminology) -> Inspected:
+    """Look for defects of a resource, and for what it is about."""
     digest = hashlib.blake2b(orjson.dumps(resource), digest_size=16, key=_key).digest()
-    known = _remembered.get(digest)
-    if known is None:
-        known = _learn(digest, resource, terminology)
-    defects, about = known
-    return defects, without_unreadable(resource, defects) if defects else resource, about
+    return _remembered.get(digest) or _learn(digest, resource, terminology)
 
 
-def _learn(digest: bytes, resource: Resource, terminology: Terminology) -> _Remembered:
+def _learn(digest: bytes, resource: Resource, terminology: Terminology) -> Inspected:
     defects = find_defects(resource)
     about = recognise(without_unreadable(resource, defects), terminology)
     rows = tuple(row[:3] for rows in about.rows.values() for row in rows)
@@ -130,7 +128,7 @@ def _learn(digest: bytes, resource: Resource, terminology: Terminology) -> _Reme
         _remembered.clear()
         _shared.clear()
     content = (defects, rows, about.names, about.findings)
-    known = _remembered[digest] = _shared.setdefault(content, _Remembered(defects, about))
+    known = _remembered[digest] = _shared.setdefault(content, Inspected(defects, about))
     return known
 
 

@@ -15,9 +15,17 @@ from enum import Enum
 from typing import Any
 
 from service.errors import MalformedRequest
+from service.fhir.bundles import Entries, why_partial
 from service.fhir.queries import QUERIES, SECTIONS
 from service.fhir.reading import Resource, elements, mapping, reference, references, string
-from service.fhir.recognition import Recognised, inspect, may_matter, recognise
+from service.fhir.recognition import (
+    Inspected,
+    Recognised,
+    inspect,
+    may_matter,
+    recognise,
+    without_unreadable,
+)
 from service.fhir.terminology import Concept, Terminology
 from service.fhir.validation import Defect
 
@@ -136,6 +144,7 @@ class _Reading:
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     patients: dict[str, object] = field(default_factory=dict)
+    inspected: Mapping[int, Inspected] = field(default_factory=dict)  # by ``id()`` of the resource
 
     def incomplete(self, reason: str, state: State = State.PARTIAL) -> None:
         if self.state is not State.UNKNOWN:
@@ -229,22 +238,10 @@ def _read_bundle(key: str, bundle: Mapping[str, Any], reading: _Reading) -> None
         reading.incomplete(f"prefetch.{key}.entry is not an array", State.UNKNOWN)
         return
     _read_entries(key, entries, reading)
-    if any(link.get("relation") == "next" for link in elements(bundle.get("link"))):
-        reading.incomplete("only the first page of results was sent")
-    total = bundle.get("total")
-    if isinstance(total, int) and reading.state is State.KNOWN:
-        # Nearly all entries say "match" and nothing else; asking for that alone is cheaper.
-        matches = len([1 for one in entries if one.get("search") == _MATCH or _is_match(one.get("search"))])
-        if total > matches:
-            reading.incomplete(f"{matches} of {total} results were sent")
-
-
-_MATCH = {"mode": "match"}
-
-
-def _is_match(search: object) -> bool:
-    """Whether an entry with this ``search`` is a result and not something included with it."""
-    return search is None or mapping(search).get("mode", "match") == "match"
+    if isinstance(entries, Entries):
+        reading.inspected = entries.inspected
+    if reason := why_partial(bundle):
+        reading.incomplete(reason)
 
 
 def _read_entries(key: str, entries: Iterable[object], reading: _Reading) -> None:
@@ -312,17 +309,18 @@ def _keep_relevant(key: str, reading: _Reading, keeping: _Keeping) -> None:
     kept: dict[tuple[str, int], Resource] = {}
     strangers: list[Resource] = []
     for number, resource in enumerate(reading.resources, start=1):
-        if not _belongs(resource, keeping.known_as):
+        if not belongs(resource, keeping.known_as):
             strangers.append(resource)
         elif resource["resourceType"] == "Medication":
             keeping.medications[reference(resource)] = resource
-        elif may_matter(resource, keeping.terminology):
-            found, readable, recognised = inspect(resource, keeping.terminology)
+        elif (known := reading.inspected.get(id(resource))) or may_matter(resource, keeping.terminology):
+            found, about = known or inspect(resource, keeping.terminology)
+            readable = without_unreadable(resource, found) if found else resource
             if found:
                 _note_defects(resource, found, reading)
                 if _could_mean_the_opposite(resource, found):
                     continue
-            keeping.recognised[id(readable)] = readable, recognised
+            keeping.recognised[id(readable)] = readable, about
             # Resources without an id cannot be told to be the same.
             identity = (name, 0) if (name := string(resource.get("id"))) else ("", number)
             kept[identity] = _later(kept[identity], readable) if identity in kept else readable
@@ -359,7 +357,7 @@ def _later(first: Resource, second: Resource) -> Resource:
     return second if stamps[1] >= stamps[0] else first
 
 
-def _belongs(resource: Resource, known_as: tuple[str, ...]) -> bool:
+def belongs(resource: Resource, known_as: tuple[str, ...]) -> bool:
     """Whether a resource is this patient's, or names nobody, as a Patient and a Medication do."""
     subject = resource.get("subject")
     if isinstance(subject, dict) and subject.get("reference") in known_as:

@@ -83,7 +83,7 @@ def _call(parts: Parts, service_id: str) -> Response:
     require_service(client, service.id)
     body = _body(parts)
     began = time.perf_counter()
-    hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
+    hook_request = read_request(parts.read_body(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
     parsed = time.perf_counter()
     answered = parts.respond(_without_forbidden_server(parts, hook_request, client), client)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from service.config import Settings
+from service.hooks.body import read_object
 from service.hooks.card import Card
 from service.hooks.request import HookRequest
 from service.security.clients import ANONYMOUS, Client
@@ -50,7 +51,8 @@ def anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
 class Parts:
     """Everything behind HTTP.
 
-    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``authenticate``
+    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``read_body``
+    parses the body of a hook call or raises MalformedRequest. ``authenticate``
     takes the Authorization header and the values that ``aud`` may have, and gives the client or
     raises NotAuthenticated. ``check_store`` raises StoreUnavailable while the store cannot be used.
     """
@@ -59,6 +61,7 @@ class Parts:
     respond: Callable[[HookRequest, Client], Answered]
     hooks: Collection[str]
     prefetch: Mapping[str, str]
+    read_body: Callable[[bytes], dict[str, Any]] = read_object
     authenticate: Callable[[str | None, Collection[str]], Client] = anybody
     record_issued: RecordIssued | None = None
     record_feedback: RecordFeedback | None = None

@@ -23,6 +23,7 @@ from service.fhir.validation import preload
 from service.hooks import feedback
 from service.hooks.discovery import SERVICES
 from service.hooks.request import HookRequest
+from service.hooks.unchanged import UnchangedEntries
 from service.rules import RULES
 from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
@@ -92,6 +93,7 @@ def _parts(
         respond=respond,
         hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
         prefetch=_templates(knowledge),
+        read_body=UnchangedEntries(knowledge.terminology).read_object,
         authenticate=_authenticator(settings, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store),

@@ -18,7 +18,7 @@ def observation(name: str = "one", **members: Any) -> dict[str, Any]:
 
 
 def test_resources_that_are_about_the_same_share_what_is_remembered() -> None:
-    one, other = (inspect(observation(name), TERMINOLOGY)[2] for name in ("one", "another"))
+    one, other = (inspect(observation(name), TERMINOLOGY).about for name in ("one", "another"))
 
     assert one is other
     assert one.rows["ki67-observation"][0].code == "29593-1"
@@ -31,7 +31,7 @@ def test_resources_that_are_about_the_same_share_what_is_remembered() -> None:
 def test_resources_that_differ_in_it_do_not(members: dict[str, Any]) -> None:
     plain, changed = (inspect(one, TERMINOLOGY) for one in (observation(), observation(**members)))
 
-    assert (plain[0], plain[2]) != (changed[0], changed[2])
+    assert plain != changed
 
 
 def test_the_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_the_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     recognition._remembered.clear()
 
     for name in "abcdefg":
-        assert inspect(observation(name), TERMINOLOGY)[2].rows
+        assert inspect(observation(name), TERMINOLOGY).about.rows
 
     assert len(recognition._remembered) <= 3
 
