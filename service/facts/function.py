@@ -53,7 +53,8 @@ class Marker:
     observation: Resource
     name: str
     moment: Moment | None
-    status: FunctioningStatus
+    record: Record
+    treatment: Treatment
     defaults: Defaults | None
 
     @lazy
@@ -79,7 +80,7 @@ class Marker:
     @lazy
     def interference(self) -> tuple[str, ...]:
         """The drugs and the food that may have changed the result."""
-        diet = ("diet",) if self.status.record.finds(self.observation, "dietary-interference") else ()
+        diet = ("diet",) if self.record.finds(self.observation, "dietary-interference") else ()
         return (*self._drugs("alters"), *diet)
 
     @property
@@ -89,13 +90,13 @@ class Marker:
 
     @lazy
     def _limit(self) -> tuple[float | None, bool]:
-        return _limit(self.observation, self.interval, self.status.record, self.defaults)
+        return _limit(self.observation, self.interval, self.record, self.defaults)
 
     def _drugs(self, role: str) -> tuple[str, ...]:
         if self.name != _HIAA:
             return ()
         return tuple(
-            sorted({drug.name for drug in self.status.treatment.of("5hiaa-interference", roles=(role,))})
+            sorted({drug.name for drug in self.treatment.of("5hiaa-interference", roles=(role,))})
         )
 
     @property
@@ -231,13 +232,13 @@ class FunctioningStatus:
     def hiaa(self) -> tuple[Marker, ...]:
         """Every 5-HIAA, newest first."""
         results = self.workup.hiaa_results
-        return tuple([Marker(one, _HIAA, moment, self, self.defaults) for moment, one in results])
+        return tuple([Marker(one, _HIAA, moment, self.record, self.treatment, self.defaults) for moment, one in results])
 
     @lazy
     def chromogranin_a(self) -> tuple[Marker, ...]:
         """Every chromogranin A, newest first."""
         results = self.workup.chromogranin_a_results
-        return tuple([Marker(one, "Chromogranin A", moment, self, None) for moment, one in results])
+        return tuple([Marker(one, "Chromogranin A", moment, self.record, self.treatment, None) for moment, one in results])
 
     @lazy
     def current_hiaa(self) -> Marker | None:
