@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -432,3 +433,18 @@ def test_every_rule_of_the_hook_answers_with_a_reason() -> None:
 
 def test_the_same_call_gives_the_same_cards() -> None:
     assert result(ADVANCED).cards == result(ADVANCED).cards
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector() -> None:
+    # Facts that hold each other keep the whole record alive until a collection, and the next calls slow.
+    requests = [hook_request(ADVANCED, hook) for hook in ("patient-view", "encounter-start")]
+    for request in requests:
+        ask(request)
+    gc.collect()
+    gc.disable()
+    try:
+        for request in requests:
+            ask(request)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

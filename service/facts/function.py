@@ -7,7 +7,7 @@ which is then named as assumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -16,7 +16,7 @@ from service.facts.defaults import Defaults
 from service.facts.lazy import lazy
 from service.facts.treatment import Treatment
 from service.facts.tumour import Tumour, describe_condition, is_in_force, verification
-from service.facts.workup import Workup
+from service.facts.workup import Dated, Workup
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
@@ -95,9 +95,7 @@ class Marker:
     def _drugs(self, role: str) -> tuple[str, ...]:
         if self.name != _HIAA:
             return ()
-        return tuple(
-            sorted({drug.name for drug in self.treatment.of("5hiaa-interference", roles=(role,))})
-        )
+        return tuple(sorted({drug.name for drug in self.treatment.of("5hiaa-interference", roles=(role,))}))
 
     @property
     def is_above_own_limit(self) -> bool:
@@ -231,14 +229,16 @@ class FunctioningStatus:
     @lazy
     def hiaa(self) -> tuple[Marker, ...]:
         """Every 5-HIAA, newest first."""
-        results = self.workup.hiaa_results
-        return tuple([Marker(one, _HIAA, moment, self.record, self.treatment, self.defaults) for moment, one in results])
+        return self._markers(_HIAA, self.workup.hiaa_results, self.defaults)
 
     @lazy
     def chromogranin_a(self) -> tuple[Marker, ...]:
         """Every chromogranin A, newest first."""
-        results = self.workup.chromogranin_a_results
-        return tuple([Marker(one, "Chromogranin A", moment, self.record, self.treatment, None) for moment, one in results])
+        return self._markers("Chromogranin A", self.workup.chromogranin_a_results, None)
+
+    def _markers(self, name: str, results: Iterable[Dated], defaults: Defaults | None) -> tuple[Marker, ...]:
+        record, treatment = self.record, self.treatment
+        return tuple([Marker(one, name, moment, record, treatment, defaults) for moment, one in results])
 
     @lazy
     def current_hiaa(self) -> Marker | None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
+from service.facts.lazy import lazy
 from service.fhir import dates
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
@@ -64,7 +65,7 @@ class Primary(NamedTuple):
     is_metastasis: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tumour:
     """The answer to F-1 to F-3. ``primaries`` are active ones only, the index tumour first."""
 
@@ -105,7 +106,7 @@ class Tumour:
         """Whether two different primary sites are on record."""
         return len(self.sites) > 1
 
-    @property
+    @lazy
     def is_benign(self) -> bool:
         """Whether every primary on record is coded benign (D3A, D13.7); a metastasis is no primary."""
         coded = [primary for primary in self.primaries if not primary.is_metastasis]
@@ -127,13 +128,11 @@ class Tumour:
         found = [primary.since for primary in self.primaries if primary.since]
         return min(found) if found else None
 
-    @property
+    @lazy
     def evidence(self) -> tuple[Evidence, ...]:
         """One entry per Condition that states the tumour."""
-        return tuple(
-            Evidence(reference(primary.condition), describe_condition(primary.condition))
-            for primary in self.primaries
-        )
+        conditions = [primary.condition for primary in self.primaries]
+        return tuple([Evidence(reference(one), describe_condition(one)) for one in conditions])
 
 
 def describe_condition(condition: Resource) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """A resource by its relative reference, and what it says in words (``Ki-67 12 % on 2026-05-01``)."""
 
     reference: str
