@@ -49,7 +49,7 @@ cards: $(STAMP) ## Write the files that are generated from cards/
 fixtures: $(STAMP) ## Write the synthetic patients and requests again
 	@$(BIN)/python -m fhir_fixtures.generate
 
-bench: $(STAMP) ## Measure throughput, latency and memory (about two minutes)
+bench: $(STAMP) ## Measure throughput, latency and memory (about four minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 bench-fetch: $(STAMP) ## Measure a call that has to fetch everything from a FHIR server

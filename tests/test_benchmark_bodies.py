@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.bench.bodies import CONDITIONS, OBSERVATIONS_OF_SIZE, body
+from service.hooks.request import read_request
+from tests.bench.bodies import CONDITIONS, CONTEXT_OF_HOOK, OBSERVATIONS_OF_SIZE, body, patient_id
 
 
 def _resources(number: int, size: str) -> list[dict[str, Any]]:
@@ -32,3 +33,12 @@ def test_two_patients_share_no_resource() -> None:
 
 def test_a_body_is_the_same_every_time() -> None:
     assert body(3, "60 KB") == body(3, "60 KB")
+
+
+@pytest.mark.parametrize("hook", CONTEXT_OF_HOOK)
+def test_a_body_of_each_hook_is_a_good_request_for_its_patient(hook: str) -> None:
+    request = read_request(orjson.loads(body(5, "60 KB", hook)), service_id=f"net-{hook}", hook=hook)
+    assert request.patient_id == patient_id(5)
+    drafts = (*request.draft_orders, *request.appointments)
+    assert bool(drafts) == (hook in ("order-select", "order-sign", "appointment-book"))
+    assert b'patient-1"' not in orjson.dumps(drafts)

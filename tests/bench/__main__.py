@@ -1,4 +1,4 @@
-"""Measure the service against the floor: ``make bench``, about 90 seconds on two cores.
+"""Measure the service against the floor: ``make bench``, about four minutes on two cores.
 
 The floor and the service run in turn (A B A B ...) on the same server with the same number of workers, so
 that a change in the machine's speed falls on both; the figures are medians over the rounds. The processor
@@ -15,22 +15,34 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.bodies import OBSERVATIONS_OF_SIZE, body
-from tests.bench.load import Load, exchange, has_wrk, http_request, many_connections, one_connection
+from tests.bench.bodies import CONTEXT_OF_HOOK, OBSERVATIONS_OF_SIZE, body
+from tests.bench.load import (
+    Bodies,
+    Load,
+    exchange,
+    has_wrk,
+    http_request,
+    many_connections,
+    one_connection,
+    path_of,
+)
 from tests.bench.processes import Running, memory_mb, processor_seconds, running
 
 _PATIENTS = 64
 _CONNECTIONS = 16
 _SINGLE_REQUESTS = 400
-# Numbers of patients that no file holds; each run that needs new ones takes its own million.
-_FIRST_NEW_PATIENT = 1_000_000
+# Patients that no file holds: seventeen million for each round, one for each connection of a round.
+_MILLION = 1_000_000
+_MOST_ROUNDS = 5
+_USUAL = "patient-view"
+_NEW = "60 KB, every patient new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,7 @@ def main() -> int:
     if not has_wrk():
         console.print("wrk is not installed (apt-get install wrk); a slower generator in Python is used.")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        folders = _write_bodies(Path(folder))
+        bodies = _write_bodies(Path(folder))
         service = stack.enter_context(_service(Path(folder), arguments))
         idle = memory_mb(service.process)
         status, answer_bytes = _first_answer(service)
@@ -68,18 +80,17 @@ def main() -> int:
             )
             return 1
         floor = stack.enter_context(_floor(Path(folder), arguments, answer_bytes))
-        pairs = {
-            size: _measure(floor, service, folders[size], arguments=arguments)
-            for size in OBSERVATIONS_OF_SIZE
-        }
-        first_sight = _measure(floor, service, folders["60 KB"], arguments=arguments, new_patients=True)
-        singles = _measure_singles(floor, service, folders["60 KB"])
+        pairs = {name: _measure(floor, service, one, arguments=arguments) for name, one in bodies.items()}
+        usual = bodies["60 KB"]
+        pairs[_NEW] = _measure(floor, service, usual, arguments=arguments, new_patients=True)
+        singles = _measure_singles(floor, service, usual)
         loaded = memory_mb(service.process)
-    _print_tables({**pairs, "60 KB, every patient new": first_sight}, singles)
+    _print_tables(pairs, singles)
     result = _result(pairs["60 KB"], singles, loaded) | {
-        "failed": sum(pair.failed() for pair in [*pairs.values(), first_sight]),
+        "failed": sum(pair.failed() for pair in pairs.values()),
         "ratio_200_kb": _ratio(pairs["200 KB"]),
-        "ratio_first_sight": _ratio(first_sight),
+        "ratio_first_sight": _ratio(pairs[_NEW]),
+        "hooks": {hook: _of_hook(pairs[f"60 KB, {hook}"]) for hook in CONTEXT_OF_HOOK if hook != _USUAL},
         "answer_bytes": answer_bytes,
         "start_up_seconds": round(service.started_in, 2),
         "memory_idle_mb": round(idle[0], 1),
@@ -95,7 +106,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5, help="runs of floor and service each")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=_MOST_ROUNDS,
+        choices=range(1, _MOST_ROUNDS + 1),
+        help="runs of floor and service each",
+    )
     parser.add_argument("--seconds", type=float, default=2, help="length of one run")
     parser.add_argument(
         "--command",
@@ -128,60 +145,64 @@ def _floor(folder: Path, arguments: argparse.Namespace, answer_bytes: int) -> It
         yield floor
 
 
-def _write_bodies(folder: Path) -> dict[str, Path]:
-    """One folder for each size, with a file for each patient."""
-    folders = {}
-    for size in OBSERVATIONS_OF_SIZE:
-        folders[size] = folder / size.replace(" ", "-")
-        folders[size].mkdir()
-        for number in range(_PATIENTS):
-            (folders[size] / f"{number}.json").write_bytes(body(number, size))
-    return folders
+def _write_bodies(folder: Path) -> dict[str, Bodies]:
+    """The bodies to send by their name in the table, a file for each patient."""
+    bodies = {size: _written(folder / size, size, _USUAL) for size in OBSERVATIONS_OF_SIZE}
+    for hook in CONTEXT_OF_HOOK:
+        if hook != _USUAL:
+            bodies[f"60 KB, {hook}"] = _written(folder / hook, "60 KB", hook)
+    return bodies
+
+
+def _written(folder: Path, size: str, hook: str) -> Bodies:
+    folder.mkdir()
+    for number in range(_PATIENTS):
+        (folder / f"{number}.json").write_bytes(body(number, size, hook))
+    return Bodies(folder, hook)
 
 
 def _first_answer(service: Running) -> tuple[int, int]:
-    return exchange(service.port, http_request(body(0, "60 KB")))[1:]
+    return exchange(service.port, http_request(body(0, "60 KB"), path_of(_USUAL)))[1:]
 
 
 def _measure(
     floor: Running,
     service: Running,
-    folder: Path,
+    bodies: Bodies,
     *,
     arguments: argparse.Namespace,
     new_patients: bool = False,
 ) -> Pair:
     pair = Pair()
     for number in range(arguments.rounds):
-        start = _FIRST_NEW_PATIENT + number * 1_000_000 if new_patients else 0
+        if new_patients:
+            bodies = replace(bodies, new_patients_from=(17 * number + 1) * _MILLION)
         for server, loads, cpu_ms in (
             (floor, pair.floor, pair.floor_cpu_ms),
             (service, pair.service, pair.service_cpu_ms),
         ):
             used = processor_seconds(server.process)
-            load = many_connections(
-                server.port,
-                folder,
-                connections=_CONNECTIONS,
-                seconds=arguments.seconds,
-                new_patients_from=start,
-            )
+            load = many_connections(server.port, bodies, connections=_CONNECTIONS, seconds=arguments.seconds)
             loads.append(load)
             cpu_ms.append((processor_seconds(server.process) - used) * 1000 / max(1, load.requests))
     return pair
 
 
-def _measure_singles(floor: Running, service: Running, folder: Path) -> Pair:
+def _measure_singles(floor: Running, service: Running, bodies: Bodies) -> Pair:
     pair = Pair()
     for _ in range(2):
-        pair.floor.append(one_connection(floor.port, folder, count=_SINGLE_REQUESTS))
-        pair.service.append(one_connection(service.port, folder, count=_SINGLE_REQUESTS))
+        pair.floor.append(one_connection(floor.port, bodies, count=_SINGLE_REQUESTS))
+        pair.service.append(one_connection(service.port, bodies, count=_SINGLE_REQUESTS))
     return pair
 
 
 def _ratio(pair: Pair) -> float:
     floor, service = pair.requests_per_second()
     return round(service / floor, 3)
+
+
+def _of_hook(pair: Pair) -> dict[str, float]:
+    return {"ratio": _ratio(pair), "p99_ms": round(median(load.p99_ms for load in pair.service), 2)}
 
 
 # p50_ms, p99_ms and memory_mb are what the targets speak of: at 16 connections, the workers together.

@@ -1,17 +1,29 @@
 """Request bodies as an EHR sends them: a NET patient in whose record a dozen resources matter.
 
 The record is a Patient, 20 Conditions and either 42 Observations (about 60 KB) or 200 (about 200 KB).
-Every resource names the patient, so two patients have no resource in common.
+Every resource names the patient, so two patients have no resource in common. What is ordered or booked, and
+in which encounter, comes from a synthetic patient of ``fhir_fixtures``.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 CONDITIONS = 20
 OBSERVATIONS_OF_SIZE = {"60 KB": 42, "200 KB": 200}
+
+_REQUESTS = Path(__file__).parents[2] / "fhir_fixtures" / "requests"
+CONTEXT_OF_HOOK = {
+    "patient-view": "carcinoid-syndrome-no-operation-planned",
+    "order-select": "liver-resection-chosen-for-multifocal-disease",
+    "order-sign": "morphine-around-operation",
+    "appointment-book": "carcinoid-syndrome-embolisation-being-booked",
+    "encounter-start": "carcinoid-heart-disease-admitted-for-operation",
+}
+"""Hook -> the synthetic patient whose orders, appointments or encounter are sent with the record."""
 
 _ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 _LOINC = "http://loinc.org"
@@ -33,15 +45,15 @@ def patient_id(number: int) -> str:
     return f"bench-{number:08d}"
 
 
-def body(number: int, size: str) -> bytes:
-    """The JSON of one patient-view call for patient ``number``."""
+def body(number: int, size: str, hook: str = "patient-view") -> bytes:
+    """The JSON of one call of ``hook`` for patient ``number``."""
     identity = patient_id(number)
     observations = [_observation(identity, number, index) for index in range(OBSERVATIONS_OF_SIZE[size])]
     return orjson.dumps(
         {
-            "hook": "patient-view",
+            "hook": hook,
             "hookInstance": f"7a3f1c52-0000-4000-8000-{number:012d}",
-            "context": {"userId": "Practitioner/bench-surgeon", "patientId": identity},
+            "context": _context(identity, hook),
             "prefetch": {
                 "patient": _patient(identity),
                 "conditions": _bundle([_condition(identity, number, index) for index in range(CONDITIONS)]),
@@ -49,6 +61,13 @@ def body(number: int, size: str) -> bytes:
             },
         }
     )
+
+
+def _context(identity: str, hook: str) -> Any:
+    request = orjson.loads((_REQUESTS / f"{CONTEXT_OF_HOOK[hook]}.{hook}.json").read_bytes())
+    context = request["context"]
+    old = context["patientId"].encode()
+    return orjson.loads(orjson.dumps(context).replace(old, identity.encode()))
 
 
 def _bundle(resources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,8 +14,6 @@ from statistics import median, quantiles
 
 from tests.bench.bodies import patient_id
 
-PATH = "/cds-services/net-patient-view"
-
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -28,22 +26,40 @@ class Load:
     p99_ms: float
 
 
+def path_of(hook: str) -> str:
+    return f"/cds-services/net-{hook}"
+
+
 def has_wrk() -> bool:
     return shutil.which("wrk") is not None
 
 
-def many_connections(
-    port: int, folder: Path, *, connections: int, seconds: float, new_patients_from: int = 0
-) -> Load:
-    """Keep ``connections`` busy; ``new_patients_from`` > 0 sends every request for another patient."""
-    if has_wrk():
-        return _with_wrk(port, folder, connections, seconds, new_patients_from)
-    return _with_processes(port, folder, connections, seconds, new_patients_from)
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """Bodies to send: the files of a folder, each for the service of ``hook``.
+
+    ``new_patients_from`` > 0 sends every request for another patient, counted from there.
+    """
+
+    folder: Path
+    hook: str = "patient-view"
+    new_patients_from: int = 0
+
+    def requests(self) -> list[bytes]:
+        return [
+            http_request(file.read_bytes(), path_of(self.hook)) for file in sorted(self.folder.glob("*.json"))
+        ]
 
 
-def one_connection(port: int, folder: Path, *, count: int) -> Load:
+def many_connections(port: int, bodies: Bodies, *, connections: int, seconds: float) -> Load:
+    """Keep ``connections`` busy."""
+    send = _with_wrk if has_wrk() else _with_processes
+    return send(port, bodies, connections, seconds)
+
+
+def one_connection(port: int, bodies: Bodies, *, count: int) -> Load:
     """One request after the other, each timed from opening the connection to the last byte."""
-    requests = _requests(folder)
+    requests = bodies.requests()
     started = time.perf_counter()
     outcomes = [exchange(port, requests[number % len(requests)]) for number in range(count)]
     return _summary(outcomes, time.perf_counter() - started)
@@ -59,16 +75,12 @@ def exchange(port: int, request: bytes) -> tuple[float, int, int]:
     return time.perf_counter() - started, int(head.split(b" ", 2)[1]), len(body)
 
 
-def http_request(body: bytes) -> bytes:
+def http_request(body: bytes, path: str) -> bytes:
     head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def _requests(folder: Path) -> list[bytes]:
-    return [http_request(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
 
 
 def _summary(outcomes: list[tuple[float, int, int]], seconds: float) -> Load:
@@ -78,11 +90,12 @@ def _summary(outcomes: list[tuple[float, int, int]], seconds: float) -> Load:
     return Load(len(outcomes), len(outcomes) / seconds, failed, median(milliseconds), p99)
 
 
-def _with_wrk(port: int, folder: Path, connections: int, seconds: float, new_patients_from: int) -> Load:
-    files = str(len(list(folder.glob("*.json"))))
+def _with_wrk(port: int, bodies: Bodies, connections: int, seconds: float) -> Load:
+    files = str(len(list(bodies.folder.glob("*.json"))))
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"]
     command += ["--timeout", "10s", "--script", str(Path(__file__).with_name("wrk.lua"))]
-    command += [f"http://127.0.0.1:{port}{PATH}", "--", str(folder), files, str(new_patients_from)]
+    command += [f"http://127.0.0.1:{port}{path_of(bodies.hook)}"]
+    command += ["--", str(bodies.folder), files, str(bodies.new_patients_from)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     result = json.loads(output.rpartition("RESULT ")[2])
     return Load(
@@ -94,28 +107,23 @@ def _with_wrk(port: int, folder: Path, connections: int, seconds: float, new_pat
     )
 
 
-def _with_processes(
-    port: int, folder: Path, connections: int, seconds: float, new_patients_from: int
-) -> Load:
-    # A million patients for each connection, so that no two connections send the same one.
-    starts = [new_patients_from and new_patients_from + index * 1_000_000 for index in range(connections)]
-    tasks = [(port, folder, index, seconds, start) for index, start in enumerate(starts)]
+def _with_processes(port: int, bodies: Bodies, connections: int, seconds: float) -> Load:
+    tasks = [(port, bodies, index, seconds) for index in range(connections)]
     with multiprocessing.Pool(connections) as pool:
         outcomes = [outcome for part in pool.starmap(_keep_busy, tasks) for outcome in part]
     return _summary(outcomes, seconds)
 
 
-def _keep_busy(
-    port: int, folder: Path, offset: int, seconds: float, new_patients_from: int
-) -> list[tuple[float, int, int]]:
-    requests = _requests(folder)
+def _keep_busy(port: int, bodies: Bodies, connection: int, seconds: float) -> list[tuple[float, int, int]]:
+    requests = bodies.requests()
     old = patient_id(0).encode()
+    # A million patients for each connection, so that no two connections send the same one.
+    first_new = bodies.new_patients_from + connection * 1_000_000
     outcomes = []
     deadline = time.perf_counter() + seconds
     while time.perf_counter() < deadline:
-        number = offset + len(outcomes)
-        request = requests[number % len(requests)]
-        if new_patients_from:
-            request = requests[0].replace(old, patient_id(new_patients_from + len(outcomes)).encode())
+        request = requests[(connection + len(outcomes)) % len(requests)]
+        if bodies.new_patients_from:
+            request = requests[0].replace(old, patient_id(first_new + len(outcomes)).encode())
         outcomes.append(exchange(port, request))
     return outcomes
