@@ -145,7 +145,7 @@ class UnchangedEntries:
             return
         spans, length = _spans(raw, start)
         array = raw[start : start + length]
-        if len(self._lengths) >= _MOST_ARRAYS:
+        if max(len(self._arrays), len(self._lengths)) >= _MOST_ARRAYS:
             self._lengths.clear()
             self._arrays.clear()
         known = self._worth_knowing(array, spans, document)

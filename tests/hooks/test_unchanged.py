@@ -269,3 +269,11 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(reader._arrays) <= 4
     assert len(reader._lengths) <= 4
     assert len(reader._met_once) <= 4
+
+
+def test_the_memory_is_bounded_for_a_chart_that_changes_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.hooks.unchanged._MOST_ARRAYS", 4)
+    reader = _reader()
+    for number in range(9):
+        reader.read_object(BODY.replace(b"Laboratory result 41", b"x" * number))
+    assert len(reader._arrays) <= 4
