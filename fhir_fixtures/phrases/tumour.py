@@ -34,6 +34,7 @@ QUALIFIERS = {
     "SNOMED".lower(),
     "text only",
     "staged",
+    "staged with nodes",
 }
 
 
@@ -52,10 +53,17 @@ def condition(found: Phrase, *, stem: str, codes: Resource, body_site: str = "")
         "onsetDateTime": day(since),
         "abatementDateTime": day(found.now) if found.has("resolved", "remission") else None,
         "recordedDate": day(since),
-        "stage": [{"summary": {"text": "pT3 N1 M0"}}] if found.has("staged") else None,
+        "stage": _stage(found),
         "note": [{"text": found.words["note"]}] if "note" in found.words else None,
     }
     return filled(resource)
+
+
+def _stage(found: Phrase) -> list[Resource] | None:
+    if not found.has("staged", "staged with nodes"):
+        return None
+    nodes = "N1" if found.has("staged with nodes") else "N0"
+    return [{"summary": {"text": f"pT3 {nodes} M0"}}]
 
 
 def _worded(found: Phrase, codes: Resource) -> Resource:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from service.facts.tumour import SECONDARY_LISTS, Tumour, describe_condition, is_in_force
 from service.fhir import dates, quantities
@@ -66,31 +67,34 @@ def read_spread(record: Record, tumour: Tumour, *, now: datetime) -> Spread:
         if is_in_force(condition, now=now)
         for site, is_generic in _metastasis_sites(condition, record)
     ]
-    staging, stages = _staging(record), _stages(tumour)
-    category = _category("M", staging, stages, record)
+    staging = _staging(record)
+    t_category, n_category, m_category = (_category(one, staging, tumour, record) for one in "TNM")
     own = [
         (condition, site)
         for condition, site, generic in metastases
         if not generic or not tumour.other_malignancy
     ]
-    sites = {site for _condition, site in own} | _sites_of_category(category)
+    sites = {site for _condition, site in own} | n_category.sites | m_category.sites
     unclear = not sites - {"node"} and any(site == "liver" for _c, site, generic in metastases if generic)
     moments = [moment for condition, *_rest in metastases if (moment := dates.first_recorded(condition))]
     return Spread(
-        extent=Extent.UNCLEAR_ORIGIN if unclear else _extent(sites, category, tumour),
+        extent=Extent.UNCLEAR_ORIGIN if unclear else _extent(sites, m_category.value, tumour),
         has_liver_metastases="liver" in sites,
         has_metastasis_code=bool(metastases),
-        m_category=category,
+        m_category=m_category.value,
         lesions=_lesion_count(record),
         is_multifocal=_says_of_liver(record, "multifocal"),
         is_solitary=_says_of_liver(record, "solitary"),
         newest=max(moments) if moments else None,
         evidence=tuple(
             dict.fromkeys(
-                Evidence(reference(one), describe_condition(one)) for one, _site, _generic in metastases
+                (
+                    *(Evidence(reference(one), describe_condition(one)) for one, *_rest in metastases),
+                    *(one.evidence for one in (n_category, m_category) if one.shows_spread),
+                )
             )
         ),
-        t_category=_category("T", staging, stages, record),
+        t_category=t_category.value,
     )
 
 
@@ -123,22 +127,45 @@ def _site(stated: str) -> str:
 
 _CATEGORIES = {
     "T": re.compile(r"T\s*([0-4][a-d]?|is)", re.IGNORECASE),
+    # Anchored, because reports count nodes: "metastasis in 1 of 12 lymph nodes" is no N1.
+    "N": re.compile(r"\b[cpyr]*N\s?([0-3][a-c]?)", re.IGNORECASE),
     "M": re.compile(r"M\s*([01][abc]?)", re.IGNORECASE),
 }
 _CATEGORIES_OF_STAGE = {
     "T": re.compile(r"\b[cpyr]*T\s?([0-4][a-d]?|is)\b", re.IGNORECASE),
+    "N": re.compile(r"\b[cpyr]*N\s?([0-3][a-c]?)\b", re.IGNORECASE),
     "M": re.compile(r"\b[cpyr]*M\s?([01][abc]?)\b", re.IGNORECASE),
 }
 
 
-def _stages(tumour: Tumour) -> list[str]:
-    """What the tumour's Conditions state as their stage."""
-    return [
-        words(stage.get("summary"))
-        for one in tumour.primaries
-        if "stage" in one.condition
-        for stage in elements(one.condition["stage"])
-    ]
+class _Category(NamedTuple):
+    """One category of TNM (``0``, ``1a`` ...; empty where none is stated), and where it stands."""
+
+    letter: str
+    value: str = ""
+    moment: Moment | None = None
+    resource: Resource | None = None
+
+    @property
+    def shows_spread(self) -> bool:
+        """Whether it says that nodes or distant organs are involved."""
+        return self.letter != "T" and self.value[:1] in ("1", "2", "3")
+
+    @property
+    def sites(self) -> set[str]:
+        """N1 and above are regional nodes; M1a is hepatic only, M1b extrahepatic only, M1c both.
+
+        The letters of M1 are AJCC 8, from memory, not verified.
+        """
+        if self.letter == "N":
+            return {"node"} if self.shows_spread else set()
+        return {"1a": {"liver"}, "1b": {"other"}, "1c": {"liver", "other"}}.get(self.value, set())
+
+    @property
+    def evidence(self) -> Evidence:
+        """The Observation or Condition with the category that it states."""
+        stated = f"{self.letter}{self.value} {dates.shown(self.moment)}"
+        return Evidence(reference(self.resource or {}), stated)
 
 
 def _staging(record: Record) -> tuple[Resource, ...]:
@@ -146,23 +173,26 @@ def _staging(record: Record) -> tuple[Resource, ...]:
     return tuple(_delivered(record.about("Observation", "tnm-staging")))
 
 
-def _category(letter: str, staging: Iterable[Resource], stages: Iterable[str], record: Record) -> str:
-    """A category of TNM (``0``, ``1a`` ...) by the newest observation, else by the tumour's stage."""
-    return _observed_category(letter, staging, record) or _category_of_stage(letter, stages)
+def _category(letter: str, staging: Iterable[Resource], tumour: Tumour, record: Record) -> _Category:
+    """A category of TNM by the newest observation, else by the stage of the tumour's Condition."""
+    told = [*_observed(letter, staging, record)] or [*_staged(letter, tumour)]
+    return max(told, key=_newest_then_highest, default=_Category(letter))
 
 
-def _observed_category(letter: str, staging: Iterable[Resource], record: Record) -> str:
-    best: tuple[float, str] = (float("-inf"), "")
+def _newest_then_highest(category: _Category) -> tuple[float, str]:
+    return (category.moment.instant.timestamp() if category.moment else 0.0, category.value)
+
+
+def _observed(letter: str, staging: Iterable[Resource], record: Record) -> Iterator[_Category]:
     for observation in staging:
         if not _tells(observation, record, letter):
             continue
-        moment, value = dates.happened(observation), observation.get("valueCodeableConcept")
+        value = observation.get("valueCodeableConcept")
         stated = f"{words(value)} {string(observation.get('valueString'))} {code(value)}"
         if letter == "M" and record.terminology.has(value, "tnm-staging", role="m0"):
             stated += " M0"
         if match := _CATEGORIES[letter].search(stated):
-            best = max(best, (moment.instant.timestamp() if moment else 0.0, match.group(1).lower()))
-    return best[1]
+            yield _Category(letter, match.group(1).lower(), dates.happened(observation), observation)
 
 
 def _tells(observation: Resource, record: Record, letter: str) -> bool:
@@ -171,16 +201,12 @@ def _tells(observation: Resource, record: Record, letter: str) -> bool:
     return roles.isdisjoint({"t", "n", "m"} - {letter.lower()}) or letter.lower() in roles
 
 
-def _category_of_stage(letter: str, stages: Iterable[str]) -> str:
-    """The category in the stage of the tumour's Condition (``pT3 N1 M0``), or empty."""
-    pattern = _CATEGORIES_OF_STAGE[letter]
-    found = [match.group(1).lower() for stage in stages if (match := pattern.search(stage))]
-    return max(found, default="")
-
-
-def _sites_of_category(category: str) -> set[str]:
-    """M1a is hepatic only, M1b extrahepatic only, M1c both (AJCC 8; from memory, not verified)."""
-    return {"1a": {"liver"}, "1b": {"other"}, "1c": {"liver", "other"}}.get(category, set())
+def _staged(letter: str, tumour: Tumour) -> Iterator[_Category]:
+    """The category in the stage of the tumour's Conditions (``pT3 N1 M0``)."""
+    for primary in tumour.primaries:
+        for stage in elements(primary.condition.get("stage")):
+            if match := _CATEGORIES_OF_STAGE[letter].search(words(stage.get("summary"))):
+                yield _Category(letter, match.group(1).lower(), resource=primary.condition)
 
 
 def _extent(sites: set[str], category: str, tumour: Tumour) -> Extent:

@@ -15,7 +15,19 @@ def spread(record: str) -> Spread:
     [
         ("ileal NET", Extent.LOCALISED),
         ("male", Extent.UNKNOWN),
-        ("ileal NET; TNM T3 N1 M0", Extent.LOCALISED),
+        ("ileal NET; TNM T3 N0 M0", Extent.LOCALISED),
+        ("ileal NET; TNM T3 NX M0", Extent.LOCALISED),
+        ("ileal NET; TNM T3 N1 M0", Extent.REGIONAL),
+        ("ileal NET; TNM N2", Extent.REGIONAL),
+        ("ileal NET; TNM N1 (preliminary)", Extent.LOCALISED),
+        ("ileal NET; TNM N1 (entered in error)", Extent.LOCALISED),
+        ("ileal NET; TNM N1 100 days ago; TNM N0 10 days ago", Extent.LOCALISED),
+        ("ileal NET; TNM N0 100 days ago; TNM N1 10 days ago", Extent.REGIONAL),
+        ("ileal NET (staged)", Extent.LOCALISED),
+        ("ileal NET (staged with nodes)", Extent.REGIONAL),
+        ("ileal NET (staged with nodes); TNM N0", Extent.LOCALISED),
+        ("ileal NET; TNM T3 N1 M1", Extent.BEYOND_LIVER),
+        ("ileal NET; TNM T3 N1; liver metastases", Extent.LIVER_ONLY),
         ("ileal NET; generic regional lymph-node metastasis", Extent.REGIONAL),
         ("ileal NET; liver metastases", Extent.LIVER_ONLY),
         ("ileal NET; generic liver metastasis", Extent.LIVER_ONLY),
@@ -40,6 +52,34 @@ def spread(record: str) -> Spread:
 )
 def test_extent(record: str, extent: Extent) -> None:
     assert spread(record).extent is extent
+
+
+@pytest.mark.parametrize(
+    ("stated", "extent"),
+    [
+        ("pN1", Extent.REGIONAL),
+        ("N 1", Extent.REGIONAL),
+        ("ypN1b (2 of 14)", Extent.REGIONAL),
+        ("metastasis in 1 of 12 lymph nodes of pN0", Extent.LOCALISED),
+        ("version 3", Extent.LOCALISED),
+        ("N+", Extent.LOCALISED),
+    ],
+)
+def test_only_a_category_of_nodes_is_one(stated: str, extent: Extent) -> None:
+    assert spread(f'ileal NET; observation text "N category" value "{stated}"').extent is extent
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        ("ileal NET; TNM T3 N1 M0 on 2026-10-05", ["N1 on 2026-10-05"]),
+        ("ileal NET (staged with nodes)", ["N1 (date unknown)"]),
+        ("ileal NET; TNM T3 N0 M0", []),
+        ("ileal NET; TNM N1 M1a on 2026-10-05", ["N1 on 2026-10-05", "M1a on 2026-10-05"]),
+    ],
+)
+def test_categories_that_place_disease_are_evidence(record: str, says: list[str]) -> None:
+    assert [one.says for one in spread(record).evidence] == says
 
 
 def test_a_generic_liver_metastasis_beside_another_cancer_is_of_unclear_origin() -> None:
