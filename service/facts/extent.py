@@ -125,16 +125,25 @@ def _site(stated: str) -> str:
     return "liver" if stated == "liver" else "other"
 
 
+def _category_pattern(letter: str, values: str) -> re.Pattern[str]:
+    """A category as a stage writes it: with the prefixes of TNM, and with or without blanks.
+
+    Anchored, because reports count nodes: "metastasis in 1 of 12 lymph nodes" is no N1.
+    """
+    before, after = r"(?:(?<![^\W\d_])|(?<=\d[a-d])|(?<=is))", r"(?=\b|[cpyrTNMGLV])"
+    return re.compile(rf"{before}[cpyr]*{letter}\s?({values}){after}", re.IGNORECASE)
+
+
+# In "cT3cN1cM0" the c before N and M is a prefix.
+_CATEGORIES_OF_STAGE = {
+    "T": _category_pattern("T", "[0-4](?:[abd]|c(?!N))?|is"),
+    "N": _category_pattern("N", "[0-3](?:[ab]|c(?!M))?"),
+    "M": _category_pattern("M", "[01][abc]?"),
+}
 _CATEGORIES = {
     "T": re.compile(r"T\s*([0-4][a-d]?|is)", re.IGNORECASE),
-    # Anchored, because reports count nodes: "metastasis in 1 of 12 lymph nodes" is no N1.
-    "N": re.compile(r"\b[cpyr]*N\s?([0-3][a-c]?)", re.IGNORECASE),
+    "N": _CATEGORIES_OF_STAGE["N"],
     "M": re.compile(r"M\s*([01][abc]?)", re.IGNORECASE),
-}
-_CATEGORIES_OF_STAGE = {
-    "T": re.compile(r"\b[cpyr]*T\s?([0-4][a-d]?|is)\b", re.IGNORECASE),
-    "N": re.compile(r"\b[cpyr]*N\s?([0-3][a-c]?)\b", re.IGNORECASE),
-    "M": re.compile(r"\b[cpyr]*M\s?([01][abc]?)\b", re.IGNORECASE),
 }
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from service.facts.extent import Extent, Spread
+from service.facts.extent import Extent, Spread, read_spread
 from tests.asking import facts
 
 
@@ -182,3 +184,32 @@ def test_the_newest_metastasis_dates_the_finding() -> None:
 )
 def test_categories_by_observation_else_by_the_stage(record: str, t_category: str, m_category: str) -> None:
     assert (spread(record).t_category, spread(record).m_category) == (t_category, m_category)
+
+
+def staged(summary: str) -> Spread:
+    found = facts("ileal NET")
+    condition = {**found.tumour.index.condition, "stage": [{"summary": {"text": summary}}]}
+    tumour = replace(found.tumour, primaries=(found.tumour.index._replace(condition=condition),))
+    return read_spread(found.record, tumour, now=found.now)
+
+
+@pytest.mark.parametrize(
+    ("summary", "t_category", "extent", "m_category"),
+    [
+        ("pT3 N1 M0", "3", Extent.REGIONAL, "0"),
+        ("pT3N1M0", "3", Extent.REGIONAL, "0"),
+        ("pT1aN1M0", "1a", Extent.REGIONAL, "0"),
+        ("pT2N0M0", "2", Extent.LOCALISED, "0"),
+        ("cT3cN1cM0", "3", Extent.REGIONAL, "0"),
+        ("ypT2 pN1b cM1a", "2", Extent.LIVER_ONLY, "1a"),
+        ("TisN1", "is", Extent.REGIONAL, ""),
+        ("pT3 pN1 (2/14) L0 V0", "3", Extent.REGIONAL, ""),
+        ("Stage IIIB, 1 of 12 nodes", "", Extent.LOCALISED, ""),
+    ],
+)
+def test_stages_are_written_with_and_without_blanks(
+    summary: str, t_category: str, extent: Extent, m_category: str
+) -> None:
+    found = staged(summary)
+
+    assert (found.t_category, found.extent, found.m_category) == (t_category, extent, m_category)
