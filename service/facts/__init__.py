@@ -24,6 +24,7 @@ from service.facts.patient import Person, read_person
 from service.facts.perioperative import Perioperative, read_perioperative
 from service.facts.plan import Plan, read_plan
 from service.facts.precautions import Precautions, read_precautions
+from service.facts.progression import Progression, read_progression
 from service.facts.proliferation import Proliferation, read_proliferation
 from service.facts.statements import Statements, read_statements
 from service.facts.treatment import Treatment, read_treatment
@@ -60,6 +61,11 @@ class Facts:
     def spread(self) -> Spread:
         """F-5: how far the tumour has spread."""
         return read_spread(self.record, self.tumour, now=self.now)
+
+    @lazy
+    def progression(self) -> Progression:
+        """F-10: whether the tumour has come back or grown."""
+        return read_progression(self.record, self.tumour, self._statements, now=self.now)
 
     @lazy
     def treatment(self) -> Treatment:

@@ -92,6 +92,7 @@ class Proliferation:
 
     grading: Grading
     counts: tuple[Count, ...] = ()
+    is_on_its_way: bool = False
 
     @lazy
     def grade(self) -> Grade | None:
@@ -109,6 +110,12 @@ class Proliferation:
     def ki67(self) -> tuple[Count, ...]:
         """The Ki-67 counts, newest first."""
         return tuple(count for count in self.counts if count.what == "Ki-67")
+
+    @property
+    def newest_ki67(self) -> Moment | None:
+        """When Ki-67 was last counted; None where one without a date may be the last."""
+        moments = [count.moment for count in self.ki67]
+        return None if None in moments else next(iter(moments), None)
 
     @property
     def deciding(self) -> Count | None:
@@ -155,18 +162,19 @@ def read_proliferation(record: Record, *, now: datetime, defaults: Defaults) -> 
         count
         for observation in record.about("Observation", "ki67-observation", "ki67", "mitotic-count")
         for count in _counts_in(observation, record, defaults=defaults)
-        if not _is_in_future(count.moment, now)
+        if not dates.is_in_future(count.moment, now)
     ]
+    is_on_its_way = any(string(count.observation.get("status")) in ON_ITS_WAY for count in found)
     delivered = [count for count in found if string(count.observation.get("status")) in DELIVERED]
     with_value = sorted((count for count in delivered if count.remark != _NO_VALUE), key=_newest_first)
     if any(count.grade for count in with_value):
-        return Proliferation(Grading.GRADED, tuple(with_value))
+        return Proliferation(Grading.GRADED, tuple(with_value), is_on_its_way)
     if with_value:
-        return Proliferation(Grading.NOT_GRADABLE, tuple(with_value))
-    if any(string(count.observation.get("status")) in ON_ITS_WAY for count in found):
+        return Proliferation(Grading.NOT_GRADABLE, tuple(with_value), is_on_its_way)
+    if is_on_its_way:
         # A preliminary value is shown and does not grade.
         ungraded = [count._replace(grade=None, alert_grade=None) for count in found]
-        return Proliferation(Grading.ON_ITS_WAY, tuple(sorted(ungraded, key=_newest_first)))
+        return Proliferation(Grading.ON_ITS_WAY, tuple(sorted(ungraded, key=_newest_first)), is_on_its_way)
     if delivered:
         return Proliferation(Grading.NO_RESULT, tuple(sorted(delivered, key=_newest_first)))
     return Proliferation(Grading.NONE)
@@ -177,10 +185,6 @@ def _newest_first(count: Count) -> tuple[float, float, float, str]:
     interval = count.interval
     low, high = (-interval.low, -interval.high) if interval else (0.0, 0.0)
     return (-count.moment.instant.timestamp() if count.moment else 0.0, low, high, count.specimen)
-
-
-def _is_in_future(moment: Moment | None, now: datetime) -> bool:
-    return moment is not None and moment.days_before(now) < 0
 
 
 _NO_VALUE = "no value"

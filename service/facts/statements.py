@@ -42,9 +42,13 @@ class Statements:
     by_list: Mapping[str, list[Resource]]
     now: datetime
 
-    def newest(self, word_list: str) -> Statement | None:
-        """The newest statement in force that holds a phrase of the word list."""
-        said = [_statement(one) for one in self.by_list.get(word_list, ()) if _is_in_force(one, self.now)]
+    def newest(self, word_list: str, *kinds: str) -> Statement | None:
+        """The newest statement in force that holds a phrase of the word list, of any kind or of these."""
+        said = [
+            _statement(one)
+            for one in self.by_list.get(word_list, ())
+            if (not kinds or one["resourceType"] in kinds) and _is_in_force(one, self.now)
+        ]
         return sorted(said, key=lambda statement: statement.order)[-1] if said else None
 
 

@@ -11,6 +11,7 @@ from service.facts.context import Context
 from service.facts.defaults import Defaults
 from service.facts.lazy import lazy
 from service.facts.orders import Order, find_order
+from service.facts.progression import last_recurrence
 from service.facts.tumour import Tumour
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
@@ -133,7 +134,7 @@ class Workup:
             is_cross_sectional,
             fresh_days=self.defaults.cross_sectional_fresh_days,
             ignored_days=self.defaults.cross_sectional_ignored_days,
-            not_before=progression(self.record) if self._studies else None,
+            not_before=last_recurrence(self.tumour) if self._studies else None,
         )
 
     @lazy
@@ -612,17 +613,6 @@ def _newest_finding(record: Record, studies: Iterable[Resource]) -> Moment | Non
     moments = [moment for one in findings if (moment := dates.happened(one))]
     metastases = record.about("Condition", "net-secondary-icd10cm", "net-snomed-metastasis")
     moments += [moment for one in metastases if (moment := dates.first_recorded(one))]
-    return max(moments) if moments else None
-
-
-def progression(record: Record) -> Moment | None:
-    """When a recurrence or relapse was recorded; older cross-sectional imaging does not count."""
-    moments = [
-        moment
-        for one in record.of("Condition")
-        if any(c.code in ("recurrence", "relapse") for c in codings(one.get("clinicalStatus")))
-        and (moment := dates.parse(one.get("recordedDate")) or dates.first_recorded(one))
-    ]
     return max(moments) if moments else None
 
 

@@ -102,6 +102,11 @@ def happened(resource: Resource) -> Moment | None:
     )
 
 
+def is_in_future(moment: Moment | None, now: datetime) -> bool:
+    """Whether a day lies ahead: for a finding an error in the data."""
+    return moment is not None and moment.days_before(now) < 0
+
+
 def first_recorded(condition: Resource) -> Moment | None:
     """The earliest that a Condition can be dated: onset, else the date of recording."""
     return (

@@ -1,10 +1,12 @@
-"""N-17 and N-29: no Ki-67, no grade. Words: ``cards/ki67.md``."""
+"""N-17 and N-29: no Ki-67, no grade; F-10: an old one. Words: ``cards/ki67.md``."""
 
 from __future__ import annotations
 
 from service.facts import Facts
 from service.facts.proliferation import Grading
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.facts.statements import Statement
+from service.fhir import dates
+from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
 from service.rules.questions import nothing_to_decide, treatment_before
 
 
@@ -16,7 +18,7 @@ def decide(facts: Facts) -> Answer:
     if found.grading is Grading.ON_ITS_WAY:
         return Silent("a Ki-67 result is on its way")
     if found.grading is Grading.GRADED and found.ki67:
-        return Silent(f"a Ki-67 is on record: {found.ki67[0].says}")
+        return _graded(facts)
     if facts.workup.ki67_order is not None:
         return Silent(f"Ki-67 is {facts.workup.ki67_order.says}")
     if found.grading is Grading.GRADED:
@@ -24,6 +26,28 @@ def decide(facts: Facts) -> Answer:
     if found.grading is Grading.NOT_GRADABLE:
         return Fires("not-gradable", {"value": found.counts[0].shown}, found.evidence)
     return _missing(facts)
+
+
+def _graded(facts: Facts) -> Answer:
+    """A Ki-67 is on record: silent, unless it is old and the tumour has come back or grown since."""
+    found, grown = facts.proliferation, _grown_since(facts)
+    if grown is None or found.newest_ki67 is None:
+        return Silent(f"a Ki-67 is on record: {found.ki67[0].says}")
+    if facts.workup.ki67_order is not None:
+        return Silent(f"Ki-67 is {facts.workup.ki67_order.says}")
+    if not facts.record.is_known("observations"):
+        return NotAssessed("observations", facts.record.why_not_known("observations"))
+    values = {"date": found.newest_ki67.day, "when": dates.shown(grown.moment)}
+    return Fires("stale", values, (*found.evidence, grown.evidence("recurrence or progression")))
+
+
+def _grown_since(facts: Facts) -> Statement | None:
+    """F-10: of the same episode a Ki-67 counts at any age, so that age alone is no reason to ask."""
+    newest = facts.proliferation.newest_ki67
+    if newest is None or facts.proliferation.is_on_its_way:
+        return None
+    is_old = newest.days_before(facts.now) > facts.defaults.ki67_stale_days
+    return facts.progression.after(newest) if is_old else None
 
 
 def _missing(facts: Facts) -> Answer:
@@ -45,7 +69,7 @@ RULE = Rule(
     hooks=frozenset({"patient-view", "order-sign"}),
     scope=Scope.GRADING,
     decide=decide,
-    holes=frozenset({"value", "treatment"}),
+    holes=frozenset({"value", "treatment", "date", "when"}),
     waits_in_emergency=True,
     with_several_primaries=True,
 )
