@@ -15,7 +15,14 @@ from enum import IntEnum
 from service.facts.defaults import Defaults
 from service.facts.lazy import lazy
 from service.facts.treatment import Treatment
-from service.facts.tumour import Tumour, describe_condition, is_in_force, verification
+from service.facts.tumour import (
+    HORMONE_LIST,
+    SYNDROME_WORDS,
+    Tumour,
+    describe_condition,
+    is_in_force,
+    verification,
+)
 from service.facts.workup import Dated, Workup
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
@@ -286,7 +293,7 @@ _CARCINOID = ("carcinoid", "carcinoid-heart-disease", "carcinoid-crisis")
 
 
 def _syndrome_conditions(record: Record) -> tuple[Resource, ...]:
-    return record.about("Condition", "net-functional-syndromes", "carcinoid-syndrome")
+    return record.about("Condition", HORMONE_LIST, *SYNDROME_WORDS)
 
 
 def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime) -> bool:
@@ -295,18 +302,26 @@ def _is_carcinoid_syndrome(condition: Resource, record: Record, *, now: datetime
     # A past crisis still marks a patient at risk; only a refuted entry does not count.
     if _is_crisis(condition, record):
         return verification(condition) not in ("refuted", "entered-in-error")
-    return is_in_force(condition, now=now)
+    return is_in_force(condition, now=now) and not _is_dismissed_in_words(condition, record)
 
 
 def _is_crisis(condition: Resource, record: Record) -> bool:
-    rows = record.rows(condition, "net-functional-syndromes")
-    return any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
+    if rows := record.rows(condition, HORMONE_LIST):
+        return any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
+    return record.is_named(condition, "carcinoid-crisis")
+
+
+def _is_dismissed_in_words(condition: Resource, record: Record) -> bool:
+    """Whether text alone calls the syndrome past or excluded; a code stands, whatever the text says."""
+    if record.rows(condition, HORMONE_LIST) or record.is_named(condition, "carcinoid-heart-disease"):
+        return False
+    return record.is_named(condition, "carcinoid-syndrome-dismissed")
 
 
 def _names_carcinoid_syndrome(condition: Resource, record: Record) -> bool:
-    rows = record.rows(condition, "net-functional-syndromes")
-    is_coded = any(row.get("syndrome") in _CARCINOID for row in rows)
-    return is_coded or (not rows and record.is_named(condition, "carcinoid-syndrome"))
+    if rows := record.rows(condition, HORMONE_LIST):
+        return any(row.get("syndrome") in _CARCINOID for row in rows)
+    return record.is_named(condition, *SYNDROME_WORDS)
 
 
 def _other_syndromes(record: Record, *, now: datetime) -> Iterator[tuple[str, Resource]]:

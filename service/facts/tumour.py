@@ -24,12 +24,8 @@ PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-prim
 SECONDARY_LISTS = ("net-secondary-icd10cm", "net-snomed-metastasis")
 HORMONE_LIST = "net-functional-syndromes"
 """Its rows with the role ``tumour`` (insulinoma, gastrinoma ...) name a tumour as well as a syndrome."""
-
-
-NAMING_LISTS = (
-    *(*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST),
-    *("neuroendocrine-tumour", "carcinoid-syndrome"),
-)
+SYNDROME_WORDS = ("carcinoid-syndrome", "carcinoid-heart-disease", "carcinoid-crisis")
+NAMING_LISTS = (*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST, "neuroendocrine-tumour", *SYNDROME_WORDS)
 """A Condition that is, or belongs to, a neuroendocrine tumour hits one of these lists."""
 
 

@@ -26,6 +26,20 @@ def of_ileal_tumour(record: str) -> FunctioningStatus:
         "carcinoid crisis",
         "carcinoid crisis (resolved)",
         'condition text "carcinoid syndrome"',
+        'condition text "Carcinoid syndrome with flushing, diarrhoea resolved"',
+        'condition text "Carcinoid syndrome, carcinoid heart disease excluded"',
+        'condition text "Carcinoid syndrome without carcinoid crisis"',
+        'condition text "Carcinoid syndrome, not resolved"',
+        'condition text "Recurrent after resolved carcinoid syndrome"',
+        'condition text "2-year history of carcinoid syndrome"',
+        'condition text "History of carcinoid syndrome, still active"',
+        'condition text "Carcinoid heart disease, history of carcinoid syndrome"',
+        'condition text "History of carcinoid heart disease"',
+        'condition text "History of carcinoid crisis"',
+        'condition text "Carcinoid crisis" (resolved)',
+        'carcinoid syndrome text "Carcinoid syndrome, resolved"',
+        'carcinoid syndrome text "No carcinoid syndrome"',
+        'carcinoid syndrome (SNOMED) text "History of carcinoid syndrome"',
         "5-HIAA 35 mg/24h range to 10; flushing",
         "5-HIAA 35 mg/24h range to 10; flushing (SNOMED)",
         "5-HIAA 35 mg/24h range to 10; diarrhoea",
@@ -37,6 +51,37 @@ def of_ileal_tumour(record: str) -> FunctioningStatus:
 )
 def test_confirmed(record: str) -> None:
     assert of_ileal_tumour(record).level is Function.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("words", "was_dismissed"),
+    [
+        ("carcinoid syndrome, resolved", True),
+        ("Carcinoid syndrome (resolved)", True),
+        ("Resolved carcinoid syndrome", True),
+        ("carcinoid syndrome - resolved 2024", True),
+        ("Carcinoid syndrome: in remission", True),
+        ("history of carcinoid syndrome", True),
+        ("H/o carcinoid syndrome", True),
+        ("no carcinoid syndrome", True),
+        ("No evidence of carcinoid syndrome", True),
+        ("No active carcinoid syndrome", True),
+        ("No symptoms of carcinoid syndrome", True),
+        ("Carcinoid syndrome, inactive", True),
+        ("carcinoid syndrome excluded", True),
+        ("Carcinoid syndrome was ruled out", True),
+        ("Family history of carcinoid syndrome", False),
+        ("Rule out carcinoid syndrome", False),
+        ("No carcinoid heart disease", False),
+        ("Carcinoid heart disease excluded", False),
+        ("No history of carcinoid crisis", False),
+    ],
+)
+def test_words_that_call_the_syndrome_past_or_excluded(words: str, was_dismissed: bool) -> None:
+    found = of_ileal_tumour(f'condition text "{words}"')
+
+    assert (found.level, found.syndromes) == (Function.UNKNOWN, ())
+    assert found.syndrome_was_dismissed is was_dismissed
 
 
 @pytest.mark.parametrize(
