@@ -41,6 +41,7 @@ class Defaults:
     few_liver_lesions: float
     many_liver_lesions: float
     perioperative_hours: float
+    crisis_under_way_days: float
     echocardiography_days: float
     admission_procedure_days: float
     analogue_ki67_limit_percent: float

@@ -13,6 +13,7 @@ from service.facts.defaults import Defaults
 from service.facts.plan import Kind, Plan, PlannedAct, recent_acts
 from service.facts.treatment import Drug, Treatment
 from service.facts.tumour import is_in_force
+from service.fhir import dates
 from service.fhir.reading import Resource, codings, elements, string, words
 from service.fhir.record import Record
 
@@ -75,7 +76,7 @@ def read_perioperative(
         sympathomimetic=ordered(
             _SYMPATHOMIMETIC, "cough-or-topical", "home-medicine", "asthma-or-allergy-kit"
         ),
-        is_crisis_care=_is_crisis_care(record, context, now=now),
+        is_crisis_care=_is_crisis_care(record, context, now=now, days=defaults.crisis_under_way_days),
     )
 
 
@@ -126,11 +127,18 @@ def _is_as_needed(drug: Drug) -> bool:
     )
 
 
-def _is_crisis_care(record: Record, context: Context, *, now: datetime) -> bool:
+def _is_crisis_care(record: Record, context: Context, *, now: datetime, days: float) -> bool:
     """A crisis or low blood pressure on record now, or an encounter in which crises are treated."""
-    return any(
-        is_in_force(one, now=now) and _names_crisis(one, record) for one in record.of("Condition")
-    ) or any(_is_acute(one, record, context) for one in record.of("Encounter"))
+    crises = (one for one in record.of("Condition") if _names_crisis(one, record))
+    return any(_is_under_way(one, now=now, days=days) for one in crises) or any(
+        _is_acute(one, record, context) for one in record.of("Encounter")
+    )
+
+
+def _is_under_way(condition: Resource, *, now: datetime, days: float) -> bool:
+    """Problem lists keep a crisis active for years; without a date it may be the one being treated."""
+    began = dates.first_recorded(condition)
+    return is_in_force(condition, now=now) and (began is None or began.days_before(now) <= days)
 
 
 def _names_crisis(condition: Resource, record: Record) -> bool:

@@ -125,6 +125,9 @@ def test_a_mixture_with_a_local_anaesthetic_still_releases_histamine() -> None:
     ("record", "is_crisis"),
     [
         ("carcinoid crisis today", True),
+        ("carcinoid crisis 3 days ago", True),
+        ("carcinoid crisis 4 days ago", False),
+        ("carcinoid crisis (undated)", True),
         ("carcinoid crisis (resolved) 400 days ago", False),
         ('condition text "Intraoperative hypotension" today', True),
         ('condition text "Orthostatic hypotension"', False),
