@@ -109,7 +109,7 @@ class Facts:
     @lazy
     def precautions(self) -> Precautions:
         """What speaks against treating the liver or against a radionuclide."""
-        return read_precautions(self.record, self._statements)
+        return read_precautions(self.record, self._statements, now=self.now, defaults=self.defaults)
 
     @lazy
     def complications(self) -> tuple[Complication, ...]:

@@ -28,6 +28,7 @@ class Defaults:
     before_diagnosis_days: float
     order_window_days: float
     completed_order_window_days: float
+    pregnancy_days: float
     override_days: float
     cover_before_hours: float
     cover_after_hours: float

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 
+from service.facts.defaults import Defaults
 from service.facts.statements import Statements
+from service.facts.tumour import describe_condition, is_in_force
 from service.fhir import dates, quantities
 from service.fhir.evidence import Evidence
 from service.fhir.reading import label, reference, string
@@ -19,17 +22,23 @@ _DELIVERED = ("final", "amended", "corrected")
 
 @dataclass(frozen=True, slots=True)
 class Precautions:
-    """One entry per condition that matters; ``egfr`` is the newest result in mL/min/1.73 m2."""
+    """One entry per condition that matters; ``egfr`` is the newest result in mL/min/1.73 m2.
+
+    ``pregnancy`` is said anywhere and at any time; ``current_pregnancy`` is a diagnosis of now.
+    """
 
     liver_failure: Evidence | None = None
     portal_vein_thrombosis: Evidence | None = None
     biliary_anastomosis: Evidence | None = None
     marrow_failure: Evidence | None = None
     pregnancy: Evidence | None = None
+    current_pregnancy: Evidence | None = None
     egfr: float | None = None
 
 
-def read_precautions(record: Record, statements: Statements) -> Precautions:
+def read_precautions(
+    record: Record, statements: Statements, *, now: datetime, defaults: Defaults
+) -> Precautions:
     """Read diagnoses, reports, earlier operations and kidney function."""
     return Precautions(
         liver_failure=_stated(statements, "liver-failure"),
@@ -37,6 +46,7 @@ def read_precautions(record: Record, statements: Statements) -> Precautions:
         biliary_anastomosis=_anastomosis(record) or _stated(statements, "biliary-anastomosis"),
         marrow_failure=_stated(statements, "marrow-failure"),
         pregnancy=_stated(statements, "pregnancy"),
+        current_pregnancy=_current_pregnancy(record, now=now, days=defaults.pregnancy_days),
         egfr=_newest_egfr(record),
     )
 
@@ -44,6 +54,16 @@ def read_precautions(record: Record, statements: Statements) -> Precautions:
 def _stated(statements: Statements, word_list: str) -> Evidence | None:
     found = statements.newest(word_list)
     return found.evidence(word_list.replace("-", " ")) if found else None
+
+
+def _current_pregnancy(record: Record, *, now: datetime, days: float) -> Evidence | None:
+    """By the name of a Condition only: notes and reports speak of tests and of pregnancies to avoid."""
+    for condition in record.about("Condition", "pregnancy"):
+        began = dates.first_recorded(condition)
+        is_recent = began is None or began.days_before(now) <= days
+        if is_recent and is_in_force(condition, now=now):
+            return Evidence(reference(condition), describe_condition(condition))
+    return None
 
 
 _JOINING = ("resection-procedures", "pancreaticoduodenectomy", "biliary-anastomosis")

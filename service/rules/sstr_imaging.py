@@ -17,10 +17,8 @@ from service.rules.questions import (
 def decide(facts: Facts) -> Answer:
     """Ask for SSTR imaging; a plain or FDG PET is not SSTR imaging."""
     item = facts.workup.sstr_imaging
-    if silent := nothing_to_decide(facts) or settled(item):
+    if silent := nothing_to_decide(facts) or settled(item) or _not_meant(facts):
         return silent
-    if is_low_yield(facts):
-        return Silent("SSTR imaging has a low yield in this tumour")
     if facts.tumour.is_poorly_differentiated:
         return _carcinoma(facts)
     if repeat := to_repeat(item):
@@ -30,6 +28,14 @@ def decide(facts: Facts) -> Answer:
     if not facts.record.is_known("orders"):
         return Fires("orders-unknown", evidence=facts.workup.cross_sectional.evidence)
     return _missing(facts)
+
+
+def _not_meant(facts: Facts) -> Silent | None:
+    if is_low_yield(facts):
+        return Silent("SSTR imaging has a low yield in this tumour")
+    if pregnancy := facts.precautions.current_pregnancy:
+        return Silent(f"SSTR imaging is not meant for pregnant patients; on record: {pregnancy.says}")
+    return None
 
 
 def _carcinoma(facts: Facts) -> Answer:

@@ -21,6 +21,10 @@ def precautions(record: str) -> Precautions:
         ('procedure text "Hepaticojejunostomy" 900 days ago', "biliary_anastomosis"),
         ('condition text "Pancytopenia"', "marrow_failure"),
         ('condition text "Pregnant"', "pregnancy"),
+        ('document "Pregnant, 20 weeks" 900 days ago', "pregnancy"),
+        ('condition text "Pregnant"', "current_pregnancy"),
+        ('condition text "Pregnancy" (undated)', "current_pregnancy"),
+        ('condition text "Pregnancy" (no clinical status) 300 days ago', "current_pregnancy"),
     ],
 )
 def test_what_is_stated_in_words(record: str, name: str) -> None:
@@ -38,6 +42,14 @@ def test_what_is_stated_in_words(record: str, name: str) -> None:
         ),
         ("pancreaticoduodenectomy planned in 20 days", "biliary_anastomosis"),
         ('condition text "Not pregnant"', "pregnancy"),
+        ('condition text "Not currently pregnant"', "pregnancy"),
+        ('imaging report conclusion "Pregnancy test done"', "pregnancy"),
+        ('condition text "Pregnancy" 301 days ago', "current_pregnancy"),
+        ('condition text "Pregnancy" (resolved)', "current_pregnancy"),
+        ('condition text "Pregnancy" (refuted)', "current_pregnancy"),
+        ('condition text "Termination of pregnancy"', "current_pregnancy"),
+        ('document "Pregnant, 20 weeks"', "current_pregnancy"),
+        ('ileal NET with note "pregnant"', "current_pregnancy"),
         ('condition text "Pancytopenia" (entered in error)', "marrow_failure"),
     ],
 )
