@@ -57,10 +57,14 @@ def _stated(statements: Statements, word_list: str) -> Evidence | None:
 
 
 def _current_pregnancy(record: Record, *, now: datetime, days: float) -> Evidence | None:
-    """By the name of a Condition only: notes and reports speak of tests and of pregnancies to avoid."""
+    """By the name of a Condition only: notes and reports speak of tests and of pregnancies to avoid.
+
+    One without a date may be decades old, and a card that is silent for good does more harm than one
+    that comes too often.
+    """
     for condition in record.about("Condition", "pregnancy"):
         began = dates.first_recorded(condition)
-        is_recent = began is None or began.days_before(now) <= days
+        is_recent = began is not None and began.days_before(now) <= days
         if is_recent and is_in_force(condition, now=now):
             return Evidence(reference(condition), describe_condition(condition))
     return None
