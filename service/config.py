@@ -5,6 +5,7 @@ Every setting is described in ``deploy/README.md``; a test holds the two togethe
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,10 @@ from service.errors import ConfigurationError
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _DEFAULT_DATABASE = "sqlite:///net-cds.sqlite3"
+_NO_CERTIFICATES = (
+    "{!r} has to hold certificates in PEM form, each between -----BEGIN CERTIFICATE----- and "
+    "-----END CERTIFICATE-----"
+)
 _Value = TypeVar("_Value")
 
 
@@ -31,6 +36,7 @@ class Settings:
     threads: int = 1
     max_body_bytes: int = 10 * 1024 * 1024
     fetch_deadline_seconds: float = 5.0
+    authorities_file: Path | None = None
     retention_days: int = 365
     content: str = "all"
     cards_dir: Path = field(default=_CHECKOUT / "cards")
@@ -44,6 +50,14 @@ class Settings:
         return self.authentication == "required" or (
             self.authentication is None and self.clients_file is not None
         )
+
+    @property
+    def certificate_authorities(self) -> str | bool:
+        """Who may vouch for a server: the PEM file of this site, or True for the public authorities.
+
+        There is no False: to send a token to a server that was not checked is to give it away.
+        """
+        return True if self.authorities_file is None else str(self.authorities_file)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -101,6 +115,22 @@ def _existing_file(text: str) -> Path:
     return path
 
 
+def _certificates(text: str) -> Path:
+    """A file from which OpenSSL can take certificates; found out now, and not at the first call."""
+    path = _existing_file(text)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        raise ValueError(_NO_CERTIFICATES.format(text)) from None
+    except OSError as problem:
+        raise ValueError(f"{text!r} cannot be read ({problem.strerror})") from None
+    # A list of revoked certificates is loaded without complaint.
+    if not context.cert_store_stats()["x509"]:
+        raise ValueError(_NO_CERTIFICATES.format(text))
+    return path
+
+
 def _existing_folder(text: str) -> Path:
     path = Path(text)
     if not path.is_dir():
@@ -125,6 +155,7 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "NET_CDS_THREADS": ("threads", _between(1, 64, int)),
     "NET_CDS_MAX_BODY_BYTES": ("max_body_bytes", _between(1024, 1024**3, int)),
     "NET_CDS_FETCH_DEADLINE_SECONDS": ("fetch_deadline_seconds", _between(0.1, 60, float)),
+    "NET_CDS_CA_FILE": ("authorities_file", _certificates),
     "NET_CDS_RETENTION_DAYS": ("retention_days", _between(1, 36500, int)),
     "NET_CDS_CONTENT": ("content", _one_of("all", "approved")),
     "NET_CDS_DEFAULTS": ("defaults_file", _existing_file),

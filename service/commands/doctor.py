@@ -43,7 +43,7 @@ from service.config import Settings
 from service.errors import InputFileError, MalformedRequest
 from service.fhir import quantities
 from service.fhir.access import FhirAccess
-from service.fhir.client import FetchOutcome, fetch_all
+from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.queries import QUERIES, prefetch_templates
 from service.fhir.reading import Resource, codings, elements, mapping, references, string, words
 from service.fhir.recognition import coded
@@ -147,7 +147,7 @@ def _examine(
     advance: Callable[[], None],
 ) -> _Report:
     report = _Report()
-    question = functools.partial(ask, access)
+    question = functools.partial(ask, access, settings.certificate_authorities)
     capabilities = question("metadata")
     if capabilities.failure:
         raise ServerUnusable(f"{access.base_url} could not be reached: {capabilities.failure}.")
@@ -234,8 +234,9 @@ def _read_as_service(
     templates = prefetch_templates(knowledge.terminology.observation_codes())
     queries = {key: value.replace("{{context.patientId}}", patient_id) for key, value in templates.items()}
     deadline = settings.fetch_deadline_seconds
+    limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
     outcomes, seconds = timed(
-        lambda: fetch_all(access, queries, deadline_seconds=deadline, same_base=same_base)
+        lambda: fetch_all(access, queries, deadline_seconds=deadline, same_base=same_base, limits=limits)
     )
     within = f"all queries in parallel took {seconds:.1f} s of the {deadline:g} s allowed"
     report.findings.append(Finding(Level.NOTE, "time", within))

@@ -89,8 +89,11 @@ def _diagnostics(document: Mapping[str, Any]) -> str:
     return f" ({one_line(', '.join(kinds))[:100]})" if kinds else ""
 
 
-def ask(access: FhirAccess, relative: str) -> Reply:
-    """One GET below the base URL, without redirects or repetition."""
+def ask(access: FhirAccess, certificate_authorities: str | bool, relative: str) -> Reply:
+    """One GET below the base URL, without redirects or repetition.
+
+    ``certificate_authorities`` is a PEM file, or True for the usual ones.
+    """
     headers = {"Accept": "application/fhir+json"}
     if access.token is not None:
         headers["Authorization"] = f"Bearer {access.token}"
@@ -98,7 +101,13 @@ def ask(access: FhirAccess, relative: str) -> Reply:
 
     def job(exchange: Exchange) -> Reply:
         try:
-            answer = get(url, headers, exchange=exchange, max_bytes=_MOST_BYTES)
+            answer = get(
+                url,
+                headers,
+                exchange=exchange,
+                max_bytes=_MOST_BYTES,
+                certificate_authorities=certificate_authorities,
+            )
         except ExchangeFailed as failure:
             return Reply(failure=failure.reason)
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

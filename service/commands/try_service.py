@@ -42,10 +42,11 @@ class ServerUnusable(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """Where the services are, and the token that goes there and nowhere else."""
+    """Where the services are, who vouches for them, and the token that goes there and nowhere else."""
 
     url: str
     token: str | None
+    certificate_authorities: str | bool
 
 
 def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
@@ -92,11 +93,13 @@ def token_from(variable: str | None) -> str | None:
     return token
 
 
-def run(arguments: argparse.Namespace, _settings: Settings) -> int:
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Call the services of one hook and print what they say. Raises InputFileError, ServerUnusable."""
     chart = read_chart(arguments.bundle, patient=arguments.patient)
     server = _Server(
-        arguments.base_url.removesuffix("/cds-services") + "/cds-services", token_from(arguments.token_env)
+        arguments.base_url.removesuffix("/cds-services") + "/cds-services",
+        token_from(arguments.token_env),
+        settings.certificate_authorities,
     )
     console = terminal()
     discovery, findings = _discover(server)
@@ -235,7 +238,13 @@ def _exchange(method: str, url: str, server: _Server, body: bytes | None = None)
         session.trust_env = False
         try:
             return session.request(
-                method, url, data=body, headers=headers, timeout=_SECONDS, allow_redirects=False
+                method,
+                url,
+                data=body,
+                headers=headers,
+                timeout=_SECONDS,
+                allow_redirects=False,
+                verify=server.certificate_authorities,
             )
         except (requests.RequestException, ValueError) as problem:
             raise ServerUnusable(f"{url} could not be reached: {_reason(problem)}.") from None

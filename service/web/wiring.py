@@ -17,7 +17,7 @@ from flask import Flask
 from service import VERSION, engine
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
-from service.fhir.client import fetch_all
+from service.fhir.client import FetchLimits, fetch_all
 from service.fhir.queries import prefetch_templates
 from service.fhir.validation import preload
 from service.hooks import feedback
@@ -108,7 +108,10 @@ def _templates(knowledge: Knowledge) -> Mapping[str, str]:
 def _responder(settings: Settings, *, knowledge: Knowledge, declined: DeclinedAdvice) -> Respond:
     templates = _templates(knowledge)
     fetch = functools.partial(
-        fetch_all, deadline_seconds=settings.fetch_deadline_seconds, same_base=same_base
+        fetch_all,
+        deadline_seconds=settings.fetch_deadline_seconds,
+        same_base=same_base,
+        limits=FetchLimits(certificate_authorities=settings.certificate_authorities),
     )
 
     def respond(request: HookRequest, client: Client) -> Answered:
@@ -142,7 +145,11 @@ def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Co
     if not settings.authentication_required or settings.clients_file is None:
         return anybody
     known = [service.id for service in SERVICES]
-    clients = read_clients(settings.clients_file, known_services=known)
+    clients = read_clients(
+        settings.clients_file,
+        known_services=known,
+        certificate_authorities=settings.certificate_authorities,
+    )
     remember = functools.partial(remember_token, store)
 
     def identify(authorization: str | None, audiences: Collection[str]) -> Client:

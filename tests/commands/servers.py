@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import orjson
 from service.commands.charts import Chart
 from service.commands.prefetch import Unresolvable, resolve
 from service.fhir.queries import QUERIES
+from tests.certificates import encrypted
 
 Answer = tuple[int, Any]
 Say = Callable[[str, str, bytes, Mapping[str, str]], Answer]
@@ -22,7 +24,9 @@ Say = Callable[[str, str, bytes, Mapping[str, str]], Answer]
 
 
 @contextlib.contextmanager
-def server(say: Say, *, media_type: str = "application/fhir+json") -> Iterator[str]:
+def server(
+    say: Say, *, media_type: str = "application/fhir+json", encryption: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Serve on loopback; yields the base URL."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -46,10 +50,13 @@ def server(say: Say, *, media_type: str = "application/fhir+json") -> Iterator[s
             pass
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if encryption is not None:
+        listener.socket = encrypted(listener.socket, encryption)
+    scheme = "http" if encryption is None else "https"
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.server_address[1]}"
+        yield f"{scheme}://127.0.0.1:{listener.server_address[1]}"
     finally:
         listener.shutdown()
         thread.join()

@@ -16,6 +16,7 @@ from service.commands.charts import Chart, read_chart
 from service.commands.fhir_server import Level, Reply, check_answer
 from service.rules import RULES
 from tests.asking import knowledge
+from tests.certificates import of_private_authority, server_side
 from tests.commands.servers import Answer, Say, fhir_answers, server
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -62,6 +63,17 @@ def test_a_good_server_is_ready(capsys: pytest.CaptureFixture[str], chart: Chart
     assert {one["state"] for one in report["sections"].values()} == {"known"}
     assert {"of": "Ki-67", "unit": "%", "comparable": True, "count": 1} in report["units"]
     assert "net-malignant-icd10cm" in {one["list"] for one in report["codes"]}
+
+
+def test_a_server_of_a_private_authority_is_asked_once_the_authority_is_named(
+    capsys: pytest.CaptureFixture[str], chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted, served = of_private_authority(tmp_path)
+    with server(fhir_answers(chart), encryption=server_side(served)) as url:
+        assert main(["doctor", url]) == exits.UNUSABLE
+        assert "the certificate or the encryption of the server was refused" in capsys.readouterr().err
+        monkeypatch.setenv("NET_CDS_CA_FILE", str(trusted))
+        assert main(["doctor", url]) == exits.DONE
 
 
 def test_a_server_that_refuses_a_type_is_ready_with_limits(

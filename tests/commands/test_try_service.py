@@ -12,6 +12,7 @@ from service.commands import exits
 from service.config import Settings
 from service.web.wiring import wired_app
 from tests.asking import CARDS
+from tests.certificates import of_private_authority, server_side
 from tests.commands.servers import Answer, Say, server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,19 @@ def test_a_service_of_others_is_called_with_its_own_prefetch(
 
 def test_the_address_may_end_in_the_name_of_discovery() -> None:
     assert attempt(service(), suffix="/cds-services/") == exits.DONE
+
+
+def test_a_service_of_a_private_authority_is_called_once_the_authority_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted, served = of_private_authority(tmp_path)
+    calls: list[Any] = []
+    with server(service(calls=calls), media_type="application/json", encryption=server_side(served)) as url:
+        assert main(["try", url, "--bundle", BUNDLE]) == exits.UNUSABLE
+        assert "its certificate or encryption was refused" in capsys.readouterr().err
+        assert not calls
+        monkeypatch.setenv("NET_CDS_CA_FILE", str(trusted))
+        assert main(["try", url, "--bundle", BUNDLE]) == exits.DONE
 
 
 def test_the_token_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:

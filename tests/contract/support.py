@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.fhir.queries import QUERIES
+from tests.certificates import encrypted
 
 ServiceOf = Callable[..., FlaskClient]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -103,7 +105,7 @@ class Listener(ThreadingHTTPServer):
 
 
 @contextmanager
-def listening(server: FhirServer) -> Iterator[FhirServer]:
+def listening(server: FhirServer, *, encryption: ssl.SSLContext | None = None) -> Iterator[FhirServer]:
     """Serve on a port of this machine that the system chooses."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -121,7 +123,10 @@ def listening(server: FhirServer) -> Iterator[FhirServer]:
 
     with Listener(("127.0.0.1", 0), Handler) as listener:
         listener.daemon_threads = True
-        server.base_url = f"http://127.0.0.1:{listener.server_address[1]}/fhir"
+        if encryption is not None:
+            listener.socket = encrypted(listener.socket, encryption)
+        scheme = "http" if encryption is None else "https"
+        server.base_url = f"{scheme}://127.0.0.1:{listener.server_address[1]}/fhir"
         thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

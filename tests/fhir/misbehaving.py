@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.certificates import encrypted
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -96,10 +98,7 @@ def misbehaving_server(
     listener = Listener(("127.0.0.1", 0), Handler)
     scheme = "http" if encryption is None else "https"
     if encryption is not None:
-        # The handshake is left to the thread of the connection, so that a bad one does not stop the listener.
-        listener.socket = encryption.wrap_socket(
-            listener.socket, server_side=True, do_handshake_on_connect=False
-        )
+        listener.socket = encrypted(listener.socket, encryption)
     server = Server(f"{scheme}://127.0.0.1:{listener.server_address[1]}")
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -13,7 +13,19 @@ from service import VERSION, create_app, server
 from service.config import Settings
 from service.errors import ConfigurationError
 from service.web import logs, wiring
-from tests.contract.support import CHECKOUT, chart, explanations, post
+from tests.certificates import of_private_authority, server_side
+from tests.contract.support import (
+    CHECKOUT,
+    FhirServer,
+    chart,
+    explanations,
+    listening,
+    post,
+    with_access,
+    with_prefetch,
+)
+from tests.fhir.misbehaving import Reply, misbehaving_server
+from tests.security.keys import ISSUER, claims, elliptic, key_set, public, signed
 
 
 @pytest.fixture
@@ -93,3 +105,38 @@ def test_advice_that_was_declined_is_not_given_to_the_same_user_again(app_with: 
         time.sleep(0.05)
     assert not rules & said(user)
     assert rules <= said("Practitioner/somebody-else")
+
+
+def test_a_fhir_server_of_a_private_authority_is_read_once_the_authority_is_named(
+    app_with: Callable[..., Flask], tmp_path: Path
+) -> None:
+    trusted, served = of_private_authority(tmp_path)
+    request = with_prefetch(chart(), observations=...)
+    with listening(FhirServer(chart()["prefetch"]), encryption=server_side(served)) as server:
+        request = with_access(request, server)
+        refused = explanations(post(app_with().test_client(), request))
+        assert not server.asked
+        read = explanations(post(app_with(authorities_file=trusted).test_client(), request))
+    reasons = {one["reason"] for card in refused for one in card.get("notAssessed", ())}
+    assert "the certificate or the encryption of the server was refused" in reasons
+    assert server.asked
+    assert not any(card.get("notAssessed") for card in read)
+
+
+def test_keys_behind_a_private_authority_are_read_once_the_authority_is_named(
+    app_with: Callable[..., Flask], tmp_path: Path
+) -> None:
+    trusted, served = of_private_authority(tmp_path)
+    reply = Reply(body=key_set(public(elliptic(), "ec-1")))
+    clients = tmp_path / "clients.toml"
+    with misbehaving_server({"/keys": [reply]}, encryption=server_side(served)) as ehr:
+        clients.write_text(f'[[client]]\niss = "{ISSUER}"\njwks_url = "{ehr.url}/keys"\n', encoding="utf-8")
+
+        def status_with(**changes: Any) -> int:
+            token = signed(claims(aud="http://127.0.0.1:8000/cds-services"))
+            client = app_with(clients_file=clients, **changes).test_client()
+            return client.get("/cds-services", headers={"Authorization": f"Bearer {token}"}).status_code
+
+        assert status_with() == 401
+        assert ehr.requests == []
+        assert status_with(authorities_file=trusted) == 200
