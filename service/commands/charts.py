@@ -21,7 +21,7 @@ import orjson
 from service.errors import InputFileError, MalformedRequest
 from service.fhir.queries import QUERIES
 from service.fhir.reading import Resource, elements, mapping, reference, string
-from service.hooks.body import read_object
+from service.json_body import read_object
 
 MOST_BYTES = 256 * 1024 * 1024
 """The largest file that is read, after decompression."""

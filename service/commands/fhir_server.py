@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-import orjson
-
+from service.errors import MalformedRequest
 from service.fhir import dates
 from service.fhir.access import FhirAccess
 from service.fhir.queries import QUERIES, Query
@@ -23,6 +22,7 @@ from service.fhir.terminology import Terminology
 from service.fhir.transport import Exchange, ExchangeFailed, get, run_within
 from service.fhir.validation import find_defects
 from service.hooks.text import one_line
+from service.json_body import read_object
 
 _SECONDS = 30.0
 _MOST_BYTES = 64 * 1024 * 1024
@@ -54,12 +54,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one GET; ``failure`` says why there is none."""
+    """The answer to one GET; ``failure`` says why there is none, ``fault`` why its body cannot be read."""
 
     status: int = 0
     media_type: str = ""
     document: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
+    fault: str = ""
 
     @property
     def why_unusable(self) -> str:
@@ -70,7 +71,7 @@ class Reply:
             return f"HTTP status {self.status}{_diagnostics(self.document)}"
         if self.media_type not in _FHIR_JSON:
             return f"sent as {self.media_type or 'no media type'}, not as application/fhir+json"
-        return "" if self.document else "the body is no JSON object"
+        return self.fault
 
     @property
     def matches(self) -> list[Resource]:
@@ -111,16 +112,17 @@ def ask(access: FhirAccess, certificate_authorities: str | bool, relative: str) 
         except ExchangeFailed as failure:
             return Reply(failure=failure.reason)
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Reply(answer.status, one_line(media_type)[:80], _object(answer.body))
+        return _reply(answer.status, one_line(media_type)[:80], answer.body)
 
     return run_within(_SECONDS, {"": job})[""] or Reply(failure=f"no answer within {_SECONDS:.0f} s")
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
+def _reply(status: int, media_type: str, body: bytes) -> Reply:
+    """The body is read as the service reads it, so that nothing passes here that fails there."""
     try:
-        return mapping(orjson.loads(body))
-    except orjson.JSONDecodeError:
-        return {}
+        return Reply(status, media_type, read_object(body))
+    except MalformedRequest as fault:
+        return Reply(status, media_type, fault=f"the body: {one_line(fault.path)} {fault.message}")
 
 
 def check_capabilities(reply: Reply) -> Iterator[Finding]:

@@ -15,12 +15,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin
 
-import orjson
-
+from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.reading import Resource, elements, mapping, string
 from service.fhir.scopes import Permission, permission
 from service.fhir.transport import Answer, Exchange, ExchangeFailed, get, run_within
+from service.json_body import read_object
 
 SameBase = Callable[[str, str], bool]
 """``(base URL, URL) -> bool``: whether the URL lies at or under the base, on the same origin."""
@@ -228,17 +228,16 @@ def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> 
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _FHIR_JSON:
         raise ExchangeFailed("the FHIR server answered with something else than FHIR JSON")
+    return _json_object(answer.body), len(answer.body)
+
+
+def _json_object(body: bytes) -> Resource:
     try:
-        resource = orjson.loads(answer.body)
-        # The record writes resources out again, and deeper nesting can be read than can be written.
-        orjson.dumps(resource)
-    except orjson.JSONDecodeError:
-        raise ExchangeFailed("the answer of the FHIR server is not JSON") from None
-    except orjson.JSONEncodeError:
-        raise ExchangeFailed("the answer of the FHIR server is nested too deeply") from None
-    if not isinstance(resource, dict):
-        raise ExchangeFailed("the answer of the FHIR server is no resource")
-    return resource, len(answer.body)
+        return read_object(body)
+    except MalformedRequest as fault:
+        # The path ends in the name of a member, and that was written by the server.
+        what = "the answer" if fault.path == "$" else "a member of the answer"
+        raise ExchangeFailed(f"{what} of the FHIR server {fault.message}") from None
 
 
 def _answer_after_redirect(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> Answer:

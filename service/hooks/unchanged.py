@@ -30,7 +30,7 @@ from service.fhir.reading import Resource, mapping
 from service.fhir.recognition import Inspected, inspect, may_matter
 from service.fhir.record import belongs
 from service.fhir.terminology import Terminology
-from service.hooks.body import read_object
+from service.json_body import read_object
 
 _ENTRIES = re.compile(rb'"entry"[ \t\r\n]*:[ \t\r\n]*(?=\[[ \t\r\n]*\{)')
 _BEGINNING = 512  # bytes by which an array is told before its end is known

@@ -14,10 +14,10 @@ import orjson
 from flask import Flask, Response, request
 
 from service.errors import RequestTooLarge, StoreUnavailable, UnknownService, UnsupportedMediaType
-from service.hooks.body import read_object
 from service.hooks.discovery import SERVICES, Service, discovery_document
 from service.hooks.request import HookRequest, read_request
 from service.hooks.response import EXPLANATION, response_document
+from service.json_body import read_object
 from service.security.clients import Client, require_service
 from service.security.fhir_servers import may_read
 from service.security.tokens import expected_audiences

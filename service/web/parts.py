@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from service.config import Settings
-from service.hooks.body import read_object
 from service.hooks.card import Card
 from service.hooks.request import HookRequest
+from service.json_body import read_object
 from service.security.clients import ANONYMOUS, Client
 
 

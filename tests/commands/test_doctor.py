@@ -115,6 +115,19 @@ def test_a_type_that_is_not_offered_is_a_limit(capsys: pytest.CaptureFixture[str
     assert "flags: Flag is not in the CapabilityStatement" in said(report, "limit")
 
 
+def test_an_answer_that_the_service_would_refuse_is_named_with_its_place(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    def twice(status: int, document: Any) -> Answer:
+        return status, orjson.dumps(document).replace(b'"total"', b'"total":0,"total"')
+
+    code, report = examine(capsys, changed(fhir_answers(chart), "/Flag", twice))
+
+    assert code == exits.FINDINGS
+    assert "flags: the body: $.total has to be there only once" in said(report, "limit")
+    assert report["sections"]["flags"]["state"] == "unknown"
+
+
 def test_a_server_that_mixes_patients_is_not_ready(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
     def mix(status: int, document: Any) -> Answer:
         stranger = {"resourceType": "Condition", "id": "x", "subject": {"reference": "Patient/other"}}
@@ -284,7 +297,7 @@ def test_what_cannot_be_examined_is_one_message(
     [
         (Reply(failure="the connection failed"), "the connection failed"),
         (Reply(200, "text/html", {"resourceType": "Bundle"}), "text/html"),
-        (Reply(200, "application/fhir+json", {}), "no JSON object"),
+        (Reply(200, "application/fhir+json", fault="the body: $ is odd"), "the body: $ is odd"),
         (Reply(200, "application/fhir+json", {"resourceType": "List"}), "no searchset Bundle"),
     ],
 )

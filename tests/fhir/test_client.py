@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -61,7 +62,9 @@ def outcome_of(*replies: Reply | Raw, **options: Any) -> tuple[FetchOutcome, Ser
 
 OPERATION_OUTCOME = b'{"resourceType": "OperationOutcome", "issue": []}'
 NOT_FHIR = "the FHIR server answered with something else than FHIR JSON"
-NOT_JSON = "the answer of the FHIR server is not JSON"
+ANSWER = "the answer of the FHIR server"
+NOT_JSON = f"{ANSWER} has to be valid JSON"
+TWICE = "a member of the answer of the FHIR server has to be there only once"
 UNEXPECTED = "the FHIR server answered with something else than was asked for"
 
 
@@ -99,18 +102,13 @@ FAULTS: dict[str, tuple[list[Reply | Raw], str, int]] = {
         1,
     ),
     "204": ([Reply(204, b"")], "the FHIR server answered with HTTP status 204", 1),
-    "malformed JSON": ([Reply(body=b'{"resourceType": "Bundle",')], NOT_JSON, 1),
-    "empty body": ([Reply(body=b"")], NOT_JSON, 1),
-    "null bytes": ([Reply(body=b"\0" * 100)], NOT_JSON, 1),
-    "null byte within a string": ([Reply(body=GOOD.body.replace(b'"a"', b'"a\0"'))], NOT_JSON, 1),
-    "not UTF-8": ([Reply(body=GOOD.body.decode().encode("utf-16"))], NOT_JSON, 1),
-    "nested without end": ([Reply(body=b"[" * 100_000)], NOT_JSON, 1),
+    "a list": ([Reply(body=b"[]")], f"{ANSWER} has to be one JSON object", 1),
     "nested as deeply as can just be read": (
         [Reply(body=GOOD.body[:-1] + b', "x": ' + b"[" * 300 + b"]" * 300 + b"}")],
-        "the answer of the FHIR server is nested too deeply",
+        f"{ANSWER} has to be nested at most 254 levels deep",
         1,
     ),
-    "a list": ([Reply(body=b"[]")], "the answer of the FHIR server is no resource", 1),
+    "a member twice": ([Reply(body=GOOD.body.replace(b'"id"', b'"id": "b", "id"'))], TWICE, 1),
     "HTML with 200": ([Reply(body=b"<html>login</html>", content_type="text/html")], NOT_FHIR, 1),
     "XML": ([Reply(body=b"<Bundle/>", content_type="application/fhir+xml")], NOT_FHIR, 1),
     "no content type": ([Reply(body=GOOD.body, content_type=None)], NOT_FHIR, 1),
@@ -159,6 +157,45 @@ def test_a_fault_of_the_server_leaves_the_section_unknown_with_its_reason(
     outcome, server = outcome_of(*replies, limits=FetchLimits(max_bytes=1024 * 1024))
     assert outcome == FetchOutcome(None, complete=False, reason=reason)
     assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"resourceType": "Bundle",',
+        b"",
+        b"\0" * 100,
+        GOOD.body.replace(b'"a"', b'"a\0"'),
+        GOOD.body.replace(b'"a"', b"NaN"),
+        b"\xef\xbb\xbf" + GOOD.body,
+        GOOD.body.decode().encode("utf-16"),
+        b"[" * 100_000,
+    ],
+    ids=["cut off", "empty", "null bytes", "null byte in a text", "NaN", "byte order mark", "UTF-16", "deep"],
+)
+def test_an_answer_that_is_no_json_leaves_the_section_unknown_with_the_place(body: bytes) -> None:
+    outcome, _ = outcome_of(Reply(body=body))
+    assert (outcome.resource, outcome.complete) == (None, False)
+    assert outcome.reason is not None
+    assert re.fullmatch(rf"{NOT_JSON}: .+ \(line 1, column \d+\)", outcome.reason)
+
+
+def test_a_page_that_is_refused_leaves_those_before_it() -> None:
+    second = Reply(body=bundle("b").replace(b'"id"', b'"id": "c", "id"'))
+    outcome, _ = outcome_of(Reply(body=bundle("a", following="?page=2")), second)
+    assert identities(outcome) == ["a"]
+    assert (outcome.complete, outcome.reason) == (False, f"not all pages could be read: {TWICE}")
+
+
+def test_the_name_of_a_member_that_is_there_twice_is_not_repeated() -> None:
+    outcome, _ = outcome_of(Reply(body=b'{"Jane Doe": 1, "Jane Doe": 2}'))
+    assert outcome.reason == TWICE
+
+
+def test_a_number_beyond_all_limits_comes_as_it_does_by_prefetch() -> None:
+    outcome, _ = outcome_of(Reply(body=GOOD.body.replace(b'"a"', b"1e999")))
+    assert identities(outcome) == ["1e999"]
+    assert outcome.complete
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import gather, respond
 from service.errors import MalformedRequest
 from service.fhir.record import Record
-from service.hooks.body import read_object
 from service.hooks.discovery import SERVICES
 from service.hooks.request import HookRequest, read_request
 from service.hooks.unchanged import UnchangedEntries
+from service.json_body import read_object
 from tests.asking import knowledge, templates
 from tests.bench.bodies import body
 

@@ -1,7 +1,9 @@
-"""The body of a request: bytes in, one JSON object out.
+"""The body of a request, or of the answer of a FHIR server: bytes in, one JSON object out.
 
-https://cds-hooks.hl7.org/2.0/#use-of-json, with RFC 8259 read strictly: UTF-8 without byte order
-mark, no NaN, no member twice.
+https://cds-hooks.hl7.org/2.0/#use-of-json, https://hl7.org/fhir/R4/json.html, with RFC 8259 read strictly:
+UTF-8 without byte order mark, no NaN, no member twice. The same chart gives the same cards by prefetch and
+by fetching, so both are read here. Who reads something else than a request says so in place of
+MalformedRequest.
 """
 
 from __future__ import annotations
