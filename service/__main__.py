@@ -7,12 +7,14 @@ a stack trace; a stack trace means a fault of the program.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 
 from service import VERSION
 from service.commands import cards, doctor, evaluate, exits, serve, try_service
+from service.commands.output import ReaderLeft, checked_output
 from service.config import read_settings
 from service.errors import MalformedRequest, ServiceError
 from service.store.commands import add_commands
@@ -22,19 +24,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     _let_any_text_be_printed()
     try:
-        options = _parser().parse_args(arguments)
-    except SystemExit as stop:  # argparse has printed its help or what is wrong
-        return exits.UNUSABLE if stop.code else exits.DONE
-    try:
-        return int(options.run(options, read_settings(os.environ)))
+        with checked_output():
+            return _run(arguments)
+    except ReaderLeft:
+        return exits.READER_LEFT
     except ServiceError as problem:
-        print(_message(problem), file=sys.stderr)
+        _complain(problem)
         return exits.UNUSABLE
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        _forget_output()
-        return exits.DONE
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as stop:  # argparse has printed its help or what is wrong
+        return exits.UNUSABLE if stop.code else exits.DONE
+    return int(options.run(options, read_settings(os.environ)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,9 +71,11 @@ def _let_any_text_be_printed() -> None:
             reconfigure(errors="replace")
 
 
-def _forget_output() -> None:
-    """The reader of the pipe has gone, as ``head`` does; what is still buffered has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _complain(problem: ServiceError) -> None:
+    # Where standard error cannot be written either, the exit code has to do.
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(_message(problem), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

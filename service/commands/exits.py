@@ -16,3 +16,6 @@ UNUSABLE = 3
 
 INTERRUPTED = 130
 """Stopped from the keyboard, as shells count it."""
+
+READER_LEFT = 141
+"""Whoever read the output has left, as shells count it; what the command would have said is not known."""

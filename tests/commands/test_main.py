@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from service.__main__ import main
 from service.commands import exits
+from tests.commands.servers import Answer, server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUNDLE = "fhir_fixtures/bundles/no-net-healthy.json"
@@ -39,13 +43,110 @@ def test_a_file_that_is_missing_ends_in_one_line() -> None:
     assert done.stderr == "no-such-file.json: there is no such file.\n"
 
 
-def test_a_reader_who_leaves_early_is_no_error() -> None:
-    command = f"'{sys.executable}' -m service evaluate {BUNDLE} --why --json | head -c 1"
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], cwd=CHECKOUT, capture_output=True, text=True, timeout=60
-    )
+PRINTING = [
+    ["evaluate", BUNDLE],
+    ["evaluate", BUNDLE, "--why", "--json"],
+    ["cards", "--check"],
+    ["feedback", "report"],
+    ["feedback", "report", "--format", "csv"],
+    ["migrate"],
+    ["--help"],
+    ["--version"],
+]
+NO_ROOM = "The output could not be written: No space left on device.\n"
 
-    assert "Traceback" not in done.stderr
+Ended = Callable[..., tuple[int, str]]
+"""Run one command with its output there: exit code and standard error."""
+
+
+def ended_with(
+    output: IO[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> Ended:
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "stdout", output)
+        monkeypatch.setenv("NET_CDS_DATABASE_URL", f"sqlite:///{folder}/store.sqlite3")
+        return main(arguments), capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture(params=[-1, 1], ids=["fully buffered", "buffered by lines"])
+def into_a_full_disk(
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Ended]:
+    with Path("/dev/full").open("w", buffering=request.param) as output:
+        yield ended_with(output, capsys, monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def into_a_pipe_without_reader(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Ended]:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        yield ended_with(output, capsys, monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_output_that_finds_no_room_is_one_message(arguments: list[str], into_a_full_disk: Ended) -> None:
+    assert into_a_full_disk(*arguments) == (exits.UNUSABLE, NO_ROOM)
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_a_reader_who_has_left_ends_the_command_without_a_word(
+    arguments: list[str], into_a_pipe_without_reader: Ended
+) -> None:
+    assert into_a_pipe_without_reader(*arguments) == (exits.READER_LEFT, "")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "JSON"])
+def test_a_server_is_not_called_ready_because_the_reader_has_left(
+    options: list[str], into_a_pipe_without_reader: Ended
+) -> None:
+    def say(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        return 403, {}
+
+    with server(say) as url:
+        assert into_a_pipe_without_reader("doctor", url, *options) == (exits.READER_LEFT, "")
+
+
+def test_a_service_is_tried_into_a_full_disk(into_a_full_disk: Ended) -> None:
+    def say(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        return 200, {"services": [{"hook": "patient-view", "id": "greeter", "description": "Says hello"}]}
+
+    with server(say, media_type="application/json") as url:
+        assert into_a_full_disk("try", url, "--bundle", BUNDLE) == (exits.UNUSABLE, NO_ROOM)
+
+
+def test_nothing_is_added_to_the_message_when_the_process_ends() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "service", "evaluate", BUNDLE],
+            cwd=CHECKOUT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            # What is still buffered is what Python tries to write once more at the end.
+            env=os.environ | {"PYTHONUNBUFFERED": ""},
+        )
+
+    assert (done.returncode, done.stderr) == (exits.UNUSABLE, NO_ROOM)
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "2>&-", "2>/dev/full"])
+def test_a_stream_that_is_closed_or_full_leaves_the_exit_code(closed: str) -> None:
+    # Without standard output the Bundle cannot be shown, without standard error the complaint about no file.
+    bundle = BUNDLE if closed == ">&-" else "no-such-file.json"
+    command = f"'{sys.executable}' -m service evaluate {bundle} {closed}"
+    done = subprocess.run(["bash", "-c", command], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+
+    expected = "The output could not be written: standard output is closed.\n" if closed == ">&-" else ""
+    assert (done.returncode, done.stderr) == (exits.UNUSABLE, expected)
 
 
 @pytest.mark.parametrize(
