@@ -318,6 +318,13 @@ def _is_dismissed_in_words(condition: Resource, record: Record) -> bool:
     return record.is_named(condition, "carcinoid-syndrome-dismissed")
 
 
+def _is_confirmed(condition: Resource, record: Record) -> bool:
+    """Whether a syndrome is confirmed by its status, and its words alone do not call it suspected."""
+    is_coded = bool(record.rows(condition, HORMONE_LIST))
+    is_suspected = not is_coded and record.is_named(condition, "carcinoid-syndrome-suspected")
+    return verification(condition) == "confirmed" and not is_suspected
+
+
 def _names_carcinoid_syndrome(condition: Resource, record: Record) -> bool:
     if rows := record.rows(condition, HORMONE_LIST):
         return any(row.get("syndrome") in _CARCINOID for row in rows)
@@ -355,7 +362,7 @@ def _symptom(record: Record, symptom: str, *, now: datetime) -> Resource | None:
 
 def _level(status: FunctioningStatus) -> tuple[Function, str]:
     """The surest signs first, so that weaker ones are not read where they could change nothing."""
-    if any(verification(one) == "confirmed" for one in status.syndromes):
+    if any(_is_confirmed(one, status.record) for one in status.syndromes):
         return Function.CONFIRMED, "carcinoid syndrome is on record"
     # Symptoms may belong to another functioning tumour; they are then no sign of carcinoid syndrome.
     has_flushing = status.has_flushing and not status.other_syndromes
