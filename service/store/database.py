@@ -9,26 +9,39 @@ never created by a connection, so that a deleted store is noticed and not silent
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    create_engine,
+    delete,
+    event,
+    false,
+    inspect,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from service.errors import ConfigurationError, StoreUnavailable
 from service.store.news import News
+from service.store.tables import SEEN_TOKEN
 
 LATEST_REVISION = "0001"
 """The newest revision under ``migrations/versions``; kept here so that a database that is up to date is
@@ -84,11 +97,14 @@ def open_store(url: str, *, secret: bytes) -> Store:
 def migrate(store: Store) -> None:
     """Create or upgrade the tables; may be called by many processes at once, and again at no cost.
 
+    Closes the connections that are not in use, which also helps where a store has become usable again: a
+    connection keeps what was so when it was opened, such as that the PostgreSQL server was a standby.
     Raises StoreUnavailable, or ConfigurationError if the tables are of a newer version.
     """
     try:
         with store_errors():
             _MIGRATE[store.engine.dialect.name](store.engine)
+        store.outage.until = 0.0
     finally:
         # A process that forks after this must not hand its connections to its children.
         store.engine.dispose()
@@ -102,6 +118,8 @@ def check(store: Store) -> None:
             raise StoreUnavailable(
                 "The tables of the store are not of this version; run: python -m service migrate"
             )
+        # Only a statement finds out: SQLite lets a writing transaction begin where nothing can be written.
+        connection.execute(delete(SEEN_TOKEN).where(false()))
 
 
 def after_fork(store: Store) -> None:
@@ -235,6 +253,10 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
+    if path.exists() and not _may_write(path):
+        # SQLite would open it to read, for as long as the connection lives, and make the files beside it
+        # read-only as well, which they remain when the file may be written again.
+        raise PermissionError(errno.EACCES, "the database file may not be written")
     # mode=rw: an absent file is an error. isolation_level=None: transactions begin where _begin_sqlite says.
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=rw",
@@ -245,6 +267,10 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _file_identity(path: Path) -> tuple[int, int] | None:
@@ -285,12 +311,18 @@ def _begin_sqlite(connection: Connection) -> None:
 def _migrate_sqlite(engine: Engine) -> None:
     path = Path(str(engine.url.database))
     with _one_process_at_a_time(path.with_name(path.name + "-lock")):
-        # Only the owner may read the file: comments are free text about patients.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _create_file(path)
         with closing(_connect_sqlite(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
         with engine.execution_options(sqlite_writes=True, sqlite_durable=True).begin() as transaction:
             _upgrade(transaction)
+
+
+def _create_file(path: Path) -> None:
+    # Only the owner may read the file: comments are free text about patients. A file that is there is not
+    # even opened, as to close it would end the locks that connections of this process hold on it.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _migrate_postgresql(engine: Engine) -> None:

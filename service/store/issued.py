@@ -26,7 +26,7 @@ import orjson
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.request import HookRequest
 from service.hooks.response import EXPLANATION
-from service.store.database import Store, after_fork, in_utc, insert_new, migrate, storable, writing
+from service.store.database import Store, after_fork, check, in_utc, insert_new, migrate, storable, writing
 from service.store.news import announce_late_card, latest_override
 from service.store.overrides import DeclinedAdvice, override_key
 from service.store.retention import purge
@@ -121,9 +121,9 @@ _Waiting = tuple[bytes, ShownCard]
 class IssuedCardWriter:
     """The queue of a worker process and the thread that empties it.
 
-    The thread also deletes old rows every hour, and keeps ``declined`` up to date. ``start`` belongs after
-    the fork of a worker; the first card starts the thread otherwise. ``dropped`` counts the cards that
-    could not be kept since the process began.
+    The thread also deletes old rows every hour, repairs the store, and keeps ``declined`` up to date.
+    ``start`` belongs after the fork of a worker; the first card starts the thread otherwise. ``dropped``
+    counts the cards that could not be kept since the process began.
     """
 
     def __init__(
@@ -197,6 +197,7 @@ class IssuedCardWriter:
                 return
             if time.monotonic() >= next_refresh:
                 next_refresh = time.monotonic() + _REFRESH_SECONDS
+                self._repair_if_down()
                 self._refresh()
             if time.monotonic() >= next_housekeeping:
                 next_housekeeping = time.monotonic() + _HOUSEKEEPING_SECONDS
@@ -230,6 +231,13 @@ class IssuedCardWriter:
     def _refresh(self) -> None:
         if self._declined is not None:
             self._declined.refresh(datetime.now(UTC))
+
+    def _repair_if_down(self) -> None:
+        # Not only when a card cannot be written: where every call needs the store, none is shown meanwhile.
+        try:
+            check(self._store)
+        except StoreUnavailable:
+            self._repair()
 
     def _repair(self) -> None:
         """The store may have been down at start-up, or its file deleted: then the tables are not there."""

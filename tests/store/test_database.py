@@ -14,7 +14,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from service.errors import ConfigurationError, StoreUnavailable
-from service.store.database import LATEST_REVISION, Store, check, migrate, open_store, reading, writing
+from service.store.database import (
+    LATEST_REVISION,
+    Store,
+    check,
+    migrate,
+    open_store,
+    reading,
+    reading_if_up,
+    writing,
+)
 from service.store.tables import METADATA
 from service.store.tokens import remember_token
 
@@ -135,26 +144,56 @@ def test_a_deleted_file_is_made_anew_by_a_migration(sqlite_store, now):
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs a user other than root to be kept from writing")
-def test_a_read_only_file_can_be_read_and_not_written(sqlite_store, now, monkeypatch, request):
+def test_what_a_read_only_file_says_is_not_taken_for_a_store(sqlite_store, now, request, caplog):
+    _stop_being_root(sqlite_store, request)
     _file(sqlite_store).chmod(0o444)
     sqlite_store.engine.dispose()
-    if os.geteuid() == 0:
-        for folder in (_file(sqlite_store).parent, *_file(sqlite_store).parent.parents):
-            _let_others_enter(folder, request)
-        for file in _file(sqlite_store).parent.iterdir():
-            file.chmod(0o444)
-        os.seteuid(65534)
-        request.addfinalizer(lambda: os.seteuid(0))
-    with pytest.raises(StoreUnavailable):
-        remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+    for use in (migrate, check, lambda store: remember_token(store, "https://ehr.example.org", "a", now)):
+        caplog.clear()
+        with pytest.raises(StoreUnavailable):
+            use(sqlite_store)
+        assert "The store failed: PermissionError" in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs a user other than root to be kept from writing")
+def test_a_file_that_was_read_only_is_usable_as_soon_as_it_may_be_written(sqlite_store, now, request):
+    _stop_being_root(sqlite_store, request)
+    _file(sqlite_store).chmod(0o444)
+    sqlite_store.engine.dispose()
     with pytest.raises(StoreUnavailable):
         check(sqlite_store)
 
+    _file(sqlite_store).chmod(0o644)
+    check(sqlite_store)
+    assert remember_token(sqlite_store, "https://ehr.example.org", "a", now)
+
+
+def test_an_outage_is_over_when_the_tables_have_been_made(sqlite_store):
+    _file(sqlite_store).unlink()
+    with pytest.raises(StoreUnavailable), reading_if_up(sqlite_store):
+        pass
+    migrate(sqlite_store)
+    with reading_if_up(sqlite_store) as connection:
+        assert inspect(connection).has_table("issued_card")
+
+
+def _stop_being_root(store: Store, request: pytest.FixtureRequest) -> None:
+    """Root may write to every file, so let somebody else have the store."""
+    if os.geteuid() != 0:
+        return
+    for folder in (_file(store).parent, *_file(store).parent.parents):
+        _let_others_enter(folder, request)
+    for path in (_file(store).parent, *_file(store).parent.iterdir()):
+        os.chown(path, 65534, 65534)
+    os.seteuid(65534)
+    request.addfinalizer(lambda: os.seteuid(0))
+
 
 def _let_others_enter(folder: Path, request: pytest.FixtureRequest) -> None:
+    # The group as well: whoever stops being root stays in its group.
     before = stat.S_IMODE(folder.stat().st_mode)
-    if not before & stat.S_IXOTH:
-        folder.chmod(before | stat.S_IXOTH | stat.S_IROTH)
+    if before & 0o055 != 0o055:
+        folder.chmod(before | 0o055)
         request.addfinalizer(lambda: folder.chmod(before))
 
 

@@ -9,11 +9,13 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
+from service.errors import StoreUnavailable
 from service.hooks.request import HookRequest
-from service.store.database import open_store, reading
+from service.store.database import Store, check, open_store, reading
 from service.store.issued import IssuedCardWriter, record_issued, shown_cards
 from service.store.overrides import override_key
 from service.store.tables import ISSUED_CARD
@@ -177,6 +179,42 @@ def test_a_deleted_file_is_made_anew_for_the_next_cards(sqlite_store, shown):
     time.sleep(0.1)
     _wait_for_rows(sqlite_store, 1)
     writer.close()
+
+
+def test_a_deleted_file_is_made_anew_without_a_card(sqlite_store):
+    # Where every call needs the store, none is answered and no card is shown until it is back.
+    for part in Path(sqlite_store.engine.url.database).parent.glob("store.sqlite3*"):
+        part.unlink()
+    writer = IssuedCardWriter(sqlite_store, retention_days=365)
+    _run_until_repaired(writer, sqlite_store)
+    check(sqlite_store)
+
+
+def test_a_server_that_was_a_standby_is_used_once_it_takes_writes(postgresql_store, postgresql_url):
+    name = postgresql_store.engine.url.database
+
+    def take_writes(setting: str) -> None:
+        with psycopg.connect(postgresql_url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")
+            connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {setting}')
+
+    take_writes("on")  # each new connection keeps it to its end, as one to a standby does
+    with pytest.raises(StoreUnavailable):
+        check(postgresql_store)
+    take_writes("off")
+    writer = IssuedCardWriter(postgresql_store, retention_days=365)
+    _run_until_repaired(writer, postgresql_store)
+    check(postgresql_store)
+
+
+def _run_until_repaired(writer: IssuedCardWriter, store: Store) -> None:
+    # Nothing else uses the store meanwhile: a connection in use would be left to the garbage collector.
+    pool = store.engine.pool
+    writer.start()
+    deadline = time.monotonic() + 20
+    while store.engine.pool is pool and time.monotonic() < deadline:
+        time.sleep(0.05)
+    writer.close(20)
 
 
 def test_while_the_store_is_down_cards_are_dropped_counted_and_logged_once(tmp_path, shown, caplog):
