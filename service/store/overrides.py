@@ -42,7 +42,13 @@ _WHOLE_SECONDS = 600.0
 
 
 def override_key(secret: bytes, *, issuer: str, patient_id: str, user_id: str, rule_id: str) -> str:
-    """The digest that stands for the four, 32 hexadecimal digits; empty if patient or user is unknown."""
+    """The digest that stands for the four, 32 hexadecimal digits; empty if patient or user is unknown.
+
+    The client is its ``issuer``, empty where calls are open, and not its ``fhirServer``. That is optional and
+    goes with ``fhirAuthorization`` (https://cds-hooks.hl7.org/2.0/#http-request_1), which an EHR is set up to
+    send for some hooks and not for others, and one EHR may have several addresses: advice declined on one
+    hook would come back on the next. EHRs that must be told apart have to be registered.
+    """
     if not patient_id or not user_id:
         return ""
     four = orjson.dumps([issuer, patient_id, user_id, rule_id])

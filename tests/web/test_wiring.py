@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from service import VERSION, create_app, server
 from service.config import Settings
@@ -86,25 +87,51 @@ def test_advice_goes_on_without_the_store_and_feedback_does_not(
 
 def test_advice_that_was_declined_is_not_given_to_the_same_user_again(app_with: Callable[..., Flask]) -> None:
     client = app_with().test_client()
-    cards = post(client, chart()).get_json()["cards"]
-    declined = next(card for card in cards if card["indicator"] != "critical")
-    rules = set(declined["extension"]["net-cds.explanation"]["recommendations"])
-    entry = {"card": declined["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-11-23T03:10:13Z"}
-    response = client.post("/cds-services/net-patient-view/feedback", json={"feedback": [entry]})
-    assert response.status_code == 200
+    rules = decline_a_card(client, chart())
 
     def said(user: str) -> set[str]:
         request = chart()
         request["context"]["userId"] = user
-        return {rule for each in explanations(post(client, request)) for rule in each["recommendations"]}
+        return rules_said(client, request)
 
-    user = chart()["context"]["userId"]
+    wait_until_silent(client, chart(), rules)
+    assert not rules & said(chart()["context"]["userId"])
+    assert rules <= said("Practitioner/somebody-else")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["with the first call", "with the second call"])
+def test_advice_that_was_declined_stays_so_when_the_fhir_server_is_named_with_one_call_only(
+    app_with: Callable[..., Flask], first: bool
+) -> None:
+    client = app_with().test_client()
+    plain = chart()
+    with_server = {**plain, "fhirServer": "https://fhir.example.org/r4"}
+    shown, again = (with_server, plain) if first else (plain, with_server)
+    rules = decline_a_card(client, shown)
+
+    wait_until_silent(client, again, rules)
+    assert not rules & rules_said(client, again)
+
+
+def decline_a_card(client: FlaskClient, request: dict[str, Any]) -> set[str]:
+    """The rules of a card of the answer, which the user then declines."""
+    cards = post(client, request).get_json()["cards"]
+    declined = next(card for card in cards if card["indicator"] != "critical")
+    entry = {"card": declined["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-11-23T03:10:13Z"}
+    response = client.post("/cds-services/net-patient-view/feedback", json={"feedback": [entry]})
+    assert response.status_code == 200
+    return set(declined["extension"]["net-cds.explanation"]["recommendations"])
+
+
+def rules_said(client: FlaskClient, request: dict[str, Any]) -> set[str]:
+    return {rule for each in explanations(post(client, request)) for rule in each.get("recommendations", ())}
+
+
+def wait_until_silent(client: FlaskClient, request: dict[str, Any], rules: set[str]) -> None:
     # The row of the issued card is written beside the call; the feedback is known at once.
     until = time.monotonic() + 10
-    while rules & said(user) and time.monotonic() < until:
+    while rules & rules_said(client, request) and time.monotonic() < until:
         time.sleep(0.05)
-    assert not rules & said(user)
-    assert rules <= said("Practitioner/somebody-else")
 
 
 def test_a_fhir_server_of_a_private_authority_is_read_once_the_authority_is_named(
