@@ -75,7 +75,7 @@ class UnchangedEntries:
         self._arrays: dict[bytes, _Known] = {}
 
     def read_object(self, raw: bytes) -> dict[str, Any]:
-        """As :func:`service.hooks.body.read_object`, but for what is left out of ``prefetch``."""
+        """As :func:`service.json_body.read_object`, but for what is left out of ``prefetch``."""
         met = list(self._met(raw))
         known = [one for one in met if one.known]
         document = self._read_without(raw, known) if known else None
