@@ -28,7 +28,7 @@ from service.hooks.request import HookRequest
 from service.hooks.response import EXPLANATION
 from service.store.database import Store, after_fork, check, in_utc, insert_new, migrate, storable, writing
 from service.store.news import announce_late_card, latest_override
-from service.store.overrides import DeclinedAdvice, override_key
+from service.store.overrides import DeclinedAdvice, recipient_key
 from service.store.retention import purge
 from service.store.tables import ISSUED_CARD
 
@@ -55,7 +55,8 @@ class ShownCard:
     hook_instance: str
     indicator: str
     issued_at: datetime
-    override_keys: Mapping[str, str]  # rule id -> digest
+    recipient: str  # the digest of client, patient and user
+    rules: tuple[str, ...]
 
 
 def shown_cards(
@@ -63,31 +64,23 @@ def shown_cards(
 ) -> tuple[ShownCard, ...]:
     """Describe the cards of an answer (JSON objects); ``issuer`` is empty where calls are open."""
     hook_instance = _uuid_or_nothing(request.hook_instance)
+    recipient = recipient_key(secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id)
     return tuple(
-        ShownCard(
-            uuid=card["uuid"],
-            service_id=request.service_id,
-            issuer=issuer,
-            hook_instance=hook_instance,
-            indicator=card["indicator"],
-            issued_at=now,
-            override_keys=_override_keys(card, request, issuer=issuer, secret=secret),
-        )
-        for card in cards
+        [
+            ShownCard(
+                uuid=card["uuid"],
+                service_id=request.service_id,
+                issuer=issuer,
+                hook_instance=hook_instance,
+                indicator=card["indicator"],
+                issued_at=now,
+                recipient=recipient,
+                # An incomplete-data card is made by no rule, and says so by leaving the list out.
+                rules=tuple(card["extension"][EXPLANATION].get("recommendations", ())),
+            )
+            for card in cards
+        ]
     )
-
-
-def _override_keys(
-    card: Mapping[str, Any], request: HookRequest, *, issuer: str, secret: bytes
-) -> dict[str, str]:
-    # An incomplete-data card is made by no rule, and says so by leaving the list out.
-    rules = card["extension"][EXPLANATION].get("recommendations", ())
-    return {
-        rule: override_key(
-            secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id, rule_id=rule
-        )
-        for rule in rules
-    }
 
 
 def _uuid_or_nothing(text: str) -> str:
@@ -110,7 +103,8 @@ def _row(card: ShownCard) -> dict[str, Any]:
         "hook_instance": card.hook_instance,
         "indicator": card.indicator,
         "issued_at": in_utc(card.issued_at),
-        "override_keys": orjson.dumps(card.override_keys).decode(),
+        "recipient": card.recipient,
+        "rules": orjson.dumps(card.rules).decode(),
     }
 
 

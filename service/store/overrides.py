@@ -2,9 +2,9 @@
 
 https://cds-hooks.hl7.org/2.0/#overridden-guidance
 
-Feedback names a card and neither patient nor user. So the row of an issued card keeps, for each of its
-rules, a keyed digest of (client, patient, user, rule): enough to recognise the four when they come again,
-and worth nothing to a reader of the database who lacks the key.
+Feedback names a card and neither patient nor user. So the row of an issued card keeps its rules and a keyed
+digest of (client, patient, user): enough to recognise the three when they come again, and worth nothing to
+a reader of the database who lacks the key.
 
 Hook calls do not ask the database. Each worker process remembers the digests in force; shared memory tells
 it that there are new ones (``news``), and the thread that writes issued cards looks every few seconds for
@@ -41,8 +41,8 @@ _WHOLE_SECONDS = 600.0
 """After what time everything is loaded anew, which forgets what is expired or deleted."""
 
 
-def override_key(secret: bytes, *, issuer: str, patient_id: str, user_id: str, rule_id: str) -> str:
-    """The digest that stands for the four, 32 hexadecimal digits; empty if patient or user is unknown.
+def recipient_key(secret: bytes, *, issuer: str, patient_id: str, user_id: str) -> str:
+    """The digest that stands for the three, 32 hexadecimal digits; empty if patient or user is unknown.
 
     The client is its ``issuer``, empty where calls are open, and not its ``fhirServer``. That is optional and
     goes with ``fhirAuthorization`` (https://cds-hooks.hl7.org/2.0/#http-request_1), which an EHR is set up to
@@ -51,11 +51,15 @@ def override_key(secret: bytes, *, issuer: str, patient_id: str, user_id: str, r
     """
     if not patient_id or not user_id:
         return ""
-    four = orjson.dumps([issuer, patient_id, user_id, rule_id])
-    return hashlib.blake2b(four, key=secret[:_LONGEST_KEY], digest_size=16).hexdigest()
+    three = orjson.dumps([issuer, patient_id, user_id])
+    return hashlib.blake2b(three, key=secret[:_LONGEST_KEY], digest_size=16).hexdigest()
 
 
 _LONGEST_KEY = hashlib.blake2b.MAX_KEY_SIZE
+
+
+_Declined = tuple[str, str]
+"""The key of a recipient, and a rule."""
 
 
 class DeclinedAdvice:
@@ -68,7 +72,7 @@ class DeclinedAdvice:
     def __init__(self, store: Store, *, lasts: timedelta) -> None:
         self._store = store
         self._lasts = lasts
-        self._received: dict[str, datetime] = {}  # override key -> when it was last reported, in UTC
+        self._received: dict[_Declined, datetime] = {}  # when it was last reported, in UTC
         self._known = b""  # the mark of the news that was loaded last
         self._loaded_at: datetime | None = None
         self._next_whole = 0.0
@@ -90,16 +94,8 @@ class DeclinedAdvice:
         if not self._received or not patient_id or not user_id:
             return ()
         since = in_utc(now - self._lasts)
-        secret = self._store.secret
-        return {
-            rule
-            for rule in rule_ids
-            if self._received.get(
-                override_key(secret, issuer=issuer, patient_id=patient_id, user_id=user_id, rule_id=rule),
-                since,
-            )
-            > since
-        }
+        recipient = recipient_key(self._store.secret, issuer=issuer, patient_id=patient_id, user_id=user_id)
+        return {rule for rule in rule_ids if self._received.get((recipient, rule), since) > since}
 
     def refresh(self, now: datetime) -> None:
         """Load what was received since the last time, and now and then everything; not for hook calls."""
@@ -131,25 +127,25 @@ class DeclinedAdvice:
         self._known, self._loaded_at = mark, now
 
 
-def _declined_since(store: Store, since: datetime) -> dict[str, datetime]:
+def _declined_since(store: Store, since: datetime) -> dict[_Declined, datetime]:
     same_card = and_(FEEDBACK.c.card_uuid == ISSUED_CARD.c.uuid, FEEDBACK.c.issuer == ISSUED_CARD.c.issuer)
     query = (
-        select(FEEDBACK.c.received_at, ISSUED_CARD.c.override_keys)
+        select(FEEDBACK.c.received_at, ISSUED_CARD.c.recipient, ISSUED_CARD.c.rules)
         .join(ISSUED_CARD, same_card)
         .where(FEEDBACK.c.outcome == "overridden", FEEDBACK.c.received_at > in_utc(since))
+        .where(ISSUED_CARD.c.recipient != "")
         .order_by(FEEDBACK.c.received_at.desc())
         .limit(_MOST_KEYS)
     )
-    found: dict[str, datetime] = {}
+    found: dict[_Declined, datetime] = {}
     with reading_if_up(store) as connection:
-        for received_at, keys in connection.execute(query):
-            for key in orjson.loads(keys).values():
-                found.setdefault(key, received_at)
-    found.pop("", None)
+        for received_at, recipient, rules in connection.execute(query):
+            for rule in orjson.loads(rules):
+                found.setdefault((recipient, rule), received_at)
     return _newest(found)
 
 
-def _newest(received: dict[str, datetime]) -> dict[str, datetime]:
+def _newest(received: dict[_Declined, datetime]) -> dict[_Declined, datetime]:
     if len(received) <= _MOST_KEYS:
         return received
     keys = sorted(received, key=received.__getitem__, reverse=True)

@@ -115,11 +115,11 @@ def _within(column: ColumnElement[Any], period: Period) -> ColumnElement[bool]:
 
 
 def _rules(connection: Connection) -> TableValuedAlias:
-    """The rules of each card, a row each with the id as ``key``; to be joined with its card."""
-    keys: ColumnElement[Any] = ISSUED_CARD.c.override_keys
+    """The rules of each card, a row each with the id as ``value``; to be joined with its card."""
+    rules: ColumnElement[Any] = ISSUED_CARD.c.rules
     if connection.dialect.name == "postgresql":
-        return func.json_each_text(cast(keys, JSON)).table_valued("key", "value", name="issued_rule")
-    return func.json_each(keys).table_valued("key", "value", name="issued_rule")
+        return func.json_array_elements_text(cast(rules, JSON)).table_valued("value", name="issued_rule")
+    return func.json_each(rules).table_valued("value", name="issued_rule")
 
 
 def _outcomes() -> Subquery:
@@ -147,7 +147,7 @@ def _counts(connection: Connection, period: Period) -> Sequence[Any]:
     rule, outcomes = _rules(connection), _outcomes()
     query = (
         select(
-            rule.c.key,
+            rule.c.value,
             func.count(),
             func.sum(case((outcomes.c.outcome == "accepted", 1), else_=0)),
             func.sum(case((outcomes.c.outcome == "overridden", 1), else_=0)),
@@ -156,8 +156,8 @@ def _counts(connection: Connection, period: Period) -> Sequence[Any]:
         .join(rule, true())
         .outerjoin(outcomes, _latest_of_card(outcomes))
         .where(_within(ISSUED_CARD.c.issued_at, period))
-        .group_by(rule.c.key)
-        .order_by(rule.c.key)
+        .group_by(rule.c.value)
+        .order_by(rule.c.value)
     )
     return connection.execute(query).all()
 
@@ -168,7 +168,7 @@ def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCo
     reason = (outcomes.c.reason_code, func.coalesce(outcomes.c.reason_system, ""))
     query = (
         select(
-            rule.c.key,
+            rule.c.value,
             *reason,
             func.coalesce(func.max(outcomes.c.reason_display), ""),
             func.count(),
@@ -177,8 +177,8 @@ def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCo
         .join(rule, true())
         .join(outcomes, _latest_of_card(outcomes))
         .where(_within(ISSUED_CARD.c.issued_at, period), outcomes.c.reason_code.is_not(None))
-        .group_by(rule.c.key, *reason)
-        .order_by(rule.c.key, func.count().desc(), *reason)
+        .group_by(rule.c.value, *reason)
+        .order_by(rule.c.value, func.count().desc(), *reason)
     )
     return [(rule_id, ReasonCount(*values)) for rule_id, *values in connection.execute(query)]
 
@@ -186,7 +186,7 @@ def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCo
 def _comments(connection: Connection, period: Period) -> list[tuple[str, str]]:
     rule = _rules(connection)
     query = (
-        select(rule.c.key, FEEDBACK.c.user_comment)
+        select(rule.c.value, FEEDBACK.c.user_comment)
         .select_from(ISSUED_CARD)
         .join(rule, true())
         .join(
@@ -194,7 +194,7 @@ def _comments(connection: Connection, period: Period) -> list[tuple[str, str]]:
             and_(FEEDBACK.c.card_uuid == ISSUED_CARD.c.uuid, FEEDBACK.c.issuer == ISSUED_CARD.c.issuer),
         )
         .where(_within(ISSUED_CARD.c.issued_at, period), FEEDBACK.c.user_comment.is_not(None))
-        .order_by(rule.c.key, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
+        .order_by(rule.c.value, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
     )
     return [(rule_id, comment) for rule_id, comment in connection.execute(query)]
 

@@ -18,11 +18,12 @@ ISSUED_CARD = Table(
     Column("hook_instance", Text, nullable=False),
     Column("indicator", Text, nullable=False),
     Column("issued_at", DateTime, nullable=False, index=True),
-    Column("override_keys", Text, nullable=False),
+    Column("recipient", String(32), nullable=False, server_default=""),
+    Column("rules", Text, nullable=False, server_default="[]"),
 )
-"""A card that was shown. ``issuer`` is the client's ``iss``, empty where calls are open. ``override_keys`` is
-a JSON object, id of each rule that speaks on the card -> digest, empty where patient or user is not known:
-a row for each rule would cost a hook call several times as much."""
+"""A card that was shown. ``issuer`` is the client's ``iss``, empty where calls are open. ``recipient`` is the
+digest of client, patient and user, empty where patient or user is not known; ``rules`` is a JSON array of the
+rules that speak on the card: a row for each rule would cost a hook call several times as much."""
 
 FEEDBACK = Table(
     "feedback",

@@ -17,7 +17,7 @@ import pytest
 from service.hooks.feedback import FeedbackItem, GivenReason
 from service.store.database import Store, open_store
 from service.store.issued import ShownCard
-from service.store.overrides import override_key
+from service.store.overrides import recipient_key
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -105,12 +105,8 @@ def shown(now: datetime) -> Callable[..., ShownCard]:
             hook_instance=str(uuid4()),
             indicator="warning",
             issued_at=issued_at,
-            override_keys={
-                rule: override_key(
-                    SECRET, issuer=issuer, patient_id=patient_id, user_id=user_id, rule_id=rule
-                )
-                for rule in rules
-            },
+            recipient=recipient_key(SECRET, issuer=issuer, patient_id=patient_id, user_id=user_id),
+            rules=rules,
         )
 
     return make

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from service.errors import ConfigurationError, StoreUnavailable
 from service.store.database import (
@@ -24,7 +24,8 @@ from service.store.database import (
     reading_if_up,
     writing,
 )
-from service.store.tables import METADATA
+from service.store.issued import record_issued
+from service.store.tables import ISSUED_CARD, METADATA
 from service.store.tokens import remember_token
 
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "service/store/migrations"
@@ -58,6 +59,21 @@ def test_a_second_migration_keeps_what_is_there(database_url, store, now):
     migrate(store)
     migrate(store)
     assert not remember_token(store, "https://ehr.example.org", "a", now)
+
+
+def test_cards_of_the_first_tables_keep_their_rules(store, shown):
+    configuration = Config()
+    configuration.set_main_option("script_location", str(_MIGRATIONS))
+    record_issued(store, [shown("ki67", "tnm"), shown("tnm"), shown()])
+    with writing(store) as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "0001")
+        keys = connection.execute(text("SELECT override_keys FROM issued_card")).scalars().all()
+    assert set(keys) == {'{"ki67": "", "tnm": ""}', '{"tnm": ""}', "{}"}
+    migrate(store)
+    with reading(store) as connection:
+        rows = connection.execute(select(ISSUED_CARD.c.recipient, ISSUED_CARD.c.rules)).all()
+    assert set(rows) == {("", '["ki67", "tnm"]'), ("", '["tnm"]'), ("", "[]")}
 
 
 def test_the_migration_can_be_taken_back_and_done_again(store):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ from service.errors import StoreUnavailable
 from service.hooks.request import HookRequest
 from service.store.database import Store, check, open_store, reading
 from service.store.issued import IssuedCardWriter, record_issued, shown_cards
-from service.store.overrides import override_key
+from service.store.overrides import recipient_key
 from service.store.tables import ISSUED_CARD
 
 _HOOK_INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
@@ -36,7 +35,7 @@ from service.store.database import open_store
 from service.store.issued import IssuedCardWriter, ShownCard
 
 def card():
-    return ShownCard(str(uuid4()), "net-patient-view", "", "", "info", datetime.now(UTC), {"ki67": ""})
+    return ShownCard(str(uuid4()), "net-patient-view", "", "", "info", datetime.now(UTC), "", ("ki67",))
 
 writer = IssuedCardWriter(open_store(sys.argv[1], secret=b"k"), retention_days=365)
 for _ in range(2):
@@ -74,15 +73,10 @@ def writer(store):
     writer.close()
 
 
-def test_a_card_is_kept_with_a_digest_for_each_rule(store, now, hook_request):
+def test_a_card_is_kept_with_its_rules_and_a_digest_of_its_recipient(store, now, hook_request):
     record_issued(store, shown_cards([_CARD], request=hook_request, issuer="e", secret=b"k", now=now))
     (card,) = (dict(row) for row in _rows(store))
-    assert json.loads(card.pop("override_keys")) == {
-        rule: override_key(
-            b"k", issuer="e", patient_id="PATIENT-MARK", user_id="Practitioner/USER-MARK", rule_id=rule
-        )
-        for rule in ("ki67", "tnm")
-    }
+    who = {"issuer": "e", "patient_id": "PATIENT-MARK", "user_id": "Practitioner/USER-MARK"}
     assert card == {
         "uuid": _CARD["uuid"],
         "service_id": "net-patient-view",
@@ -90,6 +84,8 @@ def test_a_card_is_kept_with_a_digest_for_each_rule(store, now, hook_request):
         "hook_instance": _HOOK_INSTANCE,
         "indicator": "warning",
         "issued_at": now.replace(tzinfo=None),
+        "recipient": recipient_key(b"k", **who),
+        "rules": '["ki67","tnm"]',
     }
 
 
@@ -106,7 +102,7 @@ def test_a_card_of_no_rule_is_kept(store, now, hook_request):
         "extension": {"net-cds.explanation": {"evidence": []}},
     }
     record_issued(store, shown_cards([card], request=hook_request, issuer="", secret=b"k", now=now))
-    assert [row["override_keys"] for row in _rows(store)] == ["{}"]
+    assert [row["rules"] for row in _rows(store)] == ["[]"]
 
 
 def test_a_hook_instance_that_is_no_uuid_is_not_kept(now):
@@ -264,5 +260,5 @@ while True:
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     store = open_store(database_url, secret=b"k")
-    assert {row["override_keys"] for row in _rows(store)} == {'{"ki67":""}'}
+    assert {row["recipient"] for row in _rows(store)} == {""}
     store.engine.dispose()

@@ -13,7 +13,7 @@ from service.store import overrides
 from service.store.database import Store, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, record_issued
-from service.store.overrides import DeclinedAdvice, override_key
+from service.store.overrides import DeclinedAdvice, recipient_key
 from service.store.retention import purge
 
 _EHR = "https://ehr.example.org"
@@ -29,7 +29,7 @@ from service.store import issued
 from service.store.database import open_store, reading
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, ShownCard
-from service.store.overrides import DeclinedAdvice, override_key
+from service.store.overrides import DeclinedAdvice, recipient_key
 from service.store.tables import ISSUED_CARD
 
 issued._REFRESH_SECONDS = 3600  # nothing but the shared memory tells a worker
@@ -43,8 +43,8 @@ def ask(rule):
     return sorted(declined.among((rule, "tnm"), now=datetime.now(UTC), **WHO))
 
 def show(rule):
-    keys = {rule: override_key(store.secret, rule_id=rule, **WHO)}
-    writer.put([ShownCard(f"card-{rule}", "s", "", "", "info", datetime.now(UTC), keys)])
+    recipient = recipient_key(store.secret, **WHO)
+    writer.put([ShownCard(f"card-{rule}", "s", "", "", "info", datetime.now(UTC), recipient, (rule,))])
 
 def wait(rule):
     query = select(ISSUED_CARD.c.uuid).where(ISSUED_CARD.c.uuid == f"card-{rule}")
@@ -266,13 +266,13 @@ def test_only_the_newest_overrides_are_remembered(store, now, shown, overridden,
 
 
 def test_while_nothing_is_declined_no_digest_is_made(sqlite_store, now, monkeypatch):
-    monkeypatch.delattr(overrides, "override_key")
+    monkeypatch.delattr(overrides, "recipient_key")
     assert _declined(sqlite_store, now=now) == set()
 
 
 def test_the_parts_of_a_key_are_not_run_together():
-    one = override_key(b"k", issuer="a", patient_id="bc", user_id="d", rule_id="e")
-    other = override_key(b"k", issuer="ab", patient_id="c", user_id="d", rule_id="e")
+    one = recipient_key(b"k", issuer="a", patient_id="bc", user_id="d")
+    other = recipient_key(b"k", issuer="ab", patient_id="c", user_id="d")
     assert one != other
 
 
