@@ -110,14 +110,30 @@ class Inspected(NamedTuple):
 _MEMORY_LIMIT = 4096
 _key = secrets.token_bytes(16)
 _remembered: dict[bytes, Inspected] = {}
+_drafts: dict[bytes, Recognised] = {}
 _shared: dict[tuple[object, ...], Inspected] = {}
 """Most resources are like another in all that is remembered of them, so that one object serves many."""
 
 
 def inspect(resource: Resource, terminology: Terminology) -> Inspected:
     """Look for defects of a resource, and for what it is about."""
-    digest = hashlib.blake2b(orjson.dumps(resource), digest_size=16, key=_key).digest()
+    digest = _digest(resource)
     return _remembered.get(digest) or _learn(digest, resource, terminology)
+
+
+def recognise_draft(draft: Resource, terminology: Terminology) -> Recognised:
+    """What a draft of the hook's context is about. Drafts are not validated: few are valid R4 yet."""
+    digest = _digest(draft)
+    known = _drafts.get(digest)
+    if known is None:
+        if len(_drafts) >= _MEMORY_LIMIT:
+            _drafts.clear()
+        known = _drafts[digest] = recognise(draft, terminology)
+    return known
+
+
+def _digest(resource: Resource) -> bytes:
+    return hashlib.blake2b(orjson.dumps(resource), digest_size=16, key=_key).digest()
 
 
 def _learn(digest: bytes, resource: Resource, terminology: Terminology) -> Inspected:

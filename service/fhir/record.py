@@ -23,7 +23,7 @@ from service.fhir.recognition import (
     Recognised,
     inspect,
     may_matter,
-    recognise,
+    recognise_draft,
     without_unreadable,
 )
 from service.fhir.terminology import Concept, Terminology
@@ -75,7 +75,7 @@ class Record:
         """What a resource of the record, or a draft of the hook's context, is about."""
         known = self._recognised.get(id(resource))
         if known is None:
-            known = self._recognised[id(resource)] = resource, recognise(resource, self.terminology)
+            known = self._recognised[id(resource)] = resource, recognise_draft(resource, self.terminology)
         return known[1]
 
     def rows(self, resource: Resource, *lists: str) -> tuple[Concept, ...]:

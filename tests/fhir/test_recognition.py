@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from service.fhir import recognition
-from service.fhir.recognition import inspect, may_matter
+from service.fhir.recognition import inspect, may_matter, recognise_draft
 from tests.asking import knowledge
 
 TERMINOLOGY = knowledge().terminology
@@ -42,6 +43,26 @@ def test_the_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         assert inspect(observation(name), TERMINOLOGY).about.rows
 
     assert len(recognition._remembered) <= 3
+
+
+def test_a_draft_is_recognised_once_and_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognition, "find_defects", None)
+    draft = observation("draft") | {"status": 7}
+    first = recognise_draft(draft, TERMINOLOGY)
+
+    assert first.rows["ki67-observation"][0].code == "29593-1"
+    assert recognise_draft(copy.deepcopy(draft), TERMINOLOGY) is first
+    assert recognise_draft(draft | {"code": ELSEWHERE}, TERMINOLOGY) is not first
+
+
+def test_the_memory_of_drafts_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognition, "_MEMORY_LIMIT", 3)
+    recognition._drafts.clear()
+
+    for name in "abcdefg":
+        assert recognise_draft(observation(name), TERMINOLOGY).rows
+
+    assert len(recognition._drafts) <= 3
 
 
 @pytest.mark.parametrize(
