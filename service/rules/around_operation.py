@@ -8,7 +8,7 @@ from service.facts import Facts
 from service.facts.perioperative import OrderedDrug
 from service.fhir.evidence import Evidence
 from service.rules.base import NotAssessed, Silent
-from service.rules.questions import all_evidence
+from service.rules.questions import all_evidence, unread
 
 
 def unlikely_function(facts: Facts) -> Silent | None:
@@ -25,10 +25,9 @@ def around_operation(
     near = tuple(one for one in ordered if one.act is not None)
     if near:
         return near
-    for section in ("orders", "appointments"):
-        if not facts.record.is_known(section):
-            return NotAssessed(section, facts.record.why_not_known(section))
-    return Silent("no operation is planned within the time around the order")
+    return unread(facts, "orders", "appointments") or Silent(
+        "no operation is planned within the time around the order"
+    )
 
 
 def names_around(ordered: Sequence[OrderedDrug], facts: Facts) -> tuple[dict[str, str], tuple[Evidence, ...]]:

@@ -6,7 +6,8 @@ Words: ``cards/carcinoid-syndrome-record.md``.
 from __future__ import annotations
 
 from service.facts import Facts
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -18,8 +19,8 @@ def decide(facts: Facts) -> Answer:
         return Silent(f"carcinoid syndrome is not confirmed or probable ({function.why})")
     if function.syndrome_was_dismissed:
         return Silent("carcinoid syndrome was recorded before and refuted or resolved")
-    if not facts.record.is_known("conditions"):
-        return NotAssessed("conditions", facts.record.why_not_known("conditions"))
+    if unknown := unread(facts, "conditions"):
+        return unknown
     return Fires("record", {"level": function.level.words, "why": function.why}, function.evidence)
 
 

@@ -6,8 +6,8 @@ from service.facts import Facts
 from service.facts.gallbladder import Gallbladder
 from service.facts.plan import Kind, PlannedAct
 from service.fhir.evidence import Evidence
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import all_evidence
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import all_evidence, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -45,9 +45,7 @@ def _pointless(facts: Facts, act: PlannedAct) -> Silent | None:
 
 
 def _no_analogue(facts: Facts) -> Answer:
-    if not facts.record.is_known("medications"):
-        return NotAssessed("medications", facts.record.why_not_known("medications"))
-    return Silent("no somatostatin analogue is active or drafted")
+    return unread(facts, "medications") or Silent("no somatostatin analogue is active or drafted")
 
 
 def _wording(facts: Facts) -> str:

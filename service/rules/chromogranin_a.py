@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.facts import Facts
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled, to_repeat
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import is_low_yield, settled, to_repeat, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -20,8 +20,8 @@ def decide(facts: Facts) -> Answer:
         return Silent("chromogranin A has a low yield in this tumour")
     if repeat := to_repeat(item):
         return repeat
-    if not facts.record.is_known("observations"):
-        return NotAssessed("observations", facts.record.why_not_known("observations"))
+    if unknown := unread(facts, "observations"):
+        return unknown
     return _missing(facts)
 
 

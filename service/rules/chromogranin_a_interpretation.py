@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.facts import Facts
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import all_evidence
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import all_evidence, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -25,10 +25,9 @@ def decide(facts: Facts) -> Answer:
 
 
 def _nothing_else(facts: Facts) -> Answer:
-    for section in ("medications", "conditions"):
-        if not facts.record.is_known(section):
-            return NotAssessed(section, facts.record.why_not_known(section))
-    return Silent("nothing on record besides the tumour explains the raised chromogranin A")
+    return unread(facts, "medications", "conditions") or Silent(
+        "nothing on record besides the tumour explains the raised chromogranin A"
+    )
 
 
 RULE = Rule(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from service.facts import Facts
 from service.facts.decision import TreatmentKind
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope
-from service.rules.questions import nothing_to_decide, settled, to_repeat, treatment_before
+from service.rules.base import Answer, Fires, Rule, Scope
+from service.rules.questions import nothing_to_decide, settled, to_repeat, treatment_before, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -15,8 +15,8 @@ def decide(facts: Facts) -> Answer:
         return silent
     if repeat := to_repeat(item):
         return repeat
-    if not facts.record.is_known("imaging"):
-        return NotAssessed("imaging", facts.record.why_not_known("imaging"))
+    if unknown := unread(facts, "imaging"):
+        return unknown
     treatment = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
     if treatment is not None and facts.tumour.is_confirmed:
         return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from service.facts import Facts
 from service.facts.extent import Extent
 from service.facts.operations import REMOVAL
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_low_yield
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import is_low_yield, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -16,12 +16,12 @@ def decide(facts: Facts) -> Answer:
         return Silent(f"the extent on record is: {spread.extent.value}")
     if silent := _decided_otherwise(facts) or _no_standard(facts):
         return silent
-    if not facts.record.is_known("procedures"):
-        return NotAssessed("procedures", facts.record.why_not_known("procedures"))
+    if unknown := unread(facts, "procedures"):
+        return unknown
     if not (spread.m_category == "0" or _imaging_is_done(facts)):
-        if not facts.record.is_known("imaging"):
-            return NotAssessed("imaging", facts.record.why_not_known("imaging"))
-        return Silent("cross-sectional and SSTR imaging come first, and no M0 is on record")
+        return unread(facts, "imaging") or Silent(
+            "cross-sectional and SSTR imaging come first, and no M0 is on record"
+        )
     wording = "regional" if spread.extent is Extent.REGIONAL else "localised"
     return Fires(wording, {"site": facts.tumour.site}, spread.evidence)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from service.facts import Facts
 from service.facts.decision import TreatmentKind
 from service.facts.function import Function
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled, to_repeat, treatment_before
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import is_low_yield, settled, to_repeat, treatment_before, unread
 
 _ASKED_AT = ("midgut", "midgut-or-duodenum", "midgut-or-hindgut", "unknown")
 
@@ -18,8 +18,8 @@ def decide(facts: Facts) -> Answer:
         return silent
     if repeat := to_repeat(item):
         return repeat
-    if not facts.record.is_known("observations"):
-        return NotAssessed("observations", facts.record.why_not_known("observations"))
+    if unknown := unread(facts, "observations"):
+        return unknown
     procedure = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
     if procedure is not None and _function_matters(facts):
         return Fires("before-procedure", {"procedure": procedure.name}, procedure.evidence)

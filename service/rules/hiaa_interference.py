@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.facts import Facts
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import all_evidence
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import all_evidence, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -24,9 +24,7 @@ def decide(facts: Facts) -> Answer:
 
 
 def _nothing_found(facts: Facts) -> Answer:
-    if not facts.record.is_known("medications"):
-        return NotAssessed("medications", facts.record.why_not_known("medications"))
-    return Silent("nothing on record is known to have changed the 5-HIAA")
+    return unread(facts, "medications") or Silent("nothing on record is known to have changed the 5-HIAA")
 
 
 RULE = Rule(

@@ -6,8 +6,8 @@ from service.facts import Facts
 from service.facts.proliferation import Grading
 from service.facts.statements import Statement
 from service.fhir import dates
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import nothing_to_decide, treatment_before
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import nothing_to_decide, treatment_before, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -35,8 +35,8 @@ def _graded(facts: Facts) -> Answer:
         return Silent(f"a Ki-67 is on record: {found.ki67[0].says}")
     if facts.workup.ki67_order is not None:
         return Silent(f"Ki-67 is {facts.workup.ki67_order.says}")
-    if not facts.record.is_known("observations"):
-        return NotAssessed("observations", facts.record.why_not_known("observations"))
+    if unknown := unread(facts, "observations"):
+        return unknown
     values = {"date": found.newest_ki67.day, "when": dates.shown(grown.moment)}
     return Fires("stale", values, (*found.evidence, grown.evidence("recurrence or progression")))
 

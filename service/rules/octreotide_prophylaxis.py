@@ -13,8 +13,8 @@ from service.facts.function import Function
 from service.facts.plan import Kind, PlannedAct
 from service.facts.treatment import Drug, Form, form
 from service.fhir.evidence import Evidence
-from service.rules.base import ALL_HOOKS, Answer, Answers, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import all_evidence, is_for_this_admission, is_ordered
+from service.rules.base import ALL_HOOKS, Answer, Answers, Fires, Rule, Scope, Silent
+from service.rules.questions import all_evidence, is_for_this_admission, is_ordered, unread
 
 
 def decide(facts: Facts) -> Answers:
@@ -69,8 +69,8 @@ def _function_not_likely(facts: Facts, acts: tuple[PlannedAct, ...]) -> Answer:
         through_liver = next((act for act in acts if act.kind is Kind.LOCOREGIONAL), None)
         if level is Function.UNKNOWN and through_liver and facts.tumour.region.startswith("midgut"):
             return Fires("function-unknown", _values(through_liver), _evidence(through_liver, facts))
-    if acts and level < Function.POSSIBLE and (unread := _unread(facts, "observations")):
-        return unread
+    if acts and level < Function.POSSIBLE and (unknown := unread(facts, "observations")):
+        return unknown
     return Silent(f"carcinoid syndrome is not confirmed or probable ({facts.function.why})")
 
 
@@ -80,17 +80,9 @@ def _possible(act: PlannedAct, facts: Facts) -> Answer:
     return Fires("possible", _values(act), _evidence(act, facts))
 
 
-def _unread(facts: Facts, *sections: str) -> NotAssessed | None:
-    """The first of these sections that was not read completely, so that silence would be a guess."""
-    for section in sections:
-        if not facts.record.is_known(section):
-            return NotAssessed(section, facts.record.why_not_known(section))
-    return None
-
-
 def _anticipatory(facts: Facts) -> Answer:
-    if facts.context.hook == "encounter-start" and (unread := _unread(facts, "orders", "appointments")):
-        return unread
+    if facts.context.hook == "encounter-start" and (unknown := unread(facts, "orders", "appointments")):
+        return unknown
     if facts.context.hook != "patient-view":
         return Silent("no operation is planned in this context")
     if facts.treatment.has_crisis_plan:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from service.facts import Facts
 from service.facts.operations import REMOVAL
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_multifocal
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import is_multifocal, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -14,8 +14,8 @@ def decide(facts: Facts) -> Answer:
         return Silent("no liver metastasis of this tumour is on record")
     if silent := _not_meant(facts):
         return silent
-    if not facts.record.is_known("procedures"):
-        return NotAssessed("procedures", facts.record.why_not_known("procedures"))
+    if unknown := unread(facts, "procedures"):
+        return unknown
     wording = "pancreatic-diffuse" if _is_diffuse_and_silent(facts) else "in-place"
     return Fires(wording, {"site": facts.tumour.site}, facts.spread.evidence)
 

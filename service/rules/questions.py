@@ -108,15 +108,20 @@ def is_solitary(facts: Facts) -> bool:
     )
 
 
+def unread(facts: Facts, *sections: str) -> NotAssessed | None:
+    """The first of these sections that was not read completely, so that silence would be a guess."""
+    for section in sections:
+        if not facts.record.is_known(section):
+            return NotAssessed(section, facts.record.why_not_known(section))
+    return None
+
+
 def number_of_lesions_unread(facts: Facts) -> NotAssessed | None:
     """Where nothing tells the number of liver lesions, whether that could be told at all."""
     spread = facts.spread
     if spread.lesions is not None or spread.is_multifocal or spread.is_solitary:
         return None
-    for section in ("observations", "imaging"):
-        if not facts.record.is_known(section):
-            return NotAssessed(section, facts.record.why_not_known(section))
-    return None
+    return unread(facts, "observations", "imaging")
 
 
 def lesions_in_words(facts: Facts) -> str:

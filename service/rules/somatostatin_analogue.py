@@ -8,8 +8,8 @@ from service.facts.operations import REMOVAL, Role
 from service.facts.proliferation import Grade
 from service.facts.tumour import Differentiation
 from service.facts.workup import SstrResult
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import ORDER_HOOKS, all_evidence, treatment_before
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import ORDER_HOOKS, all_evidence, treatment_before, unread
 
 _RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
 _OTHER_SYSTEMIC = (TreatmentKind.CHEMOTHERAPY, TreatmentKind.TARGETED, TreatmentKind.RADIONUCLIDE)
@@ -21,8 +21,8 @@ def decide(facts: Facts) -> Answer:
         return Silent("no other systemic treatment is being ordered")
     if silent := _extent_does_not_fit(facts) or _tumour_does_not_fit(facts) or _not_for_this_patient(facts):
         return silent
-    if not facts.record.is_known("medications"):
-        return NotAssessed("medications", facts.record.why_not_known("medications"))
+    if unknown := unread(facts, "medications"):
+        return unknown
     symptoms = facts.function.has_flushing or facts.function.has_diarrhoea
     if facts.function.is_confirmed and symptoms:
         return _fires("functioning", facts)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from service.facts import Facts
 from service.facts.treatment import Drug
 from service.fhir.reading import string
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import all_evidence
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import all_evidence, unread
 
 
 def decide(facts: Facts) -> Answer:
     """Name the option where symptoms are active, the liver is involved and an analogue is not enough."""
     if silent := _pointless(facts):
         return silent
-    if not facts.record.is_known("procedures"):
-        return NotAssessed("procedures", facts.record.why_not_known("procedures"))
+    if unknown := unread(facts, "procedures"):
+        return unknown
     analogues = [drug for drug in facts.treatment.long_acting_analogues if not _is_only_drafted(drug)]
     values = {"symptoms": " and ".join(_symptoms(facts))}
     if analogues:
@@ -25,9 +25,7 @@ def decide(facts: Facts) -> Answer:
     if facts.treatment.has_analogue_allergy or stopped:
         evidence = all_evidence(facts.function.evidence, (drug.evidence for drug in stopped))
         return Fires("without-analogue", values, evidence, _omitted(facts))
-    if not facts.record.is_known("medications"):
-        return NotAssessed("medications", facts.record.why_not_known("medications"))
-    return Silent("a somatostatin analogue was not tried yet and comes first")
+    return unread(facts, "medications") or Silent("a somatostatin analogue was not tried yet and comes first")
 
 
 def _pointless(facts: Facts) -> Silent | None:

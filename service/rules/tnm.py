@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.facts import Facts
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_ordered, settled
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import is_ordered, settled, unread
 
 
 def decide(facts: Facts) -> Answer:
@@ -15,8 +15,8 @@ def decide(facts: Facts) -> Answer:
         return Silent("without a known primary there is no TNM")
     if is_ordered(facts, "tnm-staging"):
         return Silent("TNM staging is asked for")
-    if not facts.record.is_known("observations"):
-        return NotAssessed("observations", facts.record.why_not_known("observations"))
+    if unknown := unread(facts, "observations"):
+        return unknown
     return Fires("missing", {"site": facts.tumour.site})
 
 

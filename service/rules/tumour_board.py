@@ -5,8 +5,15 @@ from __future__ import annotations
 from service.facts import Facts
 from service.facts.decision import TreatmentKind
 from service.facts.extent import Extent
-from service.rules.base import Answer, Fires, NotAssessed, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, nothing_to_decide, settled, to_repeat, treatment_before
+from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.questions import (
+    is_low_yield,
+    nothing_to_decide,
+    settled,
+    to_repeat,
+    treatment_before,
+    unread,
+)
 
 
 def decide(facts: Facts) -> Answer:
@@ -21,8 +28,8 @@ def decide(facts: Facts) -> Answer:
         return Silent("a somatostatin analogue against symptoms must not wait")
     if repeat := to_repeat(item):
         return repeat
-    if not facts.record.is_known("documents"):
-        return NotAssessed("documents", facts.record.why_not_known("documents"))
+    if unknown := unread(facts, "documents"):
+        return unknown
     return _missing(facts)
 
 
