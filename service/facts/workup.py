@@ -297,7 +297,7 @@ def _newest_and_highest_first(dated: Dated) -> tuple[float, float, float]:
 def _newest_first(results: Iterable[Resource], *, now: datetime) -> list[Dated]:
     """With their moments, undated ones last; a date in the future is an error in the data."""
     dated = [(dates.happened(one), one) for one in results]
-    past = [pair for pair in dated if pair[0] is None or pair[0].days_before(now) >= 0]
+    past = [pair for pair in dated if not dates.is_in_future(pair[0], now)]
     past.sort(key=_moment, reverse=True)
     return past
 

@@ -17,7 +17,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from itertools import compress, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -58,6 +58,7 @@ class _Known(NamedTuple):
 class _Met(NamedTuple):
     """An array of a body; the end is known only for one that is remembered."""
 
+    beginning: bytes
     start: int
     end: int
     known: _Known | None
@@ -83,7 +84,7 @@ class UnchangedEntries:
             document = read_object(raw)
         for one in met:
             if one.known is None:
-                self._meet(raw, one.start, document)
+                self._meet(raw, one, document)
         return document
 
     def _met(self, raw: bytes) -> Iterator[_Met]:
@@ -94,14 +95,12 @@ class UnchangedEntries:
             position = met.end
 
     def _look_up(self, raw: bytes, start: int) -> _Met:
-        for length in self._lengths.get(self._beginning(raw, start), ()):
+        beginning = self._digest(raw[start : start + _BEGINNING])
+        for length in self._lengths.get(beginning, ()):
             known = self._arrays.get(self._digest(raw[start : start + length]))
             if known is not None:
-                return _Met(start, start + length, known)
-        return _Met(start, start + 1, None)
-
-    def _beginning(self, raw: bytes, start: int) -> bytes:
-        return self._digest(raw[start : start + _BEGINNING])
+                return _Met(beginning, start, start + length, known)
+        return _Met(beginning, start, start + 1, None)
 
     def _digest(self, raw: bytes) -> bytes:
         digest = self._key.copy()
@@ -133,9 +132,9 @@ class UnchangedEntries:
     def _patient_of(self, document: Mapping[str, Any]) -> bytes:
         return self._digest(_patient_id(document).encode())
 
-    def _meet(self, raw: bytes, start: int, document: Mapping[str, Any]) -> None:
+    def _meet(self, raw: bytes, met: _Met, document: Mapping[str, Any]) -> None:
         """Remember an array when it is met for the second time; ``document`` is what the body says."""
-        beginning = self._beginning(raw, start)
+        beginning, start = met.beginning, met.start
         if beginning not in self._met_once:
             if len(self._met_once) >= _MOST_BEGINNINGS:
                 self._met_once.clear()
@@ -166,29 +165,36 @@ class UnchangedEntries:
         if key is None or not all(_is_plain(entry, key) for entry in entries):
             return None
         whose = f"Patient/{_patient_id(document)}"
-        to_keep = [self._keeps(entry, whose) for entry in entries]
+        inspected = [self._inspected(entry["resource"]) for entry in entries]
+        to_keep = [
+            about is not None or _has_to_be_read(entry, whose)
+            for entry, about in zip(entries, inspected, strict=True)
+        ]
         if all(to_keep):
             return None
-        inspected = tuple(
-            self._inspected(entry["resource"]) for entry, keep in zip(entries, to_keep, strict=True) if keep
-        )
-        left_out = len(entries) - len(inspected)
-        return _Known(key, self._patient_of(document), _runs(spans, to_keep), inspected, left_out)
-
-    def _keeps(self, entry: Mapping[str, Any], whose: str) -> bool:
-        """Whether an entry has to be read: all but results for this patient that matter to no rule."""
-        resource = entry["resource"]
-        return (
-            not is_match(entry.get("search"))
-            or resource["resourceType"] in ("Patient", "Medication")
-            or not belongs(resource, (whose,))
-            or may_matter(resource, self._terminology)
+        return _Known(
+            key,
+            self._patient_of(document),
+            kept=_runs(spans, to_keep),
+            inspected=tuple(compress(inspected, to_keep)),
+            left_out=to_keep.count(False),
         )
 
     def _inspected(self, resource: Resource) -> Inspected | None:
+        """What is remembered of a resource that may matter to a rule; the drug of an order is read anyway."""
         if resource["resourceType"] == "Medication" or not may_matter(resource, self._terminology):
             return None
         return inspect(resource, self._terminology)
+
+
+def _has_to_be_read(entry: Mapping[str, Any], whose: str) -> bool:
+    """Whether an entry is no result for this patient, so that something may have to be said of it."""
+    resource = entry["resource"]
+    return (
+        not is_match(entry.get("search"))
+        or resource["resourceType"] == "Medication"
+        or not belongs(resource, (whose,))
+    )
 
 
 def _patient_id(document: Mapping[str, Any]) -> str:
