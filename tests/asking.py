@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fhir_fixtures.vocabulary import TODAY, build_request, now_on
 from service.engine import HookResult, ask_rules, gather, respond
@@ -33,8 +35,13 @@ def templates() -> dict[str, str]:
 
 def hook_request(record: str, hook: str = "patient-view", *, today: date = TODAY) -> HookRequest:
     """The request for a record in phrases, read as the web reads it."""
-    service = next(service for service in SERVICES if service.hook == hook)
-    return read_request(build_request(record, hook=hook, today=today), service_id=service.id, hook=hook)
+    return as_read(build_request(record, hook=hook, today=today))
+
+
+def as_read(document: Mapping[str, Any]) -> HookRequest:
+    """A request as the service of its hook reads it."""
+    service = next(service for service in SERVICES if service.hook == document["hook"])
+    return read_request(document, service_id=service.id, hook=service.hook)
 
 
 def facts(record: str, hook: str = "patient-view", *, today: date = TODAY) -> Facts:

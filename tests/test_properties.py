@@ -18,21 +18,17 @@ from fhir_fixtures.vocabulary import TODAY, build_request, now_on
 from service.engine import HookResult, respond
 from service.fhir.queries import QUERIES, SECTIONS
 from service.hooks.card import Card
-from service.hooks.discovery import SERVICES
-from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.rules.base import Fires, NotAssessed
-from tests.asking import knowledge, templates
+from tests.asking import as_read, knowledge, templates
 
 PATIENTS = read_patients()
 _CALLS = [(row, hook) for row in PATIENTS for hook in row.hooks]
 _IDS = [f"{row.name}.{hook}" for row, hook in _CALLS]
 
 
-def _answer(document: Mapping[str, Any], hook: str) -> HookResult:
-    service = next(service for service in SERVICES if service.hook == hook)
-    request = read_request(dict(document), service_id=service.id, hook=hook)
-    return respond(request, knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+def _answer(document: Mapping[str, Any]) -> HookResult:
+    return respond(as_read(document), knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
 
 
 def _essence(card: Card) -> tuple[object, ...]:
@@ -78,32 +74,32 @@ _UNRELATED = {
 @pytest.mark.parametrize(("row", "hook"), _CALLS, ids=_IDS)
 def test_an_unrelated_resource_changes_no_card(row: PatientRow, hook: str) -> None:
     document = build_request(row.phrases, hook=hook)
-    before = _answer(document, hook)
+    before = _answer(document)
     for key, resource in _UNRELATED.items():
         if isinstance(document["prefetch"].get(key), dict):
             document["prefetch"][key].setdefault("entry", []).append({"resource": resource})
             document["prefetch"][key].pop("total", None)
 
-    assert _answer(document, hook).cards == before.cards
+    assert _answer(document).cards == before.cards
 
 
 @pytest.mark.parametrize(("row", "hook"), _CALLS, ids=_IDS)
 def test_order_and_repetition_change_no_card(row: PatientRow, hook: str) -> None:
     document = build_request(row.phrases, hook=hook)
-    before = _answer(document, hook)
+    before = _answer(document)
     shuffle = random.Random(row.name).shuffle
     for bundle in _bundles(document):
         entries = bundle.get("entry", [])
         entries += copy.deepcopy(entries)
         shuffle(entries)
 
-    assert _answer(document, hook).cards == before.cards
+    assert _answer(document).cards == before.cards
 
 
 @pytest.mark.parametrize(("row", "hook"), _CALLS, ids=_IDS)
 def test_renamed_ids_change_no_card(row: PatientRow, hook: str) -> None:
     document = build_request(row.phrases, hook=hook)
-    before = [_essence(card) for card in _answer(document, hook).cards]
+    before = [_essence(card) for card in _answer(document).cards]
     names = {
         f"{entry['resource']['resourceType']}/{entry['resource']['id']}": f"z{number}"
         for number, entry in enumerate(
@@ -111,7 +107,7 @@ def test_renamed_ids_change_no_card(row: PatientRow, hook: str) -> None:
         )
     }
 
-    after = [_essence(card) for card in _answer(_renamed(document, names), hook).cards]
+    after = [_essence(card) for card in _answer(_renamed(document, names)).cards]
 
     assert after == before
 
@@ -157,7 +153,7 @@ def test_withholding_a_section_adds_no_claim_that_something_is_missing(
         if query.section == section:
             document["prefetch"].pop(key, None)
 
-    for verdict in _answer(document, hook).verdicts:
+    for verdict in _answer(document).verdicts:
         if _RESTS_ON.get(verdict.rule.id) == section:
             claims = [a for a in verdict.answers if isinstance(a, Fires) and a.wording not in _MAY_SPEAK]
             assert claims == [], f"{verdict.rule.id} speaks of {section}, which was not supplied"
@@ -167,7 +163,7 @@ def test_a_withheld_section_is_named_as_not_assessed() -> None:
     document = build_request("ileal NET 60 days ago")
     del document["prefetch"]["diagnosticReports"], document["prefetch"]["imagingStudies"]
 
-    found = _answer(document, "patient-view")
+    found = _answer(document)
 
     assert any(
         isinstance(answer, NotAssessed) and answer.section == "imaging"
@@ -181,13 +177,13 @@ def test_a_withheld_section_is_named_as_not_assessed() -> None:
 def test_ki67_alone_is_never_called_a_carcinoma(value: str, hook: str) -> None:
     record = f"pancreatic NET 60 days ago; Ki-67 {value} 40 days ago; capecitabine oral (draft)"
 
-    for card in _answer(build_request(record, hook=hook), hook).cards:
+    for card in _answer(build_request(record, hook=hook)).cards:
         assert not re.search(r"\bNEC\b", f"{card.summary} {card.detail}")
 
 
 @pytest.mark.parametrize(("row", "hook"), _CALLS, ids=_IDS)
 def test_every_emitted_resource_is_valid_and_proposes(row: PatientRow, hook: str) -> None:
-    document = response_document(_answer(build_request(row.phrases, hook=hook), hook).cards)
+    document = response_document(_answer(build_request(row.phrases, hook=hook)).cards)
     for card in document["cards"]:
         for suggestion in card.get("suggestions", []):
             for action in suggestion["actions"]:
@@ -201,7 +197,7 @@ def test_every_emitted_resource_is_valid_and_proposes(row: PatientRow, hook: str
 
 @pytest.mark.parametrize(("row", "hook"), _CALLS, ids=_IDS)
 def test_there_are_at_most_five_cards_and_the_loudest_come_first(row: PatientRow, hook: str) -> None:
-    cards = _answer(build_request(row.phrases, hook=hook), hook).cards
+    cards = _answer(build_request(row.phrases, hook=hook)).cards
     spoken = [card.indicator for card in cards if card.recommendations]
 
     assert len(cards) <= 5
@@ -216,7 +212,7 @@ def test_a_summary_stays_short_whatever_the_chart_calls_things(
     row, hook = call
     document = _with_long_names(build_request(row.phrases, hook=hook), name)
 
-    for card in response_document(_answer(document, hook).cards)["cards"]:
+    for card in response_document(_answer(document).cards)["cards"]:
         assert 1 <= len(card["summary"]) <= 139
         assert "\n" not in card["summary"]
 

@@ -12,9 +12,8 @@ from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import respond
 from service.hooks.card import Card
 from service.hooks.discovery import SERVICES
-from service.hooks.request import read_request
 from service.rules import RULES
-from tests.asking import knowledge, templates
+from tests.asking import as_read, knowledge, templates
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,12 +30,9 @@ def test_the_readme_shows_answers() -> None:
 
 @pytest.mark.parametrize(("name", "shown"), _ANSWERS, ids=[name for name, _ in _ANSWERS])
 def test_an_answer_is_the_real_one(name: str, shown: str) -> None:
-    hook = name.rsplit(".", 1)[1]
-    service = next(service for service in SERVICES if service.hook == hook)
     document = orjson.loads((ROOT / "fhir_fixtures" / "requests" / f"{name}.json").read_bytes())
-    request = read_request(document, service_id=service.id, hook=hook)
 
-    result = respond(request, knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+    result = respond(as_read(document), knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
 
     assert shown == _shown(result.cards)
 

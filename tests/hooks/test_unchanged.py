@@ -16,11 +16,9 @@ from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import gather, respond
 from service.errors import MalformedRequest
 from service.fhir.record import Record
-from service.hooks.discovery import SERVICES
-from service.hooks.request import HookRequest, read_request
 from service.hooks.unchanged import UnchangedEntries
 from service.json_body import read_object
-from tests.asking import knowledge, templates
+from tests.asking import as_read, knowledge, templates
 from tests.bench.bodies import body
 
 REQUESTS = sorted((Path(__file__).parents[2] / "fhir_fixtures" / "requests").glob("*.json"))
@@ -41,13 +39,8 @@ def _knowing(*bodies: bytes) -> UnchangedEntries:
     return reader
 
 
-def _request(document: Mapping[str, Any]) -> HookRequest:
-    service = next(service for service in SERVICES if service.hook == document["hook"])
-    return read_request(document, service_id=service.id, hook=service.hook)
-
-
 def _record(document: Mapping[str, Any]) -> Record:
-    return gather(_request(document), knowledge=knowledge(), templates=templates(), fetch=None)
+    return gather(as_read(document), knowledge=knowledge(), templates=templates(), fetch=None)
 
 
 def _entries(document: Mapping[str, Any], key: str = "observations") -> list[Any]:
@@ -95,7 +88,7 @@ def test_every_patient_gets_the_same_cards(file: Path) -> None:
     raw = file.read_bytes()
     reader, whole = _knowing(raw), read_object(raw)
     answers = [
-        respond(_request(document), knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+        respond(as_read(document), knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
         for document in (reader.read_object(raw), whole)
     ]
     assert answers[0].cards == answers[1].cards

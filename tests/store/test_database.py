@@ -39,6 +39,12 @@ print("usable", flush=True)
 """
 
 
+def _alembic() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(_MIGRATIONS))
+    return configuration
+
+
 def _file(store: Store) -> Path:
     return Path(store.engine.url.database)
 
@@ -49,9 +55,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(store):
 
 
 def test_the_latest_revision_is_the_last_migration():
-    configuration = Config()
-    configuration.set_main_option("script_location", str(_MIGRATIONS))
-    assert ScriptDirectory.from_config(configuration).get_heads() == [LATEST_REVISION]
+    assert ScriptDirectory.from_config(_alembic()).get_heads() == [LATEST_REVISION]
 
 
 def test_a_second_migration_keeps_what_is_there(database_url, store, now):
@@ -62,8 +66,7 @@ def test_a_second_migration_keeps_what_is_there(database_url, store, now):
 
 
 def test_cards_of_the_first_tables_keep_their_rules(store, shown):
-    configuration = Config()
-    configuration.set_main_option("script_location", str(_MIGRATIONS))
+    configuration = _alembic()
     record_issued(store, [shown("ki67", "tnm"), shown("tnm"), shown()])
     with writing(store) as connection:
         configuration.attributes["connection"] = connection
@@ -77,8 +80,7 @@ def test_cards_of_the_first_tables_keep_their_rules(store, shown):
 
 
 def test_the_migration_can_be_taken_back_and_done_again(store):
-    configuration = Config()
-    configuration.set_main_option("script_location", str(_MIGRATIONS))
+    configuration = _alembic()
     with writing(store) as connection:
         configuration.attributes["connection"] = connection
         command.downgrade(configuration, "base")
