@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from service import VERSION
-from service.commands import cards, doctor, evaluate, exits, serve, try_service
+from service.commands import exits
 from service.commands.output import ReaderLeft, checked_output
 from service.config import read_settings
 from service.errors import MalformedRequest, ServiceError
-from service.store.commands import add_commands
+
+_COMMANDS: Mapping[str, str] = {
+    "serve": "service.commands.serve",
+    "evaluate": "service.commands.evaluate",
+    "doctor": "service.commands.doctor",
+    "try": "service.commands.try_service",
+    "cards": "service.commands.cards",
+    "migrate": "service.store.commands",
+    "feedback": "service.store.commands",
+}
+"""Command -> the module whose ``add_commands`` adds it to the parser."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,13 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
     except SystemExit as stop:  # argparse has printed its help or what is wrong
         return exits.UNUSABLE if stop.code else exits.DONE
     return int(options.run(options, read_settings(os.environ)))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for these arguments; the server has no use for the modules of the other commands."""
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="CDS Hooks service for the initial treatment of neuroendocrine tumours.",
@@ -52,9 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=VERSION)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, evaluate, doctor, try_service, cards):
-        command.add_command(subparsers)
-    add_commands(subparsers)
+    named = [_COMMANDS[word] for word in arguments[:1] if word in _COMMANDS]
+    for module in named or dict.fromkeys(_COMMANDS.values()):
+        importlib.import_module(module).add_commands(subparsers)
     return parser
 
 

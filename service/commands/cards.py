@@ -63,7 +63,7 @@ class Content:
         return [card for card in self.cards.values() if rule in card.algorithm_rules]
 
 
-def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     """Add ``cards``."""
     parser = subparsers.add_parser("cards", help="write the tables of cards/README.md from the cards")
     parser.add_argument(

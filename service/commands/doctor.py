@@ -86,7 +86,7 @@ class _Report:
         return max(worst, Level.LIMIT) if limited else worst
 
 
-def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     """Add ``doctor``."""
     parser = subparsers.add_parser(
         "doctor",

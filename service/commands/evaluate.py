@@ -46,7 +46,7 @@ _SERVICE_IDS = {service.hook: service.id for service in SERVICES}
 _HOUR = 8  # of the day that --today names; a card may depend on the hours until an operation
 
 
-def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     """Add ``evaluate``."""
     parser = subparsers.add_parser(
         "evaluate",

@@ -11,7 +11,7 @@ from service.server import serve
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 
 
-def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     """Add ``serve``."""
     parser = subparsers.add_parser("serve", help="start the server")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")

@@ -49,7 +49,7 @@ class _Server:
     certificate_authorities: str | bool
 
 
-def add_command(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
+def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     """Add ``try``."""
     parser = subparsers.add_parser(
         "try",
