@@ -37,6 +37,7 @@ class Settings:
     max_body_bytes: int = 10 * 1024 * 1024
     fetch_deadline_seconds: float = 5.0
     authorities_file: Path | None = None
+    chart_memory_seconds: int = 60
     retention_days: int = 365
     content: str = "all"
     cards_dir: Path = field(default=_CHECKOUT / "cards")
@@ -156,6 +157,7 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "NET_CDS_MAX_BODY_BYTES": ("max_body_bytes", _between(1024, 1024**3, int)),
     "NET_CDS_FETCH_DEADLINE_SECONDS": ("fetch_deadline_seconds", _between(0.1, 60, float)),
     "NET_CDS_CA_FILE": ("authorities_file", _certificates),
+    "NET_CDS_CHART_MEMORY_SECONDS": ("chart_memory_seconds", _between(0, 600, int)),
     "NET_CDS_RETENTION_DAYS": ("retention_days", _between(1, 36500, int)),
     "NET_CDS_CONTENT": ("content", _one_of("all", "approved")),
     "NET_CDS_DEFAULTS": ("defaults_file", _existing_file),

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from service.charts import ChartMemory
 from service.errors import MissingData
 from service.facts import Facts, read_facts
 from service.facts.context import Context
 from service.facts.tumour import NAMING_LISTS
 from service.fhir.access import FhirAccess
-from service.fhir.bundles import why_partial
+from service.fhir.bundles import whole, why_partial
 from service.fhir.medications import KEYS as MEDICATION_KEYS
-from service.fhir.medications import UNNAMED, lacks_a_medication, with_medications
+from service.fhir.medications import UNNAMED, lacks_a_medication
 from service.fhir.queries import QUERIES
 from service.fhir.record import Record, State, build_record
 from service.hooks.card import Card, Indicator, NotAssessed
@@ -57,8 +58,8 @@ class Fetched(Protocol):
         """Why not, in words without patient data."""
 
 
-Fetch = Callable[[FhirAccess, Mapping[str, str]], Mapping[str, Fetched]]
-"""``(access, prefetch key -> relative URL) -> prefetch key -> outcome``; never raises for a server."""
+Fetch = Callable[[FhirAccess, str, Collection[str]], Mapping[str, Fetched]]
+"""``(access, patient id, prefetch keys) -> prefetch key -> outcome``; never raises for a server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,44 +88,69 @@ def respond(
     request: HookRequest,
     *,
     knowledge: Knowledge,
-    templates: Mapping[str, str],
     now: datetime,
     fetch: Fetch | None = None,
+    charts: ChartMemory | None = None,
     overridden: Callable[[Collection[str]], Collection[str]] = _nothing,
     ask_all: bool = False,
 ) -> HookResult:
     """Answer one hook call.
 
-    ``templates`` are the prefetch templates; ``now`` is the time to judge by. ``overridden`` is
-    given the rules that fire and gives those that this user lately declined for this patient.
-    ``ask_all`` asks every rule even where the patient has no tumour, for ``--why``.
+    ``now`` is the time to judge by; what ``charts`` remembers was judged when it was first read.
+    ``overridden`` is given the rules that fire and gives those that this user lately declined for this
+    patient. ``ask_all`` asks every rule even where the patient has no tumour, for ``--why``.
     Raises MissingData when the conditions cannot be known, MalformedRequest for a mixed-up chart.
     """
     if _is_for_patients(request):
         return HookResult((), (), None, {})
     marks = [time.perf_counter()]
-    record = gather(request, knowledge=knowledge, templates=templates, fetch=fetch)
+    facts = _facts(request, knowledge=knowledge, now=now, fetch=fetch, charts=charts)
     marks.append(time.perf_counter())
-    # Nearly all patients have no condition that could be or belong to a neuroendocrine tumour.
-    if not ask_all and not record.about("Condition", *NAMING_LISTS):
-        cards = _incomplete_problem_list(record, knowledge)
-        return HookResult(cards, (), record, _durations(marks))
-    facts = read_facts(record, _context(request), now=now, defaults=knowledge.defaults)
-    marks.append(time.perf_counter())
+    if not ask_all and not _may_have_a_tumour(facts.record):
+        return HookResult(
+            _incomplete_problem_list(facts.record, knowledge), (), facts.record, _durations(marks)
+        )
     verdicts = ask_rules(facts, knowledge)
     cards = _cards(verdicts, facts, knowledge, overridden)
     marks.append(time.perf_counter())
-    return HookResult(cards, verdicts, record, _durations(marks))
+    return HookResult(cards, verdicts, facts.record, _durations(marks))
 
 
 def _durations(marks: Sequence[float]) -> dict[str, float]:
-    steps = zip(("fetch", "facts", "rules"), marks[:-1], marks[1:], strict=False)
+    steps = zip(("fetch", "rules"), marks[:-1], marks[1:], strict=False)
     return {name: round((after - before) * 1000, 3) for name, before, after in steps}
 
 
 def _is_for_patients(request: HookRequest) -> bool:
     """Clinicians' advice is not shown to patients and their relatives."""
     return _PATIENT_OR_RELATIVE.match(request.user_id) is not None
+
+
+def _may_have_a_tumour(record: Record) -> bool:
+    """Nearly all patients have no condition that could be or belong to a neuroendocrine tumour."""
+    return bool(record.about("Condition", *NAMING_LISTS))
+
+
+def _facts(
+    request: HookRequest,
+    *,
+    knowledge: Knowledge,
+    now: datetime,
+    fetch: Fetch | None,
+    charts: ChartMemory | None,
+) -> Facts:
+    """The facts of the chart, from memory where it is the same as a moment ago."""
+    context = _context(request)
+    to_fetch = _to_fetch(request) if fetch is not None else ()
+    digest = b"" if to_fetch else request.prefetch_digest
+    known = charts.recall(digest, context, now=now) if charts and digest else None
+    if known is not None:
+        return known
+    record = gather(request, _fetched(request, to_fetch, fetch), knowledge=knowledge)
+    facts = read_facts(record, context, now=now, defaults=knowledge.defaults)
+    if charts and digest and _may_have_a_tumour(record):
+        charts.keep(digest, facts)
+    return facts
 
 
 def _context(request: HookRequest) -> Context:
@@ -137,23 +163,29 @@ def _context(request: HookRequest) -> Context:
     )
 
 
-def gather(
-    request: HookRequest, *, knowledge: Knowledge, templates: Mapping[str, str], fetch: Fetch | None
-) -> Record:
-    """The record from prefetch, completed from the FHIR server where that may be read."""
-    values: dict[str, Any] = {key: value for key, value in request.prefetch.items() if key in QUERIES}
+def _to_fetch(request: HookRequest) -> Collection[str]:
+    """The prefetch keys that a FHIR server can complete, where one may be read."""
+    if request.fhir_access is None:
+        return ()
+    prefetch = whole(request.prefetch)
+    return [key for key in QUERIES if _is_incomplete(prefetch, key)]
+
+
+def _fetched(request: HookRequest, keys: Collection[str], fetch: Fetch | None) -> Mapping[str, Fetched]:
+    if fetch is None or request.fhir_access is None or not keys:
+        return {}
+    return fetch(request.fhir_access, request.patient_id, keys)
+
+
+def gather(request: HookRequest, fetched: Mapping[str, Fetched], *, knowledge: Knowledge) -> Record:
+    """The record from prefetch, completed with what a FHIR server gave."""
+    values = {key: value for key, value in whole(request.prefetch).items() if key in QUERIES}
     faults: dict[str, str] = {}
-    if fetch is not None and request.fhir_access is not None:
-        wanted = {
-            key: with_medications(key, _filled(templates[key], request))
-            for key in QUERIES
-            if _is_incomplete(values, key)
-        }
-        for key, outcome in (fetch(request.fhir_access, wanted) if wanted else {}).items():
-            if outcome.resource is not None:
-                values[key] = outcome.resource
-            if not outcome.complete:
-                faults[key] = outcome.reason or "the FHIR server could not be read"
+    for key, outcome in fetched.items():
+        if outcome.resource is not None:
+            values[key] = outcome.resource
+        if not outcome.complete:
+            faults[key] = outcome.reason or "the FHIR server could not be read"
     for key in MEDICATION_KEYS:
         if lacks_a_medication(values.get(key)):
             faults.setdefault(key, UNNAMED)
@@ -166,10 +198,6 @@ def gather(
             f"fhirAuthorization that allow to read them ({record.why_not_known('conditions')})."
         )
     return record
-
-
-def _filled(template: str, request: HookRequest) -> str:
-    return template.replace("{{context.patientId}}", request.patient_id)
 
 
 def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:

@@ -62,7 +62,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
     return Card(
         recommendations=(rule.id,),
         indicator=wording.indicator,
-        summary=summary(wording.summary, values),
+        summary=summary(wording.summary, fires.values, limits=frame.limits),
         detail=f"{_detail(text, fires, frame)}\n\n{footer}",
         source=frame.source,
         suggestions=tuple(_suggestions(text, fires, values, on)),

@@ -54,7 +54,7 @@ def facts(record: str, hook: str = "patient-view", *, today: date = TODAY) -> Fa
         appointments=request.appointments,
         encounter_id=request.encounter_id,
     )
-    gathered = gather(request, knowledge=knowledge(), templates=templates(), fetch=None)
+    gathered = gather(request, {}, knowledge=knowledge())
     return read_facts(gathered, context, now=now_on(today), defaults=knowledge().defaults)
 
 
@@ -67,4 +67,4 @@ def answers(rule_id: str, record: str, hook: str = "patient-view") -> tuple[Answ
 def result(record: str, hook: str = "patient-view", *, today: date = TODAY) -> HookResult:
     """The whole answer to a record in phrases."""
     request = hook_request(record, hook, today=today)
-    return respond(request, knowledge=knowledge(), templates=templates(), now=now_on(today))
+    return respond(request, knowledge=knowledge(), now=now_on(today))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from service.hooks.request import read_request
-from tests.bench.bodies import CONDITIONS, CONTEXT_OF_HOOK, OBSERVATIONS_OF_SIZE, body, patient_id
+from tests.bench.bodies import (
+    CONDITIONS,
+    CONTEXT_OF_HOOK,
+    EDITED_ORDER,
+    OBSERVATIONS_OF_SIZE,
+    body,
+    patient_id,
+)
+from tests.bench.load import Bodies
 
 
 def _resources(number: int, size: str) -> list[dict[str, Any]]:
@@ -42,3 +51,19 @@ def test_a_body_of_each_hook_is_a_good_request_for_its_patient(hook: str) -> Non
     drafts = (*request.draft_orders, *request.appointments)
     assert bool(drafts) == (hook in ("order-select", "order-sign", "appointment-book"))
     assert b'patient-1"' not in orjson.dumps(drafts)
+
+
+def test_an_edited_order_is_another_draft_of_the_same_chart() -> None:
+    first = body(5, "60 KB", "order-select")
+    second = first.replace(EDITED_ORDER.encode(), b"order-00000001")
+    found = [orjson.loads(raw) for raw in (first, second)]
+    assert found[0]["prefetch"] == found[1]["prefetch"]
+    assert found[0]["context"]["draftOrders"] != found[1]["context"]["draftOrders"]
+    assert found[1]["context"]["selections"] == ["ServiceRequest/order-00000001"]
+
+
+def test_bodies_that_change_are_those_that_hold_the_text(tmp_path: Path) -> None:
+    for number in (0, 1):
+        (tmp_path / f"{number}.json").write_bytes(body(number, "60 KB"))
+    assert len(Bodies(tmp_path).requests()) == 2
+    assert len(Bodies(tmp_path, changing=patient_id(1)).requests()) == 1

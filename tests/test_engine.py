@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import HookResult, respond, silent_because
 from service.errors import MalformedRequest, MissingData
 from service.fhir.access import FhirAccess
+from service.fhir.medications import queries_for
 from service.fhir.record import State
 from service.hooks.card import Card, Indicator
 from service.hooks.request import HookRequest
@@ -29,7 +30,7 @@ ALL_BUT_THREE = (
 
 
 def ask(request: HookRequest, **changes: Any) -> HookResult:
-    return respond(request, knowledge=knowledge(), templates=templates(), now=now_on(TODAY), **changes)
+    return respond(request, knowledge=knowledge(), now=now_on(TODAY), **changes)
 
 
 def cards(record: str, hook: str = "patient-view") -> dict[str, Card]:
@@ -323,10 +324,10 @@ def fetched(request: HookRequest, answers: Mapping[str, Answer]) -> tuple[HookRe
     """The answer where these keys can be read from a FHIR server, and what was asked of it."""
     asked: dict[str, str] = {}
 
-    def fetch(access: FhirAccess, wanted: Mapping[str, str]) -> Mapping[str, Answer]:
-        asked.update(wanted)
+    def fetch(access: FhirAccess, patient_id: str, keys: Collection[str]) -> Mapping[str, Answer]:
+        asked.update(queries_for(patient_id, {key: templates()[key] for key in keys}))
         missing = Answer(None, complete=False, reason="the server answered 403")
-        return {key: answers.get(key, missing) for key in wanted}
+        return {key: answers.get(key, missing) for key in keys}
 
     return ask(replace(request, fhir_access=ACCESS), fetch=fetch), asked
 

@@ -61,9 +61,10 @@ def test_the_same_patient_by_fetch_gets_the_same_cards(row: PatientRow, hook: st
     fetched = respond(
         bare,
         knowledge=knowledge(),
-        templates=templates(),
         now=now_on(TODAY),
-        fetch=lambda _access, wanted: {key: _Served(request.prefetch.get(key, empty)) for key in wanted},
+        fetch=lambda _access, _patient, keys: {
+            key: _Served(request.prefetch.get(key, empty)) for key in keys
+        },
     )
 
     assert fetched.cards == result(row.phrases, hook).cards

@@ -20,7 +20,7 @@ from service.fhir.queries import QUERIES, SECTIONS
 from service.hooks.card import Card
 from service.hooks.response import response_document
 from service.rules.base import Fires, NotAssessed
-from tests.asking import as_read, knowledge, templates
+from tests.asking import as_read, knowledge
 
 PATIENTS = read_patients()
 _CALLS = [(row, hook) for row in PATIENTS for hook in row.hooks]
@@ -28,7 +28,7 @@ _IDS = [f"{row.name}.{hook}" for row, hook in _CALLS]
 
 
 def _answer(document: Mapping[str, Any]) -> HookResult:
-    return respond(as_read(document), knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+    return respond(as_read(document), knowledge=knowledge(), now=now_on(TODAY))
 
 
 def _essence(card: Card) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from service.engine import respond
 from service.hooks.card import Card
 from service.hooks.discovery import SERVICES
 from service.rules import RULES
-from tests.asking import as_read, knowledge, templates
+from tests.asking import as_read, knowledge
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def test_the_readme_shows_answers() -> None:
 def test_an_answer_is_the_real_one(name: str, shown: str) -> None:
     document = orjson.loads((ROOT / "fhir_fixtures" / "requests" / f"{name}.json").read_bytes())
 
-    result = respond(as_read(document), knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+    result = respond(as_read(document), knowledge=knowledge(), now=now_on(TODAY))
 
     assert shown == _shown(result.cards)
 

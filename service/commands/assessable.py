@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from service.commands.charts import searchset
 from service.engine import respond
 from service.errors import MissingData
-from service.fhir.queries import QUERIES, prefetch_templates
+from service.fhir.queries import QUERIES
 from service.fhir.terminology import Terminology
 from service.hooks.discovery import SERVICES
 from service.hooks.request import HookRequest
@@ -76,12 +76,11 @@ def _reason(section: str, missing: Mapping[str, str]) -> str:
 def _ask(left_out: frozenset[str], knowledge: Knowledge, now: datetime) -> _Answers:
     """Every rule's answer on every hook and chart, without the keys left out."""
     found: _Answers = {}
-    templates = prefetch_templates(knowledge.terminology.observation_codes())
     for service in SERVICES:
         for number, chart in enumerate(_charts(knowledge.terminology, now)):
             request = _request(service.id, service.hook, chart, left_out)
             try:
-                result = respond(request, knowledge=knowledge, templates=templates, now=now, ask_all=True)
+                result = respond(request, knowledge=knowledge, now=now, ask_all=True)
             except MissingData:
                 continue
             for verdict in result.verdicts:

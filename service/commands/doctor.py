@@ -44,6 +44,7 @@ from service.errors import InputFileError, MalformedRequest
 from service.fhir import quantities
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
+from service.fhir.medications import queries_for
 from service.fhir.queries import QUERIES, prefetch_templates
 from service.fhir.reading import Resource, codings, elements, mapping, references, string, words
 from service.fhir.recognition import coded
@@ -232,7 +233,7 @@ def _read_as_service(
 ) -> None:
     """Fetch everything in parallel as a hook call would, and judge what the record is then worth."""
     templates = prefetch_templates(knowledge.terminology.observation_codes())
-    queries = {key: value.replace("{{context.patientId}}", patient_id) for key, value in templates.items()}
+    queries = queries_for(patient_id, templates)
     deadline = settings.fetch_deadline_seconds
     limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
     outcomes, seconds = timed(

@@ -21,7 +21,6 @@ from service.commands.charts import read_chart, request_document
 from service.commands.terminal import heading, print_cards, rows, terminal
 from service.config import Settings
 from service.engine import HookResult, respond
-from service.fhir.queries import prefetch_templates
 from service.hooks.discovery import SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
@@ -79,7 +78,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     result = respond(
         read_request(document, service_id=_SERVICE_IDS[arguments.hook], hook=arguments.hook),
         knowledge=knowledge,
-        templates=prefetch_templates(knowledge.terminology.observation_codes()),
         now=arguments.today or datetime.now(UTC),
         ask_all=arguments.why,
     )

@@ -18,6 +18,11 @@ class Context:
     appointments: tuple[Resource, ...] = ()
     encounter_id: str | None = None
 
+    @property
+    def orders_nothing(self) -> bool:
+        """Whether nothing is being ordered or booked."""
+        return not self.drafts and not self.appointments
+
     def is_selected(self, draft: Resource) -> bool:
         """Whether a draft is what the user just chose; without a readable choice every draft is."""
         chosen = [one for one in self.drafts if any(_names(name, one) for name in self.selections)]

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/bundle.html#searchset
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.fhir.reading import elements, mapping
@@ -25,6 +25,32 @@ class Entries(list[Any]):
         super().__init__(entries)
         self.left_out = left_out
         self.inspected = inspected
+
+
+class KnownPrefetch(dict[str, Any]):
+    """A prefetch with Bundles that came before, whose entries are not parsed until :func:`whole` is called.
+
+    ``digest`` tells the whole of it, and its patient, from every other. ``unparsed`` gives the entries of
+    those Bundles by prefetch key.
+    """
+
+    __slots__ = ("digest", "unparsed")
+
+    def __init__(
+        self, prefetch: Mapping[str, Any], *, digest: bytes, unparsed: Mapping[str, Callable[[], Entries]]
+    ) -> None:
+        super().__init__(prefetch)
+        self.digest = digest
+        self.unparsed = unparsed
+
+
+def whole(prefetch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The prefetch with all its entries."""
+    if isinstance(prefetch, KnownPrefetch):
+        for key, parse in prefetch.unparsed.items():
+            prefetch[key]["entry"] = parse()
+        prefetch.unparsed = {}
+    return prefetch
 
 
 def why_partial(bundle: Mapping[str, Any]) -> str | None:

@@ -20,6 +20,14 @@ UNNAMED = "the drug of an order was not sent"
 _OF_NO_CONCERN = ("cancelled", "entered-in-error", "not-taken")
 
 
+def queries_for(patient_id: str, templates: Mapping[str, str]) -> dict[str, str]:
+    """Prefetch key -> relative URL, as it is put to a FHIR server: for this patient, with the drugs."""
+    return {
+        key: with_medications(key, template.replace("{{context.patientId}}", patient_id))
+        for key, template in templates.items()
+    }
+
+
 def with_medications(key: str, query: str) -> str:
     """The query of a prefetch key, as it is put to a FHIR server: together with the drugs."""
     return f"{query}&_include={QUERIES[key].resource_type}:medication" if key in KEYS else query

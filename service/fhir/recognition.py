@@ -4,7 +4,7 @@ Each resource is looked at once. Findings are remembered by a keyed digest of th
 charts come back unchanged (order-select fires on every edit of an order) and validating a resource
 costs more than all other work on it. Digests, element paths and list names are all that is kept of it
 here; :mod:`service.fhir.terminology` remembers short names of tests, diagnoses and documents by
-themselves. Findings, notes and values are never kept.
+themselves. Findings, notes and values are never kept here.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -77,6 +77,10 @@ class Record:
         if known is None:
             known = self._recognised[id(resource)] = resource, recognise_draft(resource, self.terminology)
         return known[1]
+
+    def for_drafts(self) -> Record:
+        """The same record for one call: what is learned of its drafts does not stay with the record."""
+        return replace(self, _recognised=dict(self._recognised))
 
     def rows(self, resource: Resource, *lists: str) -> tuple[Concept, ...]:
         """The rows of these code lists that the resource's naming codes hit."""

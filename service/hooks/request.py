@@ -12,6 +12,7 @@ from typing import Any
 
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
+from service.fhir.bundles import KnownPrefetch
 from service.fhir.reading import Resource, elements, mapping, string
 from service.hooks import schemas
 
@@ -44,6 +45,7 @@ class HookRequest:
     draft_orders: tuple[Resource, ...] = ()
     appointments: tuple[Resource, ...] = ()
     prefetch: Mapping[str, Any] = field(default_factory=dict)
+    prefetch_digest: bytes = b""  # of a prefetch that may come again, with its patient
     fhir_access: FhirAccess | None = None
 
 
@@ -54,7 +56,7 @@ def read_request(document: Mapping[str, Any], *, service_id: str, hook: str) -> 
     """
     if not _plainly_valid(document, hook):
         _check(document, hook)
-    context = document["context"]
+    context, prefetch = document["context"], document.get("prefetch") or {}
     access = _fhir_access(document)
     if access and access.patient_id is not None and access.patient_id != context["patientId"]:
         raise MalformedRequest(
@@ -71,7 +73,8 @@ def read_request(document: Mapping[str, Any], *, service_id: str, hook: str) -> 
         selections=tuple(context["selections"]) if hook == "order-select" else (),
         draft_orders=tuple(_resources(context.get("draftOrders"))),
         appointments=tuple(_resources(context.get("appointments"))),
-        prefetch=document.get("prefetch") or {},
+        prefetch=prefetch,
+        prefetch_digest=prefetch.digest if isinstance(prefetch, KnownPrefetch) else b"",
         fhir_access=access,
     )
 

@@ -61,14 +61,16 @@ def without_tags(detail: str) -> str:
     return _TAG.sub("&lt;", detail) if "<" in detail else detail
 
 
-def summary(words: str, values: Mapping[str, str]) -> str:
+def summary(words: str, values: Mapping[str, str], *, limits: Mapping[str, str] | None = None) -> str:
     """Fill the holes of a summary and cut its longest values until it fits.
 
-    ``words`` has holes as in ``str.format_map``. The sentence itself is never cut here: a sentence
-    that is too long without its values is a fault of the content.
+    ``words`` has holes as in ``str.format_map``; ``limits`` are values of our own, which are short and stay
+    whole. The sentence itself is never cut here: one that is too long without its values is a fault of the
+    content.
     """
     fitting = {name: one_line(value) for name, value in values.items()}
-    while (excess := len(text := one_line(words.format_map(fitting))) - LONGEST_SUMMARY) > 0:
+    fixed = limits or {}
+    while (excess := len(text := one_line(words.format_map({**fixed, **fitting}))) - LONGEST_SUMMARY) > 0:
         name = max(fitting, key=lambda each: len(fitting[each]), default="")
         length = len(fitting.get(name, ""))
         if length <= _SHORTEST_VALUE:

@@ -3,7 +3,8 @@
 Nine of ten resources of a chart matter to no rule, and hooks are fired again and again on the same chart.
 To parse them, and to take the objects apart again, was a third of the work on a call. So of an array of
 entries that was met twice it is remembered where in its bytes those lie that a rule may rest on; when the
-same bytes come again for the same patient, only these are parsed.
+same bytes come again for the same patient, only these are parsed, and not before somebody asks for them. The
+prefetch then has a digest, by which :mod:`service.charts` knows it.
 
 Digests, with a key that this process makes up, and positions are all that is kept; see also
 :mod:`service.fhir.recognition`. The whole array is compared by its digest, so that an answer never rests on
@@ -16,7 +17,8 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import compress, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -24,7 +26,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from service.errors import MalformedRequest
-from service.fhir.bundles import Entries, is_match
+from service.fhir.bundles import Entries, KnownPrefetch, is_match
 from service.fhir.queries import QUERIES
 from service.fhir.reading import Resource, mapping
 from service.fhir.recognition import Inspected, inspect, may_matter
@@ -35,7 +37,7 @@ from service.json_body import read_object
 _ENTRIES = re.compile(rb'"entry"[ \t\r\n]*:[ \t\r\n]*(?=\[[ \t\r\n]*\{)')
 _BEGINNING = 512  # bytes by which an array is told before its end is known
 _LENGTHS_TRIED = 2  # arrays with one beginning: what a chart was last, and what it was before
-_HOPELESS: tuple[int, ...] = ()  # an array that is not read, or of which everything is kept
+_HOPELESS: tuple[int, ...] = ()  # an array that is not read, or of which something has to be said
 _MOST_ARRAYS = 2048
 _MOST_BEGINNINGS = 8192
 
@@ -56,11 +58,12 @@ class _Known(NamedTuple):
 
 
 class _Met(NamedTuple):
-    """An array of a body; the end is known only for one that is remembered."""
+    """An array of a body; end and digest are known only for one that is remembered."""
 
     beginning: bytes
     start: int
     end: int
+    digest: bytes
     known: _Known | None
 
 
@@ -97,10 +100,11 @@ class UnchangedEntries:
     def _look_up(self, raw: bytes, start: int) -> _Met:
         beginning = self._digest(raw[start : start + _BEGINNING])
         for length in self._lengths.get(beginning, ()):
-            known = self._arrays.get(self._digest(raw[start : start + length]))
+            digest = self._digest(raw[start : start + length])
+            known = self._arrays.get(digest)
             if known is not None:
-                return _Met(beginning, start, start + length, known)
-        return _Met(beginning, start, start + 1, None)
+                return _Met(beginning, start, start + length, digest, known)
+        return _Met(beginning, start, start + 1, b"", None)
 
     def _digest(self, raw: bytes) -> bytes:
         digest = self._key.copy()
@@ -110,7 +114,7 @@ class UnchangedEntries:
     def _read_without(self, raw: bytes, arrays: list[_Met]) -> dict[str, Any] | None:
         """The body with only the entries to keep, or None where it has to be read as a whole.
 
-        A text stands in for each array while the rest is parsed and checked; both are one JSON value.
+        A text stands in for each array until its entries are asked for; both are one JSON value.
         """
         places = {f"{self._place}-{number}": one for number, one in enumerate(arrays)}
         try:
@@ -118,16 +122,21 @@ class UnchangedEntries:
         except MalformedRequest:
             # What is wrong is told with its place, and that has to be the one in the whole body.
             return None
-        patient, filled = self._patient_of(document), 0
-        for key, bundle in mapping(document.get("prefetch")).items():
+        patient, prefetch = self._patient_of(document), mapping(document.get("prefetch"))
+        unparsed: dict[str, Callable[[], Entries]] = {}
+        for key, bundle in prefetch.items():
             entries = bundle.get("entry") if isinstance(bundle, dict) else None
             one = places.get(entries) if isinstance(entries, str) else None
             if one is not None and one.known is not None:
                 if (one.known.key, one.known.patient) != (key, patient):
                     return None
-                bundle["entry"] = _kept_entries(raw, one.start, one.known)
-                filled += 1
-        return document if filled == len(arrays) else None
+                unparsed[key] = partial(_kept_entries, raw, one.start, one.known)
+        if len(unparsed) < len(arrays):
+            return None
+        # The places stand for the entries, which are in the digests of the arrays.
+        digest = self._digest(b"".join((patient, orjson.dumps(prefetch), *[one.digest for one in arrays])))
+        document["prefetch"] = KnownPrefetch(prefetch, digest=digest, unparsed=unparsed)
+        return document
 
     def _patient_of(self, document: Mapping[str, Any]) -> bytes:
         return self._digest(_patient_id(document).encode())
@@ -155,7 +164,7 @@ class UnchangedEntries:
             self._arrays[self._digest(array)] = known
 
     def _worth_knowing(self, array: bytes, spans: list[_Span], document: Mapping[str, Any]) -> _Known | None:
-        """What to remember of an array; None for one that is not read or that cannot be shortened."""
+        """What to remember of an array; None for one that is not read as it stands."""
         try:
             entries = orjson.loads(array)
         except orjson.JSONDecodeError:  # numbers beyond a double
@@ -170,8 +179,6 @@ class UnchangedEntries:
             about is not None or _has_to_be_read(entry, whose)
             for entry, about in zip(entries, inspected, strict=True)
         ]
-        if all(to_keep):
-            return None
         return _Known(
             key,
             self._patient_of(document),

@@ -15,9 +15,12 @@ from typing import Any
 from flask import Flask
 
 from service import VERSION, engine
+from service.charts import ChartMemory
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
-from service.fhir.client import FetchLimits, fetch_all
+from service.fhir.access import FhirAccess
+from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
+from service.fhir.medications import queries_for
 from service.fhir.queries import prefetch_templates
 from service.fhir.validation import preload
 from service.hooks import feedback
@@ -106,22 +109,17 @@ def _templates(knowledge: Knowledge) -> Mapping[str, str]:
 
 
 def _responder(settings: Settings, *, knowledge: Knowledge, declined: DeclinedAdvice) -> Respond:
-    templates = _templates(knowledge)
-    fetch = functools.partial(
-        fetch_all,
-        deadline_seconds=settings.fetch_deadline_seconds,
-        same_base=same_base,
-        limits=FetchLimits(certificate_authorities=settings.certificate_authorities),
-    )
+    fetch = _fetcher(settings, _templates(knowledge))
+    charts = ChartMemory(lasts=timedelta(seconds=settings.chart_memory_seconds))
 
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
         result = engine.respond(
             request,
             knowledge=knowledge,
-            templates=templates,
             now=now,
             fetch=fetch,
+            charts=charts,
             overridden=functools.partial(
                 declined.among,
                 issuer=client.issuer,
@@ -133,6 +131,19 @@ def _responder(settings: Settings, *, knowledge: Knowledge, declined: DeclinedAd
         return Answered(result.cards, result.milliseconds, _states(result))
 
     return respond
+
+
+def _fetcher(settings: Settings, templates: Mapping[str, str]) -> engine.Fetch:
+    limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
+    deadline_seconds = settings.fetch_deadline_seconds
+
+    def fetch(access: FhirAccess, patient_id: str, keys: Collection[str]) -> Mapping[str, FetchOutcome]:
+        queries = queries_for(patient_id, {key: templates[key] for key in keys})
+        return fetch_all(
+            access, queries, deadline_seconds=deadline_seconds, same_base=same_base, limits=limits
+        )
+
+    return fetch
 
 
 def _states(result: engine.HookResult) -> dict[str, str]:

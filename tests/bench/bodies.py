@@ -40,6 +40,11 @@ _MARKERS = (
 _MARKER_RESULTS = 9
 
 
+_ORDER = "liver-resection-1"
+EDITED_ORDER = "order-00000000"
+"""The id of the draft that is sent with order-select; another one makes it another draft."""
+
+
 def patient_id(number: int) -> str:
     """Ids have one length, so that a request can be given another patient without counting again."""
     return f"bench-{number:08d}"
@@ -66,8 +71,8 @@ def body(number: int, size: str, hook: str = "patient-view") -> bytes:
 def _context(identity: str, hook: str) -> Any:
     request = orjson.loads((_REQUESTS / f"{CONTEXT_OF_HOOK[hook]}.{hook}.json").read_bytes())
     context = request["context"]
-    old = context["patientId"].encode()
-    return orjson.loads(orjson.dumps(context).replace(old, identity.encode()))
+    written = orjson.dumps(context).replace(context["patientId"].encode(), identity.encode())
+    return orjson.loads(written.replace(_ORDER.encode(), EDITED_ORDER.encode()))
 
 
 def _bundle(resources: list[dict[str, Any]]) -> dict[str, Any]:

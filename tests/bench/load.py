@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from tests.bench.bodies import patient_id
-
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -38,17 +36,18 @@ def has_wrk() -> bool:
 class Bodies:
     """Bodies to send: the files of a folder, each for the service of ``hook``.
 
-    ``new_patients_from`` > 0 sends every request for another patient, counted from there.
+    With ``changing``, only those that hold this text are sent, and its last eight digits are counted up from
+    ``changing_from`` with every request, so that no two are the same.
     """
 
     folder: Path
     hook: str = "patient-view"
-    new_patients_from: int = 0
+    changing: str = ""
+    changing_from: int = 0
 
     def requests(self) -> list[bytes]:
-        return [
-            http_request(file.read_bytes(), path_of(self.hook)) for file in sorted(self.folder.glob("*.json"))
-        ]
+        bodies = [file.read_bytes() for file in sorted(self.folder.glob("*.json"))]
+        return [http_request(body, path_of(self.hook)) for body in bodies if self.changing.encode() in body]
 
 
 def many_connections(port: int, bodies: Bodies, *, connections: int, seconds: float) -> Load:
@@ -95,7 +94,7 @@ def _with_wrk(port: int, bodies: Bodies, connections: int, seconds: float) -> Lo
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{round(seconds)}s"]
     command += ["--timeout", "10s", "--script", str(Path(__file__).with_name("wrk.lua"))]
     command += [f"http://127.0.0.1:{port}{path_of(bodies.hook)}"]
-    command += ["--", str(bodies.folder), files, str(bodies.new_patients_from)]
+    command += ["--", str(bodies.folder), files, str(bodies.changing_from), bodies.changing]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     result = json.loads(output.rpartition("RESULT ")[2])
     return Load(
@@ -116,14 +115,14 @@ def _with_processes(port: int, bodies: Bodies, connections: int, seconds: float)
 
 def _keep_busy(port: int, bodies: Bodies, connection: int, seconds: float) -> list[tuple[float, int, int]]:
     requests = bodies.requests()
-    old = patient_id(0).encode()
-    # A million patients for each connection, so that no two connections send the same one.
-    first_new = bodies.new_patients_from + connection * 1_000_000
+    # A million numbers for each connection, so that no two connections send the same one.
+    first = bodies.changing_from + connection * 1_000_000
     outcomes = []
     deadline = time.perf_counter() + seconds
     while time.perf_counter() < deadline:
         request = requests[(connection + len(outcomes)) % len(requests)]
-        if bodies.new_patients_from:
-            request = requests[0].replace(old, patient_id(first_new + len(outcomes)).encode())
+        if bodies.changing:
+            changed = f"{bodies.changing[:-8]}{first + len(outcomes):08d}"
+            request = request.replace(bodies.changing.encode(), changed.encode())
         outcomes.append(exchange(port, request))
     return outcomes

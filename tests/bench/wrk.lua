@@ -1,38 +1,45 @@
 -- Posts the requests found in a folder, one file per patient, for wrk.
--- Arguments: folder, number of files, first patient not yet seen ("0" = send the files as they are, in turn).
--- With new patients, the id in the file is replaced for every request; all ids have one length, so
--- Content-Length stays true.
+-- Arguments: folder, number of files, first number, text that changes (empty = send the files as they are, in turn).
+-- With a text, only the files that hold it are sent, and its last eight digits are the number of the request;
+-- the length stays the same, so Content-Length stays true.
 
-local requests, parts, count, next_patient = {}, {}, 0, 0
+local requests, count, number, text = {}, 0, 0, ""
+
+local function split(whole)
+  local parts, from = {}, 1
+  while true do
+    local first, last = string.find(whole, text, from, true)
+    if not first then break end
+    parts[#parts + 1] = string.sub(whole, from, first - 1)
+    from = last + 1
+  end
+  parts[#parts + 1] = string.sub(whole, from)
+  return parts
+end
 
 function init(arguments)
   local folder, files = arguments[1], tonumber(arguments[2])
-  next_patient = tonumber(arguments[3])
-  for number = 0, files - 1 do
-    local file = assert(io.open(folder .. "/" .. number .. ".json", "rb"))
-    local body = file:read("*a")
-    file:close()
-    requests[number] = wrk.format("POST", nil, {["Content-Type"] = "application/json"}, body)
-  end
-  if next_patient > 0 then
-    local id = string.format("bench-%08d", 0)
-    local from = 1
-    while true do
-      local first, last = string.find(requests[0], id, from, true)
-      if not first then break end
-      parts[#parts + 1] = string.sub(requests[0], from, first - 1)
-      from = last + 1
+  number, text = tonumber(arguments[3]), arguments[4] or ""
+  for file = 0, files - 1 do
+    local opened = assert(io.open(folder .. "/" .. file .. ".json", "rb"))
+    local body = opened:read("*a")
+    opened:close()
+    local whole = wrk.format("POST", nil, {["Content-Type"] = "application/json"}, body)
+    if text == "" then
+      requests[#requests + 1] = whole
+    elseif string.find(whole, text, 1, true) then
+      requests[#requests + 1] = split(whole)
     end
-    parts[#parts + 1] = string.sub(requests[0], from)
   end
 end
 
 function request()
   count = count + 1
-  if next_patient > 0 then
-    return table.concat(parts, string.format("bench-%08d", next_patient + count))
+  local next_one = requests[count % #requests + 1]
+  if text == "" then
+    return next_one
   end
-  return requests[count % (#requests + 1)]
+  return table.concat(next_one, string.sub(text, 1, -9) .. string.format("%08d", number + count))
 end
 
 function done(summary, latency)

@@ -49,7 +49,7 @@ def test_a_bundle_gives_the_cards_of_its_request(
     document = orjson.loads(request_file.read_bytes())
     service = next(one for one in SERVICES if one.hook == hook)
     asked = read_request(document, service_id=service.id, hook=hook)
-    expected = respond(asked, knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+    expected = respond(asked, knowledge=knowledge(), now=now_on(TODAY))
 
     printed = evaluate(capsys, str(FIXTURES / "bundles" / f"{name}.json"), "--hook", hook, "--json")
 

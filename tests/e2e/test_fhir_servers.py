@@ -21,7 +21,6 @@ from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.web.wiring import knowledge_of
 from service.wording import Knowledge
-from tests.asking import templates
 from tests.e2e.charts import Chart, chart_of, drugs_by_reference, fixture_charts, long_histories
 from tests.e2e.processes import CdsClient, FhirServer, fill
 
@@ -129,7 +128,7 @@ def _expected(request: Mapping[str, Any]) -> Any:
     """The cards of the engine in this process for a request with the whole record, as of now."""
     hook = request["hook"]
     read = read_request(request, service_id=_SERVICE_OF[hook], hook=hook)
-    result = engine.respond(read, knowledge=_knowledge(), templates=templates(), now=datetime.now(UTC))
+    result = engine.respond(read, knowledge=_knowledge(), now=datetime.now(UTC))
     return _comparable(response_document(result.cards)["cards"])
 
 

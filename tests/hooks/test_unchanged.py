@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import gather, respond
 from service.errors import MalformedRequest
+from service.fhir.bundles import whole
 from service.fhir.record import Record
 from service.hooks.unchanged import UnchangedEntries
 from service.json_body import read_object
-from tests.asking import as_read, knowledge, templates
+from tests.asking import as_read, knowledge
 from tests.bench.bodies import body
 
 REQUESTS = sorted((Path(__file__).parents[2] / "fhir_fixtures" / "requests").glob("*.json"))
@@ -40,11 +41,11 @@ def _knowing(*bodies: bytes) -> UnchangedEntries:
 
 
 def _record(document: Mapping[str, Any]) -> Record:
-    return gather(as_read(document), knowledge=knowledge(), templates=templates(), fetch=None)
+    return gather(as_read(document), {}, knowledge=knowledge())
 
 
 def _entries(document: Mapping[str, Any], key: str = "observations") -> list[Any]:
-    entries = document["prefetch"][key]["entry"]
+    entries = whole(document["prefetch"])[key]["entry"]
     assert isinstance(entries, list)
     return entries
 
@@ -88,7 +89,7 @@ def test_every_patient_gets_the_same_cards(file: Path) -> None:
     raw = file.read_bytes()
     reader, whole = _knowing(raw), read_object(raw)
     answers = [
-        respond(as_read(document), knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+        respond(as_read(document), knowledge=knowledge(), now=now_on(TODAY))
         for document in (reader.read_object(raw), whole)
     ]
     assert answers[0].cards == answers[1].cards

@@ -12,7 +12,7 @@ from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import HookResult, respond
 from service.hooks.card import Suggestion
 from service.hooks.request import HookRequest
-from tests.asking import hook_request, knowledge, templates
+from tests.asking import hook_request, knowledge
 from tests.cards.test_cases import _rows
 
 _KEYS = {
@@ -35,7 +35,7 @@ def _firing_cases() -> Iterator[object]:
 
 
 def _result(request: HookRequest) -> HookResult:
-    return respond(request, knowledge=knowledge(), templates=templates(), now=now_on(TODAY))
+    return respond(request, knowledge=knowledge(), now=now_on(TODAY))
 
 
 def _of_rule(result: HookResult, rule_id: str) -> list[Suggestion]:
