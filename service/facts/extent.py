@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
+from service.facts.status import is_done
 from service.facts.tumour import SECONDARY_LISTS, Tumour, describe_condition, is_in_force
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
@@ -17,8 +18,6 @@ from service.fhir.reading import Resource, code, codings, elements, reference, s
 from service.fhir.recognition import found, named
 from service.fhir.record import Record
 from service.fhir.terminology import ICD10CM
-
-_DELIVERED = ("final", "amended", "corrected")
 
 
 class Extent(Enum):
@@ -247,4 +246,4 @@ def _lesion_count(record: Record) -> float | None:
 
 
 def _delivered(observations: Iterable[Resource]) -> Iterable[Resource]:
-    return (one for one in observations if string(one.get("status")) in _DELIVERED)
+    return (one for one in observations if is_done(one))

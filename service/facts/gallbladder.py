@@ -11,6 +11,7 @@ from service.facts.context import Context
 from service.facts.defaults import Defaults
 from service.facts.orders import find_order
 from service.facts.plan import Plan
+from service.facts.status import is_done
 from service.facts.tumour import describe_condition, is_in_force, verification
 from service.fhir import dates
 from service.fhir.evidence import Evidence
@@ -65,7 +66,7 @@ def _state(
 
 def _signs_of_absence(record: Record) -> Iterator[str]:
     for procedure in record.of("Procedure"):
-        if string(procedure.get("status")) == "completed" and _removes_gallbladder(procedure, record):
+        if is_done(procedure) and _removes_gallbladder(procedure, record):
             yield f"{label(procedure.get('code'))} {dates.shown(dates.happened(procedure))}"
     for condition in record.of("Condition"):
         # What was removed stays removed: a history counts whatever its clinical status.

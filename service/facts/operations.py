@@ -13,6 +13,7 @@ from enum import Enum
 
 from service.facts.defaults import Defaults
 from service.facts.plan import Kind, Plan
+from service.facts.status import is_done
 from service.facts.tumour import Tumour
 from service.fhir import dates
 from service.fhir.dates import Moment
@@ -84,7 +85,7 @@ def read_operations(
 
 def _done(record: Record) -> Iterator[Operation]:
     for procedure in record.about("Procedure", *_LISTS):
-        if string(procedure.get("status")) == "completed" and (roles := roles_of(procedure, record)):
+        if is_done(procedure) and (roles := roles_of(procedure, record)):
             yield _operation(procedure, roles, record)
 
 
@@ -168,7 +169,7 @@ def primary_resection(record: Record, tumour: Tumour, defaults: Defaults) -> Ope
     found = [
         _operation(procedure, roles, record)
         for procedure in record.about("Procedure", *_LISTS)
-        if string(procedure.get("status")) == "completed"
+        if is_done(procedure)
         and not (roles := roles_of(procedure, record)).isdisjoint(REMOVAL)
         and _fits(procedure, record, tumour)
         and _is_of_episode(dates.happened(procedure), tumour, defaults)

@@ -11,13 +11,12 @@ from datetime import datetime
 
 from service.facts.defaults import Defaults
 from service.facts.statements import Statements
+from service.facts.status import is_done
 from service.facts.tumour import describe_condition, is_in_force
 from service.fhir import dates, quantities
 from service.fhir.evidence import Evidence
-from service.fhir.reading import label, reference, string
+from service.fhir.reading import label, reference
 from service.fhir.record import Record
-
-_DELIVERED = ("final", "amended", "corrected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def _anastomosis(record: Record) -> Evidence | None:
         joins = record.has_row(
             procedure, "resection-procedures", roles=("pancreaticoduodenectomy",)
         ) or record.is_named(procedure, "pancreaticoduodenectomy", "biliary-anastomosis")
-        if joins and string(procedure.get("status")) == "completed":
+        if joins and is_done(procedure):
             done = dates.shown(dates.happened(procedure))
             return Evidence(reference(procedure), f"{label(procedure.get('code'))}, {done}")
     return None
@@ -88,7 +87,7 @@ def _anastomosis(record: Record) -> Evidence | None:
 def _newest_egfr(record: Record) -> float | None:
     results: list[tuple[float, float]] = []
     for observation in record.about("Observation", "renal-function"):
-        if string(observation.get("status")) not in _DELIVERED:
+        if not is_done(observation):
             continue
         if not record.has_row(observation, "renal-function", roles=("egfr",)):
             continue

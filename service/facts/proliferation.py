@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from service.facts.defaults import Defaults
 from service.facts.lazy import lazy
+from service.facts.status import is_done, is_under_way
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
@@ -28,8 +29,6 @@ from service.fhir.terminology import Concept, Terminology
 
 _KI67_G2_FROM, _KI67_G2_TO = 3.0, 20.0
 _MITOSES_G2_FROM, _MITOSES_G2_TO = 2.0, 20.0
-DELIVERED = ("final", "amended", "corrected")
-ON_ITS_WAY = ("registered", "preliminary")
 
 
 class Grade(IntEnum):
@@ -164,8 +163,8 @@ def read_proliferation(record: Record, *, now: datetime, defaults: Defaults) -> 
         for count in _counts_in(observation, record, defaults=defaults)
         if not dates.is_in_future(count.moment, now)
     ]
-    is_on_its_way = any(string(count.observation.get("status")) in ON_ITS_WAY for count in found)
-    delivered = [count for count in found if string(count.observation.get("status")) in DELIVERED]
+    is_on_its_way = any(is_under_way(count.observation) for count in found)
+    delivered = [count for count in found if is_done(count.observation)]
     with_value = sorted((count for count in delivered if count.remark != _NO_VALUE), key=_newest_first)
     if any(count.grade for count in with_value):
         return Proliferation(Grading.GRADED, tuple(with_value), is_on_its_way)
@@ -188,12 +187,11 @@ def _newest_first(count: Count) -> tuple[float, float, float, str]:
 
 
 _NO_VALUE = "no value"
-_COUNTING = (*DELIVERED, *ON_ITS_WAY)
 
 
 def _counts_in(observation: Resource, record: Record, *, defaults: Defaults) -> Iterable[Count]:
     """The counts of an Observation: its own value, or those of its components."""
-    if string(observation.get("status")) not in _COUNTING:
+    if not (is_done(observation) or is_under_way(observation)):
         return
     for part, what in _counted(observation, record):
         if what == _KI67:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.facts.status import is_done
 from service.facts.tumour import is_in_force
 from service.fhir import dates
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, reference, string
+from service.fhir.reading import Resource, reference
 from service.fhir.record import Record
 
 
@@ -52,17 +53,14 @@ class Statements:
         return sorted(said, key=lambda statement: statement.order)[-1] if said else None
 
 
-_STATUSES = {
-    "DiagnosticReport": ("final", "amended", "corrected", "appended"),
-    "DocumentReference": ("current",),
-    "CarePlan": ("active", "completed"),
-}
+_PLANS_IN_FORCE = ("active", "completed")
+_KINDS = ("DiagnosticReport", "DocumentReference", "CarePlan", "Condition")
 
 
 def read_statements(record: Record, *, now: datetime) -> Statements:
     """Every resource that holds a phrase of any word list, in one pass."""
     by_list: dict[str, list[Resource]] = {}
-    for kind in (*_STATUSES, "Condition"):
+    for kind in _KINDS:
         for one in record.of(kind):
             recognised = record.recognised(one)
             for name in recognised.names | recognised.findings:
@@ -71,10 +69,14 @@ def read_statements(record: Record, *, now: datetime) -> Statements:
 
 
 def _is_in_force(resource: Resource, now: datetime) -> bool:
-    kind = string(resource.get("resourceType"))
-    if kind == "Condition":
-        return is_in_force(resource, now=now)
-    return string(resource.get("status")) in _STATUSES[kind]
+    match resource["resourceType"]:
+        case "Condition":
+            return is_in_force(resource, now=now)
+        case "DiagnosticReport":
+            return is_done(resource)
+        case "DocumentReference":
+            return resource.get("status") == "current"
+    return resource.get("status") in _PLANS_IN_FORCE
 
 
 def _statement(resource: Resource) -> Statement:

@@ -13,10 +13,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from service.facts.lazy import lazy
+from service.facts.status import is_done
 from service.fhir import dates
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, code, reference, string, words
+from service.fhir.reading import Resource, code, reference, words
 from service.fhir.record import Record
 from service.fhir.terminology import Concept
 
@@ -309,7 +310,7 @@ def _differentiation(primaries: Iterable[Primary], record: Record) -> Differenti
 def _morphology(record: Record) -> Differentiation:
     kinds: set[str] = set()
     for observation in record.about("Observation", "grade-differentiation"):
-        if string(observation.get("status")) in ("final", "amended", "corrected"):
+        if is_done(observation):
             rows = record.terminology.concepts(
                 observation.get("valueCodeableConcept"), "net-icdo3-morphology"
             )
@@ -333,9 +334,7 @@ def _differentiation_in_words(record: Record) -> Differentiation:
 def _is_reported(record: Record, word_list: str) -> bool:
     """Whether the conclusion of a delivered report says so."""
     return any(
-        string(report.get("status")) in ("final", "amended", "corrected", "appended")
-        and record.finds(report, word_list)
-        for report in record.of("DiagnosticReport")
+        is_done(report) and record.finds(report, word_list) for report in record.of("DiagnosticReport")
     )
 
 

@@ -12,27 +12,13 @@ from service.facts.defaults import Defaults
 from service.facts.lazy import lazy
 from service.facts.orders import Order, find_order
 from service.facts.progression import last_recurrence
+from service.facts.status import is_done, is_under_way
 from service.facts.tumour import Tumour
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 from service.fhir.reading import Resource, codings, elements, label, reference, string, words
 from service.fhir.record import Record
-
-_DONE = {
-    "DiagnosticReport": ("final", "amended", "corrected", "appended"),
-    "Observation": ("final", "amended", "corrected"),
-    "ImagingStudy": ("available",),
-    "Procedure": ("completed",),
-    "MedicationAdministration": ("completed",),
-}
-_UNDER_WAY = {
-    "DiagnosticReport": ("registered", "partial", "preliminary"),
-    "Observation": ("registered", "preliminary"),
-    "ImagingStudy": ("registered",),
-    "Procedure": ("preparation", "in-progress"),
-    "MedicationAdministration": ("in-progress",),
-}
 
 
 class Availability(Enum):
@@ -216,7 +202,7 @@ class Workup:
     @lazy
     def _done_studies(self) -> list[Dated]:
         # Of two at the same time the later in the record comes first.
-        done = [one for one in reversed(self._studies) if _has_status(one, _DONE)]
+        done = [one for one in reversed(self._studies) if is_done(one)]
         return _newest_first(done, now=self.now)
 
     @lazy
@@ -277,9 +263,7 @@ def _before_diagnosis(tumour: Tumour, defaults: Defaults) -> Moment | None:
 
 
 def _marker_results(record: Record, matches: _Matches, *lists: str, now: datetime) -> tuple[Dated, ...]:
-    done = [
-        one for one in record.about("Observation", *lists) if _has_status(one, _DONE) and matches(one, record)
-    ]
+    done = [one for one in record.about("Observation", *lists) if is_done(one) and matches(one, record)]
     dated = _newest_first(done, now=now)
     if len({_moment(one).instant for one in dated}) < len(dated):
         # Values are read only where they have to decide.
@@ -310,7 +294,7 @@ def _moment(dated: Dated) -> Moment:
 
 
 def _under_way(results: Iterable[Resource], matches: _Matches, record: Record) -> Iterator[Resource]:
-    return (one for one in results if _has_status(one, _UNDER_WAY) and matches(one, record))
+    return (one for one in results if is_under_way(one) and matches(one, record))
 
 
 def _item(
@@ -362,10 +346,6 @@ def _not_done(under_way: Iterable[Resource], order: Order | None, *, was_ever_do
     return Item(Availability.ABSENT, was_ever_done=was_ever_done)
 
 
-def _has_status(resource: Resource, statuses: dict[str, tuple[str, ...]]) -> bool:
-    return resource.get("status") in statuses.get(resource["resourceType"], ())
-
-
 def _evidence(resource: Resource, moment: Moment | None) -> Evidence:
     name = (
         label(resource.get("code"))
@@ -415,7 +395,7 @@ def _has_fdg(studies: Iterable[Resource], record: Record) -> bool:
     return any(
         record.has_row(study, "sstr-imaging", roles=("fdg",)) or record.is_named(study, "fdg-pet")
         for study in studies
-        if _has_status(study, _DONE)
+        if is_done(study)
     )
 
 
@@ -497,7 +477,7 @@ def tumour_size_mm(record: Record) -> float | None:
     sizes: list[tuple[float, float]] = []
     for one in record.about("Observation", "tumour-size"):
         value = quantities.value_of(one)
-        if value is None or not _has_status(one, _DONE):
+        if value is None or not is_done(one):
             continue
         factor, moment = _MILLIMETRES.get(value.unit), dates.happened(one)
         if factor is not None and value.high < float("inf"):
@@ -546,7 +526,7 @@ def _tnm(record: Record, tumour: Tumour) -> Item:
     for observation in record.about("Observation", "tnm-staging"):
         stated = words(observation.get("valueCodeableConcept")) or string(observation.get("valueString"))
         stated = stated or next((c.code for c in codings(observation.get("valueCodeableConcept"))), "")
-        if stated and _has_status(observation, _DONE):
+        if stated and is_done(observation):
             moment = dates.happened(observation)
             evidence = Evidence(reference(observation), f"{label(observation.get('code'))}: {stated}")
             return Item(Availability.CURRENT, moment, None, (evidence,), True)
@@ -603,12 +583,12 @@ def _newest_finding(record: Record, studies: Iterable[Resource]) -> Moment | Non
     findings = [
         one
         for one in studies
-        if _has_status(one, _DONE) and (is_sstr_imaging(one, record) or is_cross_sectional(one, record))
+        if is_done(one) and (is_sstr_imaging(one, record) or is_cross_sectional(one, record))
     ]
     findings += [
         one
         for one in record.about("Observation", "ki67-observation")
-        if _has_status(one, _DONE) and record.has_row(one, "ki67-observation", roles=("grade",))
+        if is_done(one) and record.has_row(one, "ki67-observation", roles=("grade",))
     ]
     moments = [moment for one in findings if (moment := dates.happened(one))]
     metastases = record.about("Condition", "net-secondary-icd10cm", "net-snomed-metastasis")
@@ -620,7 +600,7 @@ def _has_tissue(record: Record) -> bool:
     """Whether a biopsy, an operation specimen or a pathology report is on record."""
     lists = ("resection-procedures", "grade-differentiation", "tissue-obtained")
     return any(
-        _has_status(one, _DONE)
+        is_done(one)
         for kind in ("Procedure", "DiagnosticReport", "Observation")
         for one in record.about(kind, *lists)
     ) or bool(record.about("Condition", "net-icdo3-morphology"))
