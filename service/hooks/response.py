@@ -17,6 +17,8 @@ from service.hooks.card import Card, Indicator, NotAssessed, Suggestion, without
 from service.hooks.text import cut, without_tags
 
 EXPLANATION = "net-cds.explanation"
+SHARED_CHARACTERS = 34
+"""How many characters the uuids of all cards of one answer have in common."""
 
 _INDICATORS = {indicator: indicator.name.lower() for indicator in Indicator}
 
@@ -24,8 +26,15 @@ _INDICATORS = {indicator: indicator.name.lower() for indicator in Indicator}
 def response_document(cards: Iterable[Card]) -> dict[str, Any]:
     """The body of a 200 answer; each card and each suggestion gets a fresh uuid."""
     shown = tuple(cards)
-    uuids = _uuids(len(shown) + sum([len(card.suggestions) for card in shown]))
-    return {"cards": [_card(card, uuids) for card in shown]}
+    uuids = _uuids(1 + sum([len(card.suggestions) for card in shown]))
+    numbered = _numbered(next(uuids))
+    return {"cards": [_card(card, next(numbered), uuids) for card in shown]}
+
+
+def _numbered(uuid: str) -> Iterator[str]:
+    """UUIDs that differ from this one in their last digits only, so that the store can keep them together."""
+    for number in range(256):
+        yield f"{uuid[:SHARED_CHARACTERS]}{number:02x}"
 
 
 def _uuids(count: int) -> Iterator[str]:
@@ -45,9 +54,9 @@ _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 """The seventeenth digit of a UUID: its two upper bits are fixed."""
 
 
-def _card(card: Card, uuids: Iterator[str]) -> dict[str, Any]:
+def _card(card: Card, uuid: str, uuids: Iterator[str]) -> dict[str, Any]:
     """One card; what may be empty is asked for one by one, as that is cheaper than to look afterwards."""
-    written: dict[str, Any] = {"uuid": next(uuids), "summary": cut(card.summary)}
+    written: dict[str, Any] = {"uuid": uuid, "summary": cut(card.summary)}
     if card.detail:
         written["detail"] = without_tags(card.detail)
     written["indicator"] = _INDICATORS[card.indicator]

@@ -43,7 +43,7 @@ from service.errors import ConfigurationError, StoreUnavailable
 from service.store.news import News
 from service.store.tables import SEEN_TOKEN
 
-LATEST_REVISION = "0002"
+LATEST_REVISION = "0003"
 """The newest revision under ``migrations/versions``; kept here so that a database that is up to date is
 recognised without loading Alembic, which costs a worker time and memory."""
 

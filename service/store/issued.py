@@ -25,15 +25,15 @@ import orjson
 
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.request import HookRequest
-from service.hooks.response import EXPLANATION
+from service.hooks.response import EXPLANATION, SHARED_CHARACTERS
 from service.store.database import Store, after_fork, check, in_utc, insert_new, migrate, storable, writing
 from service.store.news import announce_late_card, latest_override
 from service.store.overrides import DeclinedAdvice, recipient_key
 from service.store.retention import purge
-from service.store.tables import ISSUED_CARD
+from service.store.tables import ISSUED_ANSWER
 
-_QUEUE_LENGTH = 10_000
-_BATCH = 500
+_QUEUE_LENGTH = 2_000  # answers
+_BATCH = 200
 _POLL_SECONDS = 0.25
 _PAUSE_SECONDS = 1.0
 _LOG_INTERVAL_SECONDS = 60.0
@@ -46,40 +46,37 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ShownCard:
-    """What is kept of a card that was shown: no identifier of patient or user."""
+class ShownCards:
+    """What is kept of the cards of an answer: no identifier of patient or user.
 
-    uuid: str
+    ``cards`` gives the indicator and the rules of each by its uuid; the uuids begin alike.
+    """
+
     service_id: str
     issuer: str
     hook_instance: str
-    indicator: str
     issued_at: datetime
     recipient: str  # the digest of client, patient and user
-    rules: tuple[str, ...]
+    cards: Mapping[str, tuple[str, Sequence[str]]]
 
 
 def shown_cards(
     cards: Iterable[Mapping[str, Any]], *, request: HookRequest, issuer: str, secret: bytes, now: datetime
-) -> tuple[ShownCard, ...]:
+) -> ShownCards:
     """Describe the cards of an answer (JSON objects); ``issuer`` is empty where calls are open."""
-    hook_instance = _uuid_or_nothing(request.hook_instance)
-    recipient = recipient_key(secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id)
-    return tuple(
-        [
-            ShownCard(
-                uuid=card["uuid"],
-                service_id=request.service_id,
-                issuer=issuer,
-                hook_instance=hook_instance,
-                indicator=card["indicator"],
-                issued_at=now,
-                recipient=recipient,
-                # An incomplete-data card is made by no rule, and says so by leaving the list out.
-                rules=tuple(card["extension"][EXPLANATION].get("recommendations", ())),
-            )
+    return ShownCards(
+        service_id=request.service_id,
+        issuer=issuer,
+        hook_instance=_uuid_or_nothing(request.hook_instance),
+        issued_at=now,
+        recipient=recipient_key(
+            secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id
+        ),
+        # An incomplete-data card is made by no rule, and says so by leaving the list out.
+        cards={
+            card["uuid"]: (card["indicator"], card["extension"][EXPLANATION].get("recommendations", ()))
             for card in cards
-        ]
+        },
     )
 
 
@@ -89,27 +86,26 @@ def _uuid_or_nothing(text: str) -> str:
     return lower if _UUID.fullmatch(lower) else ""
 
 
-def record_issued(store: Store, cards: Sequence[ShownCard]) -> None:
-    """Write the cards now, in one transaction. Raises StoreUnavailable."""
+def record_issued(store: Store, shown: Sequence[ShownCards]) -> None:
+    """Write the cards of these answers now, in one transaction. Raises StoreUnavailable."""
     with writing(store) as connection:
-        insert_new(connection, ISSUED_CARD, [_row(card) for card in cards])
+        insert_new(connection, ISSUED_ANSWER, [_row(one) for one in shown])
 
 
-def _row(card: ShownCard) -> dict[str, Any]:
+def _row(shown: ShownCards) -> dict[str, Any]:
     return {
-        "uuid": card.uuid,
-        "service_id": card.service_id,
-        "issuer": storable(card.issuer),
-        "hook_instance": card.hook_instance,
-        "indicator": card.indicator,
-        "issued_at": in_utc(card.issued_at),
-        "recipient": card.recipient,
-        "rules": orjson.dumps(card.rules).decode(),
+        "id": next(iter(shown.cards))[:SHARED_CHARACTERS],
+        "service_id": shown.service_id,
+        "issuer": storable(shown.issuer),
+        "hook_instance": shown.hook_instance,
+        "issued_at": in_utc(shown.issued_at),
+        "recipient": shown.recipient,
+        "cards": orjson.dumps(shown.cards).decode(),
     }
 
 
-_Waiting = tuple[bytes, ShownCard]
-"""A card, and the mark of the latest override at the time when it was shown."""
+_Waiting = tuple[bytes, ShownCards]
+"""Cards, and the mark of the latest override at the time when they were shown."""
 
 
 class IssuedCardWriter:
@@ -159,16 +155,14 @@ class IssuedCardWriter:
                 self._thread.start()
                 atexit.register(self.close)
 
-    def put(self, cards: Iterable[ShownCard]) -> None:
+    def put(self, shown: ShownCards) -> None:
         """Hand the cards over; never waits and never raises. What finds no room is dropped and counted."""
         if self._process != os.getpid():
             self.after_fork()
-        mark = latest_override(self._store.news)
-        for card in cards:
-            if len(self._queue) < self._queue_length:
-                self._queue.append((mark, card))
-            else:
-                self._drop(1)
+        if len(self._queue) < self._queue_length:
+            self._queue.append((latest_override(self._store.news), shown))
+        else:
+            self._drop([shown])
         if self._thread is None:
             self.start()
 
@@ -206,10 +200,10 @@ class IssuedCardWriter:
     def _write(self, batch: list[_Waiting]) -> None:
         while True:
             try:
-                record_issued(self._store, [card for _mark, card in batch])
+                record_issued(self._store, [shown for _mark, shown in batch])
             except StoreUnavailable:
                 if self._stopping.wait(_PAUSE_SECONDS):
-                    self._drop(len(batch))
+                    self._drop([shown for _mark, shown in batch])
                     return
                 self._repair()
             else:
@@ -219,7 +213,7 @@ class IssuedCardWriter:
     def _announce_if_late(self, batch: list[_Waiting]) -> None:
         """A card may have been overridden before it was written; its row then completes the override."""
         now = latest_override(self._store.news)
-        if any(mark != now for mark, _card in batch):
+        if any(mark != now for mark, _shown in batch):
             announce_late_card(self._store.news)
 
     def _refresh(self) -> None:
@@ -246,8 +240,8 @@ class IssuedCardWriter:
         except StoreUnavailable:
             _log.warning("Old rows were not deleted; it is tried again within the hour.")
 
-    def _drop(self, cards: int) -> None:
-        self.dropped += cards
+    def _drop(self, lost: Iterable[ShownCards]) -> None:
+        self.dropped += sum(len(shown.cards) for shown in lost)
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
             _log.error("The store does not keep up: %d issued cards were not recorded so far.", self.dropped)

@@ -21,12 +21,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
 from service.errors import StoreUnavailable
 from service.store.database import Store, in_utc, reading_if_up
 from service.store.news import latest
-from service.store.tables import FEEDBACK, ISSUED_CARD
+from service.store.tables import FEEDBACK, ISSUED_CARD, is_shown_card
 
 _log = logging.getLogger(__name__)
 
@@ -128,10 +128,9 @@ class DeclinedAdvice:
 
 
 def _declined_since(store: Store, since: datetime) -> dict[_Declined, datetime]:
-    same_card = and_(FEEDBACK.c.card_uuid == ISSUED_CARD.c.uuid, FEEDBACK.c.issuer == ISSUED_CARD.c.issuer)
     query = (
         select(FEEDBACK.c.received_at, ISSUED_CARD.c.recipient, ISSUED_CARD.c.rules)
-        .join(ISSUED_CARD, same_card)
+        .join(ISSUED_CARD, is_shown_card(FEEDBACK.c.card_uuid, FEEDBACK.c.issuer))
         .where(FEEDBACK.c.outcome == "overridden", FEEDBACK.c.received_at > in_utc(since))
         .where(ISSUED_CARD.c.recipient != "")
         .order_by(FEEDBACK.c.received_at.desc())

@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 
 from service.store.database import Store, in_utc, reading, unhurried
-from service.store.tables import FEEDBACK, ISSUED_CARD
+from service.store.tables import FEEDBACK, ISSUED_CARD, is_shown_card
 
 _WIDTH_WITHOUT_TERMINAL = 160
 Period = tuple[datetime, datetime]
@@ -136,11 +136,7 @@ def _outcomes() -> Subquery:
 
 
 def _latest_of_card(outcomes: Subquery) -> ColumnElement[bool]:
-    return and_(
-        outcomes.c.card_uuid == ISSUED_CARD.c.uuid,
-        outcomes.c.issuer == ISSUED_CARD.c.issuer,
-        outcomes.c.rank == 1,
-    )
+    return and_(is_shown_card(outcomes.c.card_uuid, outcomes.c.issuer), outcomes.c.rank == 1)
 
 
 def _counts(connection: Connection, period: Period) -> Sequence[Any]:
@@ -189,10 +185,7 @@ def _comments(connection: Connection, period: Period) -> list[tuple[str, str]]:
         select(rule.c.value, FEEDBACK.c.user_comment)
         .select_from(ISSUED_CARD)
         .join(rule, true())
-        .join(
-            FEEDBACK,
-            and_(FEEDBACK.c.card_uuid == ISSUED_CARD.c.uuid, FEEDBACK.c.issuer == ISSUED_CARD.c.issuer),
-        )
+        .join(FEEDBACK, is_shown_card(FEEDBACK.c.card_uuid, FEEDBACK.c.issuer))
         .where(_within(ISSUED_CARD.c.issued_at, period), FEEDBACK.c.user_comment.is_not(None))
         .order_by(rule.c.value, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
     )
@@ -200,9 +193,7 @@ def _comments(connection: Connection, period: Period) -> list[tuple[str, str]]:
 
 
 def _unmatched(connection: Connection, period: Period) -> int:
-    known = exists().where(
-        ISSUED_CARD.c.uuid == FEEDBACK.c.card_uuid, ISSUED_CARD.c.issuer == FEEDBACK.c.issuer
-    )
+    known = exists().where(is_shown_card(FEEDBACK.c.card_uuid, FEEDBACK.c.issuer))
     query = select(func.count()).select_from(FEEDBACK).where(_within(FEEDBACK.c.received_at, period), ~known)
     return connection.execute(query).scalar_one()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from service.store.database import Store, in_utc, unhurried, writing
-from service.store.tables import FEEDBACK, ISSUED_CARD, SEEN_TOKEN
+from service.store.tables import FEEDBACK, ISSUED_ANSWER, ISSUED_CARD, SEEN_TOKEN
 
 _TOKEN_LINGERS = timedelta(hours=1)
 """Far more than the leeway with which an expired token is still let in, on a clock that is a bit off."""
@@ -16,7 +16,7 @@ _TOKEN_LINGERS = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How many rows were deleted."""
+    """How much was deleted."""
 
     issued_cards: int
     feedback: int
@@ -31,10 +31,11 @@ def purge(store: Store, *, older_than_days: int, now: datetime) -> Purged:
     limit = in_utc(now - timedelta(days=older_than_days))
     with writing(store) as connection:
         unhurried(connection)
+        old_cards = select(func.count()).select_from(ISSUED_CARD).where(ISSUED_CARD.c.issued_at < limit)
+        issued_cards = connection.execute(old_cards).scalar_one()
+        connection.execute(delete(ISSUED_ANSWER).where(ISSUED_ANSWER.c.issued_at < limit))
         return Purged(
-            issued_cards=connection.execute(
-                delete(ISSUED_CARD).where(ISSUED_CARD.c.issued_at < limit)
-            ).rowcount,
+            issued_cards=issued_cards,
             feedback=connection.execute(delete(FEEDBACK).where(FEEDBACK.c.received_at < limit)).rowcount,
             tokens=connection.execute(
                 delete(SEEN_TOKEN).where(SEEN_TOKEN.c.expires_at < in_utc(now - _TOKEN_LINGERS))

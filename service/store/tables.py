@@ -5,25 +5,43 @@ Moments are UTC without zone, because SQLite keeps none; :func:`service.store.da
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, ForeignKey, MetaData, String, Table, Text
+from sqlalchemy import Column, ColumnElement, DateTime, ForeignKey, MetaData, String, Table, Text, and_, func
+
+from service.hooks.response import SHARED_CHARACTERS
 
 METADATA = MetaData()
 
-ISSUED_CARD = Table(
-    "issued_card",
+ISSUED_ANSWER = Table(
+    "issued_answer",
     METADATA,
-    Column("uuid", String(36), primary_key=True),
+    Column("id", String(SHARED_CHARACTERS), primary_key=True),
     Column("service_id", Text, nullable=False),
     Column("issuer", Text, nullable=False),
     Column("hook_instance", Text, nullable=False),
-    Column("indicator", Text, nullable=False),
     Column("issued_at", DateTime, nullable=False, index=True),
-    Column("recipient", String(32), nullable=False, server_default=""),
-    Column("rules", Text, nullable=False, server_default="[]"),
+    Column("recipient", String(32), nullable=False),
+    Column("cards", Text, nullable=False),
 )
-"""A card that was shown. ``issuer`` is the client's ``iss``, empty where calls are open. ``recipient`` is the
-digest of client, patient and user, empty where patient or user is not known; ``rules`` is a JSON array of the
-rules that speak on the card: a row for each rule would cost a hook call several times as much."""
+"""An answer that had cards, in one row: a row for each card would cost a hook call several times as much.
+``id`` is what the uuids of its cards have in common. ``issuer`` is the client's ``iss``, empty where calls
+are open. ``recipient`` is the digest of client, patient and user, empty where patient or user is not known.
+``cards`` is a JSON object: uuid of the card -> array of its indicator and an array of its rules."""
+
+ISSUED_CARD = Table(
+    "issued_card",
+    MetaData(),
+    Column("uuid", String(36)),
+    Column("answer", String(SHARED_CHARACTERS)),
+    Column("service_id", Text),
+    Column("issuer", Text),
+    Column("hook_instance", Text),
+    Column("indicator", Text),
+    Column("issued_at", DateTime),
+    Column("recipient", String(32)),
+    Column("rules", Text),
+)
+"""A view of ``issued_answer`` with a row for each card that was shown; ``rules`` is a JSON array. Find a card
+with :func:`is_shown_card`, which has an index to go by."""
 
 FEEDBACK = Table(
     "feedback",
@@ -61,3 +79,12 @@ SEEN_TOKEN = Table(
     Column("expires_at", DateTime, nullable=False, index=True),
 )
 """A JWT that was used, by the digest of its ``iss`` and ``jti``."""
+
+
+def is_shown_card(card_uuid: ColumnElement[str], issuer: ColumnElement[str]) -> ColumnElement[bool]:
+    """Joins a row that names a card, by its uuid and its client, with the card."""
+    return and_(
+        ISSUED_CARD.c.answer == func.substr(card_uuid, 1, SHARED_CHARACTERS),
+        ISSUED_CARD.c.uuid == card_uuid,
+        ISSUED_CARD.c.issuer == issuer,
+    )

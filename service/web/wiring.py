@@ -178,8 +178,7 @@ def _record_issued(
     client: Client,
 ) -> None:
     now = datetime.now(UTC)
-    cards = shown_cards(wire_cards, request=request, issuer=client.issuer, secret=store.secret, now=now)
-    writer.put(cards)
+    writer.put(shown_cards(wire_cards, request=request, issuer=client.issuer, secret=store.secret, now=now))
 
 
 def _record_feedback(store: Store, document: Mapping[str, Any], *, service_id: str, client: Client) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from service.hooks.feedback import FeedbackItem, GivenReason
 from service.store.database import Store, open_store
-from service.store.issued import ShownCard
+from service.store.issued import ShownCards
 from service.store.overrides import recipient_key
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -87,29 +87,37 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def shown(now: datetime) -> Callable[..., ShownCard]:
-    """Make a card that was shown to Practitioner/1 for patient p1."""
+def shown(now: datetime) -> Callable[..., ShownCards]:
+    """Make a card that was shown to Practitioner/1 for patient p1, alone in its answer."""
 
     def make(
         *rules: str,
-        uuid: str = "",
         issuer: str = "https://ehr.example.org",
         patient_id: str = "p1",
         user_id: str = "Practitioner/1",
         issued_at: datetime = now,
-    ) -> ShownCard:
-        return ShownCard(
-            uuid=uuid or str(uuid4()),
+    ) -> ShownCards:
+        return ShownCards(
             service_id="net-patient-view",
             issuer=issuer,
             hook_instance=str(uuid4()),
-            indicator="warning",
             issued_at=issued_at,
             recipient=recipient_key(SECRET, issuer=issuer, patient_id=patient_id, user_id=user_id),
-            rules=rules,
+            cards={str(uuid4()): ("warning", rules)},
         )
 
     return make
+
+
+@pytest.fixture
+def uuid_of() -> Callable[[ShownCards], str]:
+    """The uuid of the only card of an answer."""
+
+    def uuid_of(shown: ShownCards) -> str:
+        (uuid,) = shown.cards
+        return uuid
+
+    return uuid_of
 
 
 @pytest.fixture

@@ -26,11 +26,11 @@ def run(database_url, capsys):
 
 
 @pytest.fixture
-def commented_card(store, shown, overridden):
+def commented_card(store, shown, overridden, uuid_of):
     now = datetime.now(UTC)
     card = shown("ki67", issued_at=now - timedelta(days=40))
     record_issued(store, [card])
-    item = overridden(card.uuid, comment="COMMENT-MARK")
+    item = overridden(uuid_of(card), comment="COMMENT-MARK")
     record_feedback(
         store, [item], service_id="net-patient-view", issuer="https://ehr.example.org", received_at=now
     )

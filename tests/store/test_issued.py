@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -10,14 +11,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from service.errors import StoreUnavailable
 from service.hooks.request import HookRequest
+from service.hooks.response import response_document
 from service.store.database import Store, check, open_store, reading
 from service.store.issued import IssuedCardWriter, record_issued, shown_cards
 from service.store.overrides import recipient_key
-from service.store.tables import ISSUED_CARD
+from service.store.tables import ISSUED_ANSWER, ISSUED_CARD
+from tests.web.support import a_card
 
 _HOOK_INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
 _CARD = {
@@ -32,16 +35,18 @@ import os, sys
 from datetime import UTC, datetime
 from uuid import uuid4
 from service.store.database import open_store
-from service.store.issued import IssuedCardWriter, ShownCard
+from service.store.issued import IssuedCardWriter, ShownCards
 
 def card():
-    return ShownCard(str(uuid4()), "net-patient-view", "", "", "info", datetime.now(UTC), "", ("ki67",))
+    cards = {str(uuid4()): ("info", ("ki67",))}
+    return ShownCards("net-patient-view", "", "", datetime.now(UTC), "", cards)
 
 writer = IssuedCardWriter(open_store(sys.argv[1], secret=b"k"), retention_days=365)
 for _ in range(2):
     if os.fork() == 0:
         writer.after_fork()
-        writer.put([card() for _ in range(20)])
+        for _ in range(20):
+            writer.put(card())
         sys.exit(0)  # the exit handlers write what is waiting
 os.wait(), os.wait()
 """
@@ -74,11 +79,12 @@ def writer(store):
 
 
 def test_a_card_is_kept_with_its_rules_and_a_digest_of_its_recipient(store, now, hook_request):
-    record_issued(store, shown_cards([_CARD], request=hook_request, issuer="e", secret=b"k", now=now))
+    record_issued(store, [shown_cards([_CARD], request=hook_request, issuer="e", secret=b"k", now=now)])
     (card,) = (dict(row) for row in _rows(store))
     who = {"issuer": "e", "patient_id": "PATIENT-MARK", "user_id": "Practitioner/USER-MARK"}
     assert card == {
         "uuid": _CARD["uuid"],
+        "answer": _CARD["uuid"][:34],
         "service_id": "net-patient-view",
         "issuer": "e",
         "hook_instance": _HOOK_INSTANCE,
@@ -90,7 +96,9 @@ def test_a_card_is_kept_with_its_rules_and_a_digest_of_its_recipient(store, now,
 
 
 def test_no_identifier_and_no_text_of_a_card_reaches_the_file(sqlite_store, now, hook_request):
-    record_issued(sqlite_store, shown_cards([_CARD], request=hook_request, issuer="e", secret=b"k", now=now))
+    record_issued(
+        sqlite_store, [shown_cards([_CARD], request=hook_request, issuer="e", secret=b"k", now=now)]
+    )
     for file in Path(sqlite_store.engine.url.database).parent.iterdir():
         assert b"MARK" not in file.read_bytes()
 
@@ -101,20 +109,31 @@ def test_a_card_of_no_rule_is_kept(store, now, hook_request):
         "indicator": "info",
         "extension": {"net-cds.explanation": {"evidence": []}},
     }
-    record_issued(store, shown_cards([card], request=hook_request, issuer="", secret=b"k", now=now))
+    record_issued(store, [shown_cards([card], request=hook_request, issuer="", secret=b"k", now=now)])
     assert [row["rules"] for row in _rows(store)] == ["[]"]
 
 
 def test_a_hook_instance_that_is_no_uuid_is_not_kept(now):
     odd = HookRequest("net-patient-view", "patient-view", "Jane Doe, born 1950", "p1", "Practitioner/1")
-    (card,) = shown_cards([_CARD], request=odd, issuer="", secret=b"k", now=now)
-    assert card.hook_instance == ""
+    shown = shown_cards([_CARD], request=odd, issuer="", secret=b"k", now=now)
+    assert shown.hook_instance == ""
 
 
 def test_a_hook_instance_in_capitals_is_kept_as_any_other(now):
     shouted = HookRequest("net-patient-view", "patient-view", _HOOK_INSTANCE.upper(), "p1", "Practitioner/1")
-    (card,) = shown_cards([_CARD], request=shouted, issuer="", secret=b"k", now=now)
-    assert card.hook_instance == _HOOK_INSTANCE
+    shown = shown_cards([_CARD], request=shouted, issuer="", secret=b"k", now=now)
+    assert shown.hook_instance == _HOOK_INSTANCE
+
+
+def test_the_cards_of_an_answer_are_a_row_each_of_one_that_is_written(store, now, hook_request):
+    answer = response_document([a_card(), a_card(recommendations=("tnm",))])["cards"]
+    record_issued(store, [shown_cards(answer, request=hook_request, issuer="e", secret=b"k", now=now)])
+    found = {row["uuid"]: json.loads(row["rules"]) for row in _rows(store)}
+    assert found == {
+        card["uuid"]: card["extension"]["net-cds.explanation"]["recommendations"] for card in answer
+    }
+    with reading(store) as connection:
+        assert connection.execute(select(func.count()).select_from(ISSUED_ANSWER)).scalar() == 1
 
 
 def test_the_same_card_twice_is_one_row(store, shown):
@@ -125,13 +144,15 @@ def test_the_same_card_twice_is_one_row(store, shown):
 
 
 def test_cards_are_written_beside_the_caller(store, writer, shown):
-    writer.put([shown("ki67"), shown("tnm")])
+    writer.put(shown("ki67"))
+    writer.put(shown("tnm"))
     _wait_for_rows(store, 2)
     assert writer.dropped == 0
 
 
 def test_what_is_waiting_is_written_when_the_process_ends(store, writer, shown):
-    writer.put([shown("ki67") for _ in range(1200)])
+    for _ in range(1200):
+        writer.put(shown("ki67"))
     writer.close(30)
     assert len(_rows(store)) == 1200
 
@@ -149,7 +170,7 @@ def test_cards_wait_while_the_database_is_locked(sqlite_store, shown):
     other = sqlite3.connect(sqlite_store.engine.url.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     writer = IssuedCardWriter(sqlite_store, retention_days=365)
-    writer.put([shown("ki67")])
+    writer.put(shown("ki67"))
     time.sleep(2.5)  # longer than a connection waits for the lock
     other.execute("ROLLBACK")
     other.close()
@@ -160,15 +181,15 @@ def test_cards_wait_while_the_database_is_locked(sqlite_store, shown):
 def test_a_deleted_file_is_made_anew_for_the_next_cards(sqlite_store, shown):
     file = Path(sqlite_store.engine.url.database)
     writer = IssuedCardWriter(sqlite_store, retention_days=365)
-    writer.put([shown("ki67")])
+    writer.put(shown("ki67"))
     _wait_for_rows(sqlite_store, 1)
     for part in file.parent.glob("store.sqlite3*"):
         part.unlink()
-    writer.put([shown("ki67")])
+    writer.put(shown("ki67"))
     writer.close(10)
     assert not file.exists()  # ending: it does not wait for repairs
     writer.after_fork()
-    writer.put([shown("ki67")])
+    writer.put(shown("ki67"))
     deadline = time.monotonic() + 20
     while not file.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -219,7 +240,7 @@ def test_while_the_store_is_down_cards_are_dropped_counted_and_logged_once(tmp_p
     with caplog.at_level(logging.ERROR):
         caplog.clear()
         for _ in range(20):
-            writer.put([shown("ki67")])
+            writer.put(shown("ki67"))
     assert 10 <= writer.dropped <= 15  # the thread may have emptied the queue once by then
     assert [record.getMessage() for record in caplog.records].count(
         "The store does not keep up: 1 issued cards were not recorded so far."
@@ -251,7 +272,7 @@ def test_a_killed_worker_leaves_a_database_that_opens(database_url, start_proces
 writer = IssuedCardWriter(open_store(sys.argv[1], secret=b"k"), retention_days=365)
 print("ready", flush=True)
 while True:
-    writer.put([card()])
+    writer.put(card())
 """,
         database_url,
     )

@@ -28,7 +28,7 @@ from service.hooks.feedback import FeedbackItem
 from service.store import issued
 from service.store.database import open_store, reading
 from service.store.feedback import record_feedback
-from service.store.issued import IssuedCardWriter, ShownCard
+from service.store.issued import IssuedCardWriter, ShownCards
 from service.store.overrides import DeclinedAdvice, recipient_key
 from service.store.tables import ISSUED_CARD
 
@@ -44,7 +44,8 @@ def ask(rule):
 
 def show(rule):
     recipient = recipient_key(store.secret, **WHO)
-    writer.put([ShownCard(f"card-{rule}", "s", "", "", "info", datetime.now(UTC), recipient, (rule,))])
+    cards = {f"card-{rule}": ("info", (rule,))}
+    writer.put(ShownCards("s", "", "", datetime.now(UTC), recipient, cards))
 
 def wait(rule):
     query = select(ISSUED_CARD.c.uuid).where(ISSUED_CARD.c.uuid == f"card-{rule}")
@@ -86,11 +87,11 @@ def _declined(store, *, now, lasts=_MONTH, **who):
 
 
 @pytest.fixture
-def overridden_card(store, now, shown, overridden):
+def overridden_card(store, now, shown, overridden, uuid_of):
     """A card of two rules that Practitioner/1 overrode for p1."""
     card = shown("ki67", "sstr-imaging")
     record_issued(store, [card])
-    _report(store, overridden(card.uuid), now=now)
+    _report(store, overridden(uuid_of(card)), now=now)
     return card
 
 
@@ -118,45 +119,47 @@ def test_nothing_is_declined_for_anybody_else(store, now, overridden_card, other
     assert _declined(store, now=now, **other) == set()
 
 
-def test_an_accepted_card_declines_nothing(store, now, shown, accepted):
+def test_an_accepted_card_declines_nothing(store, now, shown, accepted, uuid_of):
     card = shown("ki67")
     record_issued(store, [card])
-    _report(store, accepted(card.uuid), now=now)
+    _report(store, accepted(uuid_of(card)), now=now)
     assert _declined(store, now=now) == set()
 
 
 @pytest.mark.parametrize(("seconds", "still"), [(-1, {"ki67"}), (0, set()), (1, set())])
-def test_an_override_is_in_force_for_its_time_and_no_longer(store, now, shown, overridden, seconds, still):
+def test_an_override_is_in_force_for_its_time_and_no_longer(
+    store, now, shown, overridden, seconds, still, uuid_of
+):
     card = shown("ki67")
     record_issued(store, [card])
     declined = DeclinedAdvice(store, lasts=_MONTH)
     # The client's clock is days ahead; what counts is when the report came.
-    _report(store, overridden(card.uuid, at=now + timedelta(days=5)), now=now)
+    _report(store, overridden(uuid_of(card), at=now + timedelta(days=5)), now=now)
     at_the_end = now + _MONTH + timedelta(seconds=seconds)
     assert declined.among(_RULES, now=now, **_WHO) == {"ki67"}
     assert set(declined.among(_RULES, now=at_the_end, **_WHO)) == still
     assert _declined(store, now=at_the_end) == still
 
 
-def test_a_later_override_of_the_same_advice_begins_its_time_anew(store, now, shown, overridden):
+def test_a_later_override_of_the_same_advice_begins_its_time_anew(store, now, shown, overridden, uuid_of):
     cards = [shown("ki67"), shown("ki67")]
     record_issued(store, cards)
     for card, received in zip(cards, (now, now - timedelta(days=20)), strict=True):
-        _report(store, overridden(card.uuid), now=received)
+        _report(store, overridden(uuid_of(card)), now=received)
     assert _declined(store, now=now + timedelta(days=29)) == {"ki67"}
 
 
-def test_feedback_of_another_client_does_not_silence_a_rule(store, now, shown, overridden):
+def test_feedback_of_another_client_does_not_silence_a_rule(store, now, shown, overridden, uuid_of):
     card = shown("ki67")
     record_issued(store, [card])
-    _report(store, overridden(card.uuid), now=now, issuer="https://other.example.org")
+    _report(store, overridden(uuid_of(card)), now=now, issuer="https://other.example.org")
     assert _declined(store, now=now) == set()
 
 
-def test_a_card_for_an_unknown_user_is_never_recognised(store, now, shown, overridden):
+def test_a_card_for_an_unknown_user_is_never_recognised(store, now, shown, overridden, uuid_of):
     card = shown("ki67", user_id="")
     record_issued(store, [card])
-    _report(store, overridden(card.uuid), now=now)
+    _report(store, overridden(uuid_of(card)), now=now)
     assert _declined(store, now=now, user_id="") == set()
 
 
@@ -197,13 +200,15 @@ print(json.dumps([before, [worker("ask", "ki67") for worker in (second, first)]]
     assert json.loads(answers) == [[[], []], [["ki67"], ["ki67"]]]
 
 
-def test_another_server_learns_of_an_override_when_it_looks(database_url, store, now, shown, overridden):
+def test_another_server_learns_of_an_override_when_it_looks(
+    database_url, store, now, shown, overridden, uuid_of
+):
     other = open_store(database_url, secret=store.secret)
     declined = DeclinedAdvice(other, lasts=_MONTH)
     assert not declined.among(_RULES, now=now, **_WHO)
     card = shown("ki67")
     record_issued(store, [card])
-    _report(store, overridden(card.uuid), now=now)
+    _report(store, overridden(uuid_of(card)), now=now)
     assert not declined.among(_RULES, now=now, **_WHO)
     declined.refresh(now)
     assert declined.among(_RULES, now=now, **_WHO) == {"ki67"}
@@ -211,7 +216,7 @@ def test_another_server_learns_of_an_override_when_it_looks(database_url, store,
 
 
 def test_the_thread_that_writes_cards_looks_by_itself(
-    sqlite_store, sqlite_url, shown, overridden, monkeypatch
+    sqlite_store, sqlite_url, shown, overridden, monkeypatch, uuid_of
 ):
     now = datetime.now(UTC)
     monkeypatch.setattr("service.store.issued._REFRESH_SECONDS", 0.1)
@@ -222,7 +227,7 @@ def test_the_thread_that_writes_cards_looks_by_itself(
     writer.start()
     card = shown("ki67")
     record_issued(sqlite_store, [card])
-    _report(sqlite_store, overridden(card.uuid), now=now)
+    _report(sqlite_store, overridden(uuid_of(card)), now=now)
     deadline = time.monotonic() + 20
     while not declined.among(_RULES, now=now, **_WHO) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -231,10 +236,10 @@ def test_the_thread_that_writes_cards_looks_by_itself(
     other.engine.dispose()
 
 
-def test_what_was_received_shortly_before_the_last_look_is_not_missed(store, now, shown, overridden):
+def test_what_was_received_shortly_before_the_last_look_is_not_missed(store, now, shown, overridden, uuid_of):
     card = shown("ki67")
     declined = DeclinedAdvice(store, lasts=_MONTH)
-    _report(store, overridden(card.uuid), now=now - timedelta(seconds=50))
+    _report(store, overridden(uuid_of(card)), now=now - timedelta(seconds=50))
     declined.refresh(now)
     assert not declined.among(_RULES, now=now, **_WHO)
     record_issued(store, [card])
@@ -253,13 +258,15 @@ def test_what_was_deleted_is_forgotten_when_everything_is_loaded(store, now, ove
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_only_the_newest_overrides_are_remembered(store, now, shown, overridden, monkeypatch, at_once):
+def test_only_the_newest_overrides_are_remembered(
+    store, now, shown, overridden, monkeypatch, at_once, uuid_of
+):
     monkeypatch.setattr(overrides, "_MOST_KEYS", 2)
     declined = DeclinedAdvice(store, lasts=_MONTH)
     cards = [shown(rule) for rule in _RULES]
     record_issued(store, cards)
     for seconds, card in enumerate(cards):
-        _report(store, overridden(card.uuid), now=now + timedelta(seconds=seconds))
+        _report(store, overridden(uuid_of(card)), now=now + timedelta(seconds=seconds))
         if not at_once:
             declined.among(_RULES, now=now, **_WHO)
     assert declined.among(_RULES, now=now, **_WHO) == {"sstr-imaging", "tnm"}
@@ -289,12 +296,12 @@ def test_a_server_that_does_not_answer_holds_one_call_and_not_every_one(now):
 
 
 def test_after_a_failure_the_store_is_asked_again_in_time(
-    sqlite_store, now, shown, overridden, monkeypatch, caplog
+    sqlite_store, now, shown, overridden, monkeypatch, caplog, uuid_of
 ):
     monkeypatch.setattr("service.store.database._OUTAGE_SECONDS", 0.0)
     card = shown("ki67")
     record_issued(sqlite_store, [card])
-    _report(sqlite_store, overridden(card.uuid), now=now)
+    _report(sqlite_store, overridden(uuid_of(card)), now=now)
     declined = DeclinedAdvice(sqlite_store, lasts=_MONTH)
     file = Path(sqlite_store.engine.url.database)
     aside = file.rename(file.with_suffix(".aside"))
@@ -304,10 +311,10 @@ def test_after_a_failure_the_store_is_asked_again_in_time(
     assert declined.among(_RULES, now=now, **_WHO) == {"ki67"}
 
 
-def test_what_is_known_is_told_without_the_store(sqlite_store, now, shown, overridden, caplog):
+def test_what_is_known_is_told_without_the_store(sqlite_store, now, shown, overridden, caplog, uuid_of):
     card = shown("ki67")
     record_issued(sqlite_store, [card])
-    _report(sqlite_store, overridden(card.uuid), now=now)
+    _report(sqlite_store, overridden(uuid_of(card)), now=now)
     declined = DeclinedAdvice(sqlite_store, lasts=_MONTH)
     declined.refresh(now)
     Path(sqlite_store.engine.url.database).unlink()

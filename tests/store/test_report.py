@@ -32,11 +32,11 @@ def tell(store, now):
 
 
 @pytest.fixture
-def four_cards(store, shown):
+def four_cards(store, shown, uuid_of):
     """Three cards of ki67, one of them also of tnm, and one of octreotide-prophylaxis."""
     cards = [shown("ki67", "tnm"), shown("ki67"), shown("ki67"), shown("octreotide-prophylaxis")]
     record_issued(store, cards)
-    return [card.uuid for card in cards]
+    return [uuid_of(card) for card in cards]
 
 
 def test_each_rule_of_a_card_is_counted(ask, tell, four_cards, accepted, overridden):
@@ -85,12 +85,13 @@ def test_feedback_on_a_card_of_another_client_or_of_nobody_is_told_apart(ask, te
 
 
 def test_only_cards_shown_in_the_period_count_whenever_the_feedback_came(
-    store, ask, tell, shown, accepted, now
+    store, ask, tell, shown, accepted, now, uuid_of
 ):
     edges = [shown("ki67", issued_at=now + timedelta(days=days)) for days in (-1.001, -1, 0.999, 1)]
     record_issued(store, edges)
     tell(
-        *(accepted(card.uuid, at=now + timedelta(days=50)) for card in edges), received_at=now + timedelta(50)
+        *(accepted(uuid_of(card), at=now + timedelta(days=50)) for card in edges),
+        received_at=now + timedelta(50),
     )
     assert ask().rules == (RuleReport("ki67", 2, 2, 0),)
 

@@ -19,17 +19,21 @@ def _counts(store):
         }
 
 
-def test_what_is_older_than_the_limit_goes_with_all_that_belongs_to_it(store, now, shown, accepted):
+def test_what_is_older_than_the_limit_goes_with_all_that_belongs_to_it(store, now, shown, accepted, uuid_of):
     for age in (9, 11):
         then = now - timedelta(days=age)
         card = shown("ki67", "tnm", issued_at=then)
         record_issued(store, [card])
         record_feedback(
-            store, [accepted(card.uuid, at=then)], service_id="net-patient-view", issuer="", received_at=then
+            store,
+            [accepted(uuid_of(card), at=then)],
+            service_id="net-patient-view",
+            issuer="",
+            received_at=then,
         )
     assert purge(store, older_than_days=10, now=now) == Purged(issued_cards=1, feedback=1, tokens=0)
     assert _counts(store) == {
-        "issued_card": 1,
+        "issued_answer": 1,
         "feedback": 1,
         "accepted_suggestion": 1,
         "seen_token": 0,
