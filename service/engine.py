@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from service.charts import ChartMemory
 from service.errors import MissingData
 from service.facts import Facts, read_facts
 from service.facts.context import Context
-from service.facts.tumour import NAMING_LISTS
 from service.fhir.access import FhirAccess
-from service.fhir.bundles import whole, why_partial
+from service.fhir.bundles import digest_of, whole, why_partial
 from service.fhir.medications import KEYS as MEDICATION_KEYS
 from service.fhir.medications import UNNAMED, lacks_a_medication
 from service.fhir.queries import QUERIES
@@ -106,7 +106,7 @@ def respond(
     marks = [time.perf_counter()]
     facts = _facts(request, knowledge=knowledge, now=now, fetch=fetch, charts=charts)
     marks.append(time.perf_counter())
-    if not ask_all and not _may_have_a_tumour(facts.record):
+    if not ask_all and not facts.chart.may_have_a_tumour:
         return HookResult(
             _incomplete_problem_list(facts.record, knowledge), (), facts.record, _durations(marks)
         )
@@ -126,11 +126,6 @@ def _is_for_patients(request: HookRequest) -> bool:
     return _PATIENT_OR_RELATIVE.match(request.user_id) is not None
 
 
-def _may_have_a_tumour(record: Record) -> bool:
-    """Nearly all patients have no condition that could be or belong to a neuroendocrine tumour."""
-    return bool(record.about("Condition", *NAMING_LISTS))
-
-
 def _facts(
     request: HookRequest,
     *,
@@ -140,17 +135,26 @@ def _facts(
     charts: ChartMemory | None,
 ) -> Facts:
     """The facts of the chart, from memory where it is the same as a moment ago."""
-    context = _context(request)
-    to_fetch = _to_fetch(request) if fetch is not None else ()
-    digest = b"" if to_fetch else request.prefetch_digest
+    context, read = _context(request), _reader(request, fetch)
+    to_fetch = _incomplete_keys(request) if read else ()
+    digest = b"" if to_fetch else digest_of(request.prefetch)
     known = charts.recall(digest, context, now=now) if charts and digest else None
     if known is not None:
         return known
-    record = gather(request, _fetched(request, to_fetch, fetch), knowledge=knowledge)
+    record = gather(request, read(to_fetch) if read and to_fetch else {}, knowledge=knowledge)
     facts = read_facts(record, context, now=now, defaults=knowledge.defaults)
-    if charts and digest and _may_have_a_tumour(record):
+    if charts and digest and facts.chart.may_have_a_tumour:
         charts.keep(digest, facts)
     return facts
+
+
+def _reader(
+    request: HookRequest, fetch: Fetch | None
+) -> Callable[[Collection[str]], Mapping[str, Fetched]] | None:
+    """Reads prefetch keys of this patient from the FHIR server; None where no server may be read."""
+    if fetch is None or request.fhir_access is None:
+        return None
+    return partial(fetch, request.fhir_access, request.patient_id)
 
 
 def _context(request: HookRequest) -> Context:
@@ -163,18 +167,10 @@ def _context(request: HookRequest) -> Context:
     )
 
 
-def _to_fetch(request: HookRequest) -> Collection[str]:
-    """The prefetch keys that a FHIR server can complete, where one may be read."""
-    if request.fhir_access is None:
-        return ()
+def _incomplete_keys(request: HookRequest) -> Collection[str]:
+    """The prefetch keys that a FHIR server could complete."""
     prefetch = whole(request.prefetch)
     return [key for key in QUERIES if _is_incomplete(prefetch, key)]
-
-
-def _fetched(request: HookRequest, keys: Collection[str], fetch: Fetch | None) -> Mapping[str, Fetched]:
-    if fetch is None or request.fhir_access is None or not keys:
-        return {}
-    return fetch(request.fhir_access, request.patient_id, keys)
 
 
 def gather(request: HookRequest, fetched: Mapping[str, Fetched], *, knowledge: Knowledge) -> Record:

@@ -20,6 +20,7 @@ from service.errors import MissingData
 from service.facts import Facts
 from service.facts.context import Context
 from service.fhir.access import FhirAccess
+from service.fhir.bundles import KnownPrefetch, digest_of
 from service.hooks.request import HookRequest
 from service.hooks.unchanged import UnchangedEntries
 from tests.asking import as_read, facts, hook_request, knowledge
@@ -40,7 +41,11 @@ def memory() -> ChartMemory:
 
 def call(record: str, hook: str = "patient-view", **changes: Any) -> HookRequest:
     """A request whose prefetch may be remembered."""
-    return replace(hook_request(record, hook), prefetch_digest=DIGEST, **changes)
+    return known(replace(hook_request(record, hook), **changes))
+
+
+def known(request: HookRequest) -> HookRequest:
+    return replace(request, prefetch=KnownPrefetch(request.prefetch, digest=DIGEST, unparsed={}))
 
 
 def ask(request: HookRequest, memory: ChartMemory | None = None, **options: Any) -> HookResult:
@@ -68,7 +73,7 @@ def test_every_patient_gets_the_same_cards_from_memory(file: Path, memory: Chart
 
 @pytest.mark.parametrize("file", REQUESTS, ids=lambda file: file.stem)
 def test_a_chart_remembered_from_another_hook_gives_the_same_cards(file: Path, memory: ChartMemory) -> None:
-    request = replace(as_read(orjson.loads(file.read_bytes())), prefetch_digest=DIGEST)
+    request = known(as_read(orjson.loads(file.read_bytes())))
     opened = replace(request, hook="patient-view", draft_orders=(), appointments=(), selections=())
     ask(opened, memory)
     expected = ask(request)
@@ -216,7 +221,7 @@ def _digests(*bodies: bytes) -> Iterator[bytes]:
     """The digest of each prefetch, where all of these came before."""
     reader = UnchangedEntries(knowledge().terminology)
     for _ in range(_CALLS_UNTIL_REMEMBERED):
-        found = [as_read(reader.read_object(raw)).prefetch_digest for raw in bodies]
+        found = [digest_of(as_read(reader.read_object(raw)).prefetch) for raw in bodies]
     yield from found
 
 
@@ -268,6 +273,6 @@ def test_the_digest_is_another_for_another_patient_even_where_no_resource_names_
         reader._arrays.clear()
         reader._lengths.clear()
         calls = [as_read(reader.read_object(body)) for _ in range(_CALLS_UNTIL_REMEMBERED)]
-        found.append(calls[-1].prefetch_digest)
+        found.append(digest_of(calls[-1].prefetch))
     assert all(found)
     assert found[0] != found[1]

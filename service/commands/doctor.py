@@ -45,7 +45,7 @@ from service.fhir import quantities
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
-from service.fhir.queries import QUERIES, prefetch_templates
+from service.fhir.queries import QUERIES, filled, prefetch_templates
 from service.fhir.reading import Resource, codings, elements, mapping, references, string, words
 from service.fhir.recognition import coded
 from service.fhir.record import State, build_record
@@ -194,7 +194,7 @@ def _ask_queries(
     """Every prefetch query, one at a time, then questions that show what the server ignores."""
     templates = prefetch_templates(knowledge.terminology.observation_codes())
     for key, template in templates.items():
-        reply = question(template.replace("{{context.patientId}}", patient_id))
+        reply = question(filled(template, patient_id=patient_id))
         report.findings += check_answer(key, reply, patient_id=patient_id, terminology=knowledge.terminology)
         advance()
     report.findings += check_paging(question, patient_id)

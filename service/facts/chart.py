@@ -22,7 +22,7 @@ from service.facts.precautions import Precautions, read_precautions
 from service.facts.progression import Progression, read_progression
 from service.facts.proliferation import Proliferation, read_proliferation
 from service.facts.statements import Statements, read_statements
-from service.facts.tumour import Tumour, read_tumour
+from service.facts.tumour import NAMING_LISTS, Tumour, read_tumour
 from service.fhir.record import Record
 
 _Fact = TypeVar("_Fact")
@@ -40,6 +40,11 @@ class Chart:
     def person(self) -> Person:
         """Age, death and comfort care."""
         return read_person(self.record, now=self.now, defaults=self.defaults)
+
+    @lazy
+    def may_have_a_tumour(self) -> bool:
+        """Nearly all patients have no condition that could be or belong to a neuroendocrine tumour."""
+        return bool(self.record.about("Condition", *NAMING_LISTS))
 
     @lazy
     def tumour(self) -> Tumour:

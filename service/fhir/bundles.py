@@ -53,6 +53,11 @@ def whole(prefetch: Mapping[str, Any]) -> Mapping[str, Any]:
     return prefetch
 
 
+def digest_of(prefetch: Mapping[str, Any]) -> bytes:
+    """What tells a known prefetch and its patient from every other; empty for one that is not known."""
+    return prefetch.digest if isinstance(prefetch, KnownPrefetch) else b""
+
+
 def why_partial(bundle: Mapping[str, Any]) -> str | None:
     """Why a Bundle holds only a part of the results, in words; None where nothing says so."""
     if any(link.get("relation") == "next" for link in elements(bundle.get("link"))):

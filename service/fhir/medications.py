@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.fhir.queries import QUERIES
+from service.fhir.queries import QUERIES, filled
 from service.fhir.reading import Resource, elements, mapping, reference, string
 
 KEYS = tuple(key for key, query in QUERIES.items() if query.section == "medications")
@@ -23,7 +23,7 @@ _OF_NO_CONCERN = ("cancelled", "entered-in-error", "not-taken")
 def queries_for(patient_id: str, templates: Mapping[str, str]) -> dict[str, str]:
     """Prefetch key -> relative URL, as it is put to a FHIR server: for this patient, with the drugs."""
     return {
-        key: with_medications(key, template.replace("{{context.patientId}}", patient_id))
+        key: with_medications(key, filled(template, patient_id=patient_id))
         for key, template in templates.items()
     }
 

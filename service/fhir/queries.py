@@ -19,10 +19,11 @@ class Query(NamedTuple):
     template: str
 
 
-_PATIENT = "patient={{context.patientId}}"
+_PATIENT_ID = "{{context.patientId}}"
+_PATIENT = f"patient={_PATIENT_ID}"
 
 QUERIES: Mapping[str, Query] = {
-    "patient": Query("patient", "Patient", "Patient/{{context.patientId}}"),
+    "patient": Query("patient", "Patient", f"Patient/{_PATIENT_ID}"),
     "conditions": Query("conditions", "Condition", f"Condition?{_PATIENT}&_count=200"),
     "observations": Query("observations", "Observation", f"Observation?{_PATIENT}&_sort=-date&_count=100"),
     "procedures": Query("procedures", "Procedure", f"Procedure?{_PATIENT}&_count=200"),
@@ -49,6 +50,11 @@ QUERIES: Mapping[str, Query] = {
 
 SECTIONS: tuple[str, ...] = tuple(dict.fromkeys(query.section for query in QUERIES.values()))
 """The sections of the record in the order in which a report lists them."""
+
+
+def filled(template: str, *, patient_id: str) -> str:
+    """A prefetch template as the relative URL for one patient."""
+    return template.replace(_PATIENT_ID, patient_id)
 
 
 def prefetch_templates(observation_codes: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
-from service.fhir.bundles import KnownPrefetch
 from service.fhir.reading import Resource, elements, mapping, string
 from service.hooks import schemas
 
@@ -45,7 +44,6 @@ class HookRequest:
     draft_orders: tuple[Resource, ...] = ()
     appointments: tuple[Resource, ...] = ()
     prefetch: Mapping[str, Any] = field(default_factory=dict)
-    prefetch_digest: bytes = b""  # of a prefetch that may come again, with its patient
     fhir_access: FhirAccess | None = None
 
 
@@ -56,7 +54,7 @@ def read_request(document: Mapping[str, Any], *, service_id: str, hook: str) -> 
     """
     if not _plainly_valid(document, hook):
         _check(document, hook)
-    context, prefetch = document["context"], document.get("prefetch") or {}
+    context = document["context"]
     access = _fhir_access(document)
     if access and access.patient_id is not None and access.patient_id != context["patientId"]:
         raise MalformedRequest(
@@ -73,8 +71,7 @@ def read_request(document: Mapping[str, Any], *, service_id: str, hook: str) -> 
         selections=tuple(context["selections"]) if hook == "order-select" else (),
         draft_orders=tuple(_resources(context.get("draftOrders"))),
         appointments=tuple(_resources(context.get("appointments"))),
-        prefetch=prefetch,
-        prefetch_digest=prefetch.digest if isinstance(prefetch, KnownPrefetch) else b"",
+        prefetch=document.get("prefetch") or {},
         fhir_access=access,
     )
 

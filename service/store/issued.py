@@ -72,7 +72,7 @@ def shown_cards(
         recipient=recipient_key(
             secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id
         ),
-        # An incomplete-data card is made by no rule, and says so by leaving the list out.
+        # A card that names no rule is kept all the same.
         cards={
             card["uuid"]: (card["indicator"], card["extension"][EXPLANATION].get("recommendations", ()))
             for card in cards
