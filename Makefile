@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 HOST ?= 127.0.0.1
 PORT ?= 8000
+# The tests of a file stay together, because they share what is costly to set up.
+IN_PARALLEL := --numprocesses=auto --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test e2e-hapi check format cards fixtures bench bench-fetch lock clean
+.PHONY: help setup run test test-fast e2e-hapi check format cards fixtures bench bench-fetch lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,7 +21,11 @@ run: $(STAMP) ## Serve on 127.0.0.1:8000
 	@exec $(BIN)/python -m service serve --host $(HOST) --port $(PORT)
 
 test: $(STAMP) ## Run the tests (ARGS="tests/web -k discovery" chooses some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(IN_PARALLEL) $(ARGS)
+
+# Collecting the calls that are made up from the description takes as long as making them.
+test-fast: $(STAMP) ## Run the tests that are not slow (a minute on two cores)
+	@$(BIN)/python -m pytest $(IN_PARALLEL) -m "not slow" --ignore=tests/web/test_description_holds.py $(ARGS)
 
 e2e-hapi: $(STAMP) ## Test against HAPI FHIR, which Maven collects on first use (two minutes; needs Java and Maven)
 	@E2E_HAPI=1 $(BIN)/python -m pytest tests/e2e $(ARGS)
@@ -49,7 +55,7 @@ cards: $(STAMP) ## Write the files that are generated from cards/
 fixtures: $(STAMP) ## Write the synthetic patients and requests again
 	@$(BIN)/python -m fhir_fixtures.generate
 
-bench: $(STAMP) ## Measure throughput, latency and memory (about four minutes)
+bench: $(STAMP) ## Measure processor time, latency and memory (about four minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 bench-fetch: $(STAMP) ## Measure a call that has to fetch everything from a FHIR server

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 """The version of the program, the same as in pyproject.toml."""
 
+AFTER_FORK = "net_cds_after_fork"
+AT_EXIT = "net_cds_at_exit"
+"""Extensions of the application: lists of what a server calls in each worker, at its start and at its end."""
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole service as a Flask application, by default with the settings of the environment.

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from service import VERSION
 from service.commands import exits
-from service.commands.output import ReaderLeft, checked_output
+from service.commands.output import ReaderLeft, checked_output, settled_errors
 from service.config import read_settings
 from service.errors import MalformedRequest, ServiceError
 
@@ -34,6 +34,11 @@ _COMMANDS: Mapping[str, str] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     _let_any_text_be_printed()
+    with settled_errors():
+        return _exit_code(arguments)
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
     try:
         with checked_output():
             return _run(arguments)

@@ -1,4 +1,4 @@
-"""One hook call: gather the record, read the facts, ask the rules, render the cards.
+"""One hook call: gather the record, ask the rules, enforce what their words rest on, render the cards.
 
 https://cds-hooks.hl7.org/2.0/#cds-service-response. No HTTP here: a request goes in, cards come out.
 """
@@ -13,30 +13,21 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
-from service.charts import ChartMemory
+from service.cards import Knowledge
 from service.errors import MissingData
-from service.facts import Facts, read_facts
-from service.facts.context import Context
+from service.facts.patient import Patient
+from service.facts.tumour import names_a_tumour
 from service.fhir.access import FhirAccess
-from service.fhir.bundles import digest_of, whole, why_partial
-from service.fhir.medications import KEYS as MEDICATION_KEYS
-from service.fhir.medications import UNNAMED, lacks_a_medication
+from service.fhir.medications import Medications
 from service.fhir.queries import QUERIES
-from service.fhir.record import Record, State, build_record
+from service.fhir.read import MISSING, Reading, State, read_key, read_resources
+from service.fhir.record import DRAFTS, Record, Shelf, assemble, names_in, shelve
+from service.hook_names import PATIENT_VIEW
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES_OF_HOOK
-from service.rules.base import (
-    Answer,
-    Answers,
-    Fires,
-    Rule,
-    Silent,
-    out_of_scope,
-    person_out_of_scope,
-)
-from service.wording import Knowledge
+from service.rules.base import Answers, Fires, Rule, Silent, out_of_scope, person_out_of_scope
 
 # Some clients write the whole URL of the user.
 _PATIENT_OR_RELATIVE = re.compile(r"(?:https?://.+/)?(?:Patient|RelatedPerson)/")
@@ -61,13 +52,16 @@ class Fetched(Protocol):
 Fetch = Callable[[FhirAccess, str, Collection[str]], Mapping[str, Fetched]]
 """``(access, patient id, prefetch keys) -> prefetch key -> outcome``; never raises for a server."""
 
+Said = Fires | Silent | NotAssessed
+"""What becomes of a rule's answer where a part of the record could not be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule said."""
+    """What one rule says; suggestions that could not be offered are among ``said`` as not assessed."""
 
     rule: Rule
-    answers: tuple[Answer, ...]
+    said: tuple[Said, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,34 +84,31 @@ def respond(
     knowledge: Knowledge,
     now: datetime,
     fetch: Fetch | None = None,
-    charts: ChartMemory | None = None,
     overridden: Callable[[Collection[str]], Collection[str]] = _nothing,
     ask_all: bool = False,
 ) -> HookResult:
-    """Answer one hook call.
+    """Answer one hook call; ``now`` is the time to judge by.
 
-    ``now`` is the time to judge by; what ``charts`` remembers was judged when it was first read.
     ``overridden`` is given the rules that fire and gives those that this user lately declined for this
-    patient. ``ask_all`` asks every rule even where the patient has no tumour, for ``--why``.
-    Raises MissingData when the conditions cannot be known, MalformedRequest for a mixed-up chart.
+    patient. ``ask_all`` reads the whole record and asks every rule even where there is no tumour, for
+    ``--why``. Raises MissingData when the conditions cannot be known, MalformedRequest for a mixed-up chart.
     """
     if _is_for_patients(request):
         return HookResult((), (), None, {})
     marks = [time.perf_counter()]
-    facts = _facts(request, knowledge=knowledge, now=now, fetch=fetch, charts=charts)
+    record = gather(request, knowledge=knowledge, fetch=fetch, whole=ask_all)
     marks.append(time.perf_counter())
-    if not ask_all and not facts.chart.may_have_a_tumour:
-        return HookResult(
-            _incomplete_problem_list(facts.record, knowledge), (), facts.record, _durations(marks)
-        )
-    verdicts = ask_rules(facts, knowledge)
-    cards = _cards(verdicts, facts, knowledge, overridden)
+    if not ask_all and not names_a_tumour(record):
+        return HookResult(_incomplete_problem_list(record, knowledge), (), record, _durations(marks))
+    patient = patient_of(request, record, knowledge, now=now)
+    verdicts = ask_rules(patient, knowledge)
+    cards = _cards(verdicts, patient, knowledge, overridden)
     marks.append(time.perf_counter())
-    return HookResult(cards, verdicts, facts.record, _durations(marks))
+    return HookResult(cards, verdicts, record, _durations(marks))
 
 
 def _durations(marks: Sequence[float]) -> dict[str, float]:
-    steps = zip(("fetch", "rules"), marks[:-1], marks[1:], strict=False)
+    steps = zip(("read", "rules"), marks[:-1], marks[1:], strict=False)
     return {name: round((after - before) * 1000, 3) for name, before, after in steps}
 
 
@@ -126,69 +117,47 @@ def _is_for_patients(request: HookRequest) -> bool:
     return _PATIENT_OR_RELATIVE.match(request.user_id) is not None
 
 
-def _facts(
-    request: HookRequest,
-    *,
-    knowledge: Knowledge,
-    now: datetime,
-    fetch: Fetch | None,
-    charts: ChartMemory | None,
-) -> Facts:
-    """The facts of the chart, from memory where it is the same as a moment ago."""
-    context, read = _context(request), _reader(request, fetch)
-    to_fetch = _incomplete_keys(request) if read else ()
-    digest = b"" if to_fetch else digest_of(request.prefetch)
-    known = charts.recall(digest, context, now=now) if charts and digest else None
-    if known is not None:
-        return known
-    record = gather(request, read(to_fetch) if read and to_fetch else {}, knowledge=knowledge)
-    facts = read_facts(record, context, now=now, defaults=knowledge.defaults)
-    if charts and digest and facts.chart.may_have_a_tumour:
-        charts.keep(digest, facts)
-    return facts
-
-
-def _reader(
-    request: HookRequest, fetch: Fetch | None
-) -> Callable[[Collection[str]], Mapping[str, Fetched]] | None:
-    """Reads prefetch keys of this patient from the FHIR server; None where no server may be read."""
-    if fetch is None or request.fhir_access is None:
-        return None
-    return partial(fetch, request.fhir_access, request.patient_id)
-
-
-def _context(request: HookRequest) -> Context:
-    return Context(
+def patient_of(request: HookRequest, record: Record, knowledge: Knowledge, *, now: datetime) -> Patient:
+    """The patient whom the facts are about."""
+    return Patient(
+        record=record,
         hook=request.hook,
-        drafts=request.draft_orders,
+        now=now,
+        defaults=knowledge.defaults,
+        terminology=knowledge.terminology,
+        phrases=knowledge.phrases,
         selections=frozenset(request.selections),
-        appointments=request.appointments,
         encounter_id=request.encounter_id,
     )
 
 
-def _incomplete_keys(request: HookRequest) -> Collection[str]:
-    """The prefetch keys that a FHIR server could complete."""
-    prefetch = whole(request.prefetch)
-    return [key for key in QUERIES if _is_incomplete(prefetch, key)]
+_NAMING_A_TUMOUR = ("patient", "conditions")
+"""The keys that tell whether there is a tumour; for nearly all patients no other has to be read."""
 
 
-def gather(request: HookRequest, fetched: Mapping[str, Fetched], *, knowledge: Knowledge) -> Record:
-    """The record from prefetch, completed with what a FHIR server gave."""
-    values = {key: value for key, value in whole(request.prefetch).items() if key in QUERIES}
-    faults: dict[str, str] = {}
-    for key, outcome in fetched.items():
-        if outcome.resource is not None:
-            values[key] = outcome.resource
-        if not outcome.complete:
-            faults[key] = outcome.reason or "the FHIR server could not be read"
-    for key in MEDICATION_KEYS:
-        if lacks_a_medication(values.get(key)):
-            faults.setdefault(key, UNNAMED)
-    record = build_record(
-        values, patient_id=request.patient_id, terminology=knowledge.terminology, faults=faults
-    )
-    if record.sections["conditions"].state is State.UNKNOWN:
+def gather(
+    request: HookRequest, *, knowledge: Knowledge, fetch: Fetch | None = None, whole: bool = False
+) -> Record:
+    """The record from prefetch, completed by what a FHIR server gives.
+
+    Where the conditions are known and none names a tumour, nothing else is read, unless the ``whole`` record
+    is wanted. Raises MissingData when the conditions cannot be known.
+    """
+    assembled = partial(assemble, patient_id=request.patient_id, phrases=knowledge.phrases)
+    readings = {key: _prefetched(request, key) for key in _NAMING_A_TUMOUR}
+    shelves = _shelves(readings, request, knowledge)
+    if not whole and shelves["conditions"].state is State.KNOWN:
+        record = assembled(shelves)
+        if not names_a_tumour(record):
+            return record
+    readings |= {key: _prefetched(request, key) for key in QUERIES if key not in readings}
+    readings[DRAFTS] = read_resources(request.drafts, DRAFTS)
+    shelves |= _shelves(readings, request, knowledge, known=shelves)
+    if completed := _completed(shelves, request, fetch):
+        # The Patient may have come only now, and with it the names by which the others are told.
+        shelves = _shelves(readings | completed, request, knowledge)
+    record = assembled(shelves)
+    if record.state("conditions") is State.UNKNOWN:
         raise MissingData(
             "The patient's conditions are needed: send prefetch.conditions, or fhirServer and "
             f"fhirAuthorization that allow to read them ({record.why_not_known('conditions')})."
@@ -196,55 +165,119 @@ def gather(request: HookRequest, fetched: Mapping[str, Fetched], *, knowledge: K
     return record
 
 
-def _is_incomplete(values: Mapping[str, Any], key: str) -> bool:
-    """Whether a key is absent, failed, or holds only a part of the results."""
-    if key not in values:
-        return True
-    value = values[key]
-    if not isinstance(value, dict):
-        return value is not None
-    if value.get("resourceType") == "OperationOutcome":
-        return True
-    if key in MEDICATION_KEYS and lacks_a_medication(value):
-        return True
-    return why_partial(value) is not None
+def _prefetched(request: HookRequest, key: str) -> Reading:
+    return read_key(key, request.prefetch.get(key, MISSING))
 
 
-def ask_rules(facts: Facts, knowledge: Knowledge) -> tuple[Verdict, ...]:
-    """The answer of every rule that belongs to the hook and has a card to show."""
-    cards = knowledge.cards
-    rules = [rule for rule in RULES_OF_HOOK.get(facts.context.hook, ()) if rule.id in cards]
-    refusal = person_out_of_scope(facts)
-    if refusal is not None:
-        return tuple([Verdict(rule, (refusal,)) for rule in rules])
-    # Many rules are for the same patients, so that is asked once for each audience.
-    representatives = {rule.audience: rule for rule in rules}
-    refusals = {name: out_of_scope(rule, facts) for name, rule in representatives.items()}
-    return tuple([Verdict(rule, _answers(refusals[rule.audience] or rule.decide(facts))) for rule in rules])
+def _shelves(
+    readings: Mapping[str, Reading],
+    request: HookRequest,
+    knowledge: Knowledge,
+    *,
+    known: Collection[str] = (),
+) -> dict[str, Shelf]:
+    names = names_in(readings["patient"], request.patient_id)
+    medications = Medications.among(readings.values())
+    return {
+        key: shelve(reading, names, medications, knowledge.terminology)
+        for key, reading in readings.items()
+        if key not in known
+    }
 
 
-def _answers(answer: Answers) -> tuple[Answer, ...]:
-    return answer if isinstance(answer, tuple) else (answer,)
+def _completed(shelves: Mapping[str, Shelf], request: HookRequest, fetch: Fetch | None) -> dict[str, Reading]:
+    """The readings of what the FHIR server gave, where it may be asked and something is missing."""
+    if fetch is None or request.fhir_access is None:
+        return {}
+    wanted = [key for key in QUERIES if shelves[key].could_be_completed]
+    if not wanted:
+        return {}
+    outcomes = fetch(request.fhir_access, request.patient_id, wanted)
+    return {key: _answered(key, outcome, request) for key, outcome in outcomes.items()}
+
+
+def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
+    """What the server gave; what was prefetched where it gave nothing."""
+    value = request.prefetch.get(key, MISSING) if outcome.resource is None else outcome.resource
+    reason = "" if outcome.complete else outcome.reason or "the FHIR server could not be read"
+    return read_key(key, value, why_incomplete=reason)
+
+
+def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
+    """What every rule says that belongs to the hook and has a card to show."""
+    rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if rule.id in knowledge.cards]
+    refusal = person_out_of_scope(patient)
+    return tuple([_verdict(rule, refusal or ask(rule, patient), patient, knowledge) for rule in rules])
+
+
+def ask(rule: Rule, patient: Patient) -> Answers:
+    """A rule's own answer, as if everything had been read."""
+    return out_of_scope(rule, patient) or rule.decide(patient)
+
+
+def _verdict(rule: Rule, answers: Answers, patient: Patient, knowledge: Knowledge) -> Verdict:
+    several = answers if isinstance(answers, tuple) else (answers,)
+    return Verdict(
+        rule, tuple([said for answer in several for said in _said(rule, answer, patient, knowledge)])
+    )
+
+
+def _said(rule: Rule, answer: Fires | Silent, patient: Patient, knowledge: Knowledge) -> Iterable[Said]:
+    """An answer that rests on nothing unread; else what may be said in its place."""
+    if isinstance(answer, Silent):
+        silence = knowledge.silence(rule.id, answer.because)
+        return (_unread(rule, silence.rests_on, patient.record) or answer,)
+    if not_assessed := _unread(rule, answer.also_rests_on, patient.record):
+        return (not_assessed,)
+    text = knowledge.cards[rule.id]
+    wordings = [text.wordings[name] for name in (answer.wording, *text.wordings[answer.wording].otherwise)]
+    shown = next((one for one in wordings if patient.record.is_known(*one.rests_on)), None)
+    if shown is None:
+        return tuple(filter(None, (_unread(rule, wordings[0].rests_on, patient.record),)))
+    return _with_offered_suggestions(rule, replace(answer, wording=shown.name), patient.record, knowledge)
+
+
+def _unread(rule: Rule, sections: Iterable[str], record: Record) -> NotAssessed | None:
+    """The first of these sections that was not read completely."""
+    unread = next((name for name in sections if not record.is_known(name)), None)
+    return NotAssessed(rule.id, unread, record.why_not_known(unread)) if unread else None
+
+
+def _with_offered_suggestions(
+    rule: Rule, fires: Fires, record: Record, knowledge: Knowledge
+) -> Iterable[Fires | NotAssessed]:
+    """The answer without the suggestions that rest on something unread, which is then named."""
+    offered = [
+        one
+        for one in knowledge.cards[rule.id].suggestions
+        if fires.wording in one.wordings and one.id not in fires.omit
+    ]
+    refused = [one for one in offered if not record.is_known(*one.rests_on)]
+    if not refused:
+        return (fires,)
+    named = [_unread(rule, one.rests_on, record) for one in refused]
+    without = replace(fires, omit=fires.omit | {one.id for one in refused})
+    return (without, *dict.fromkeys(filter(None, named)))
 
 
 def _incomplete_problem_list(record: Record, knowledge: Knowledge) -> tuple[Card, ...]:
     """No tumour was found; where the problem list was not read to its end, that has to be said."""
-    if record.sections["conditions"].state is State.KNOWN:
+    if record.is_known("conditions"):
         return ()
-    reason = record.why_not_known("conditions")
-    missing = NotAssessed("workup", "conditions", reason)
+    missing = NotAssessed("workup", "conditions", record.why_not_known("conditions"))
     return (render_incomplete([missing], knowledge, notes=_notes(record)),)
 
 
 def _notes(record: Record) -> tuple[str, ...]:
-    """What was odd in the record: reasons for doubt first, then harmless defects; each once."""
+    """What was odd in the record: reasons for doubt first, then what was left out; each once."""
     sections = record.sections.values()
     reasons = [f"{section.name}: {reason}" for section in sections for reason in section.reasons]
     notes = [f"{section.name}: {note}" for section in sections for note in section.notes]
     return tuple(dict.fromkeys(reasons + notes))
 
 
-_Piece = tuple[str, tuple[tuple[Rule, Fires], ...]]
+_Fired = tuple[Rule, Fires]
+_Piece = tuple[str, tuple[_Fired, ...]]
 """A card to be: the group's name (empty for a rule of its own) and its rules with their answers."""
 
 JOINS_WORKUP = (
@@ -258,7 +291,7 @@ JOINS_WORKUP = (
 
 def _cards(
     verdicts: Iterable[Verdict],
-    facts: Facts,
+    patient: Patient,
     knowledge: Knowledge,
     overridden: Callable[[Collection[str]], Collection[str]],
 ) -> tuple[Card, ...]:
@@ -267,32 +300,24 @@ def _cards(
         declined = overridden({rule.id for rule, _fires in fired})
         fired = _without_overridden(fired, knowledge, declined) if declined else fired
     most = int(knowledge.defaults.most_cards)
-    pieces = _grouped(fired, facts.context.hook)
+    pieces = _grouped(fired, patient.hook)
     if len(pieces) > most:
-        pieces = _grouped(fired, facts.context.hook, joining=JOINS_WORKUP)
+        pieces = _grouped(fired, patient.hook, joining=JOINS_WORKUP)
     pieces.sort(key=lambda piece: _urgency(piece, knowledge))
-    cards = _rendered(pieces[:most], facts, knowledge)
-    return _with_the_rest(cards, pieces[most:], missing, facts, knowledge)
+    cards = _rendered(pieces[:most], patient, knowledge)
+    return _with_the_rest(cards, pieces[most:], missing, patient.record, knowledge)
 
 
-def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[tuple[Rule, Fires]], list[NotAssessed]]:
+def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[_Fired], list[NotAssessed]]:
     """The rules that fire, and those that could not be assessed."""
-    fired: list[tuple[Rule, Fires]] = []
-    missing: list[NotAssessed] = []
-    for verdict in verdicts:
-        for answer in verdict.answers:
-            if isinstance(answer, Silent):
-                continue
-            if isinstance(answer, Fires):
-                fired.append((verdict.rule, answer))
-            else:
-                missing.append(NotAssessed(verdict.rule.id, answer.section, answer.because))
-    return fired, missing
+    fired = [(one.rule, said) for one in verdicts for said in one.said if isinstance(said, Fires)]
+    missing = [said for one in verdicts for said in one.said if isinstance(said, NotAssessed)]
+    return fired, list(dict.fromkeys(missing))
 
 
 def _without_overridden(
-    fired: list[tuple[Rule, Fires]], knowledge: Knowledge, overridden: Collection[str]
-) -> list[tuple[Rule, Fires]]:
+    fired: list[_Fired], knowledge: Knowledge, overridden: Collection[str]
+) -> list[_Fired]:
     """Advice that this user lately declined for this patient stays silent, unless it is critical."""
     return [
         (rule, fires)
@@ -301,8 +326,8 @@ def _without_overridden(
     ]
 
 
-def _grouped(fired: Iterable[tuple[Rule, Fires]], hook: str, joining: Collection[str] = ()) -> list[_Piece]:
-    groups: dict[str, list[tuple[Rule, Fires]]] = {}
+def _grouped(fired: Iterable[_Fired], hook: str, joining: Collection[str] = ()) -> list[_Piece]:
+    groups: dict[str, list[_Fired]] = {}
     singles: list[_Piece] = []
     for one in fired:
         rule = one[0]
@@ -316,7 +341,7 @@ def _grouped(fired: Iterable[tuple[Rule, Fires]], hook: str, joining: Collection
 
 def _group_of(rule: Rule, hook: str) -> str:
     """The pathway is one card on patient-view; while ordering, each of its rules speaks for itself."""
-    return "" if rule.group == "pathway" and hook != "patient-view" else rule.group
+    return "" if rule.group == "pathway" and hook != PATIENT_VIEW else rule.group
 
 
 _RANKS = {name: rank for rank, name in enumerate(PRIORITY)}
@@ -328,10 +353,10 @@ def _urgency(piece: _Piece, knowledge: Knowledge) -> tuple[int, int]:
     return (-loudest, _RANKS.get(group or members[0][0].id, len(_RANKS)))
 
 
-def _rendered(pieces: Sequence[_Piece], facts: Facts, knowledge: Knowledge) -> list[Card]:
+def _rendered(pieces: Sequence[_Piece], patient: Patient, knowledge: Knowledge) -> list[Card]:
     if not pieces:
         return []
-    on = page(facts, knowledge)
+    on = page(patient, knowledge)
     return [_render(piece, on) for piece in pieces]
 
 
@@ -347,14 +372,18 @@ def _with_the_rest(
     cards: list[Card],
     no_room: Sequence[_Piece],
     missing: list[NotAssessed],
-    facts: Facts,
+    record: Record,
     knowledge: Knowledge,
 ) -> tuple[Card, ...]:
     """Say what could not be assessed, what had no room, and what was odd in the record."""
-    if facts.record.sections["conditions"].state is not State.KNOWN:
-        missing.append(NotAssessed("workup", "conditions", facts.record.why_not_known("conditions")))
-    crowded_out = [f"no room for: {rule.id}" for _group, members in no_room for rule, _fires in members]
-    notes = (*crowded_out, *_notes(facts.record))
+    if not record.is_known("conditions"):
+        missing.append(NotAssessed("workup", "conditions", record.why_not_known("conditions")))
+    crowded_out = [
+        knowledge.phrases("answer.no-room", rule=rule.id)
+        for _group, members in no_room
+        for rule, _fires in members
+    ]
+    notes = (*crowded_out, *_notes(record))
     if missing and len(cards) < int(knowledge.defaults.most_cards):
         cards.append(render_incomplete(missing, knowledge, notes=notes))
     elif cards:
@@ -362,6 +391,12 @@ def _with_the_rest(
     return tuple(cards)
 
 
-def silent_because(verdict: Verdict) -> str:
+def silent_because(verdict: Verdict, knowledge: Knowledge) -> str:
     """Why a rule is silent, for reports; empty where it is not."""
-    return "; ".join(answer.because for answer in verdict.answers if isinstance(answer, Silent))
+    silences = [one for one in verdict.said if isinstance(one, Silent)]
+    return "; ".join([because(verdict.rule, one, knowledge) for one in silences])
+
+
+def because(rule: Rule, silent: Silent, knowledge: Knowledge) -> str:
+    """A reason for silence in words."""
+    return knowledge.silence(rule.id, silent.because).because.format_map(silent.values)

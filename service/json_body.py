@@ -1,15 +1,20 @@
 """The body of a request, or of the answer of a FHIR server: bytes in, one JSON object out.
 
 https://cds-hooks.hl7.org/2.0/#use-of-json, https://hl7.org/fhir/R4/json.html, with RFC 8259 read strictly:
-UTF-8 without byte order mark, no NaN, no member twice. The same chart gives the same cards by prefetch and
-by fetching, so both are read here. Who reads something else than a request says so in place of
-MalformedRequest.
+UTF-8, no NaN, no member twice; a byte order mark in front is ignored, as section 8.1 allows. The same chart
+gives the same cards by prefetch and by fetching, so both are read here. Who reads something else than a
+request says so in place of MalformedRequest. Time and memory grow with the length of the body and with
+nothing else.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
-from typing import Any, NamedTuple, NoReturn
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 import orjson
 
@@ -17,12 +22,7 @@ from service.errors import MalformedRequest
 
 _LONGEST_INTEGER = 18  # digits that always fit the 64 bits in which integers are kept
 _LONGEST_PATH = 300  # characters
-
-
-class _Repeated(NamedTuple):
-    """Stands in the parsed document for an object that has one member twice."""
-
-    member: str
+_TOO_DEEP = "has to be nested at most 254 levels deep"
 
 
 def read_object(raw: bytes) -> dict[str, Any]:
@@ -31,22 +31,25 @@ def read_object(raw: bytes) -> dict[str, Any]:
     Numbers that a double cannot hold are kept as their text: they are data of the chart, and the
     reader of the record sees that the text is no number.
     """
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as problem:
         document = _read_with_odd_numbers(raw, problem)
+    else:
+        _refuse_repeated_members(raw, document)
     if not isinstance(document, dict):
         raise MalformedRequest("has to be one JSON object", path="$")
-    _refuse_repeated_members(raw, document)
     return document
 
 
 def _read_with_odd_numbers(raw: bytes, problem: orjson.JSONDecodeError) -> Any:
+    if "depth limit" in problem.msg:
+        raise MalformedRequest(_TOO_DEEP) from None
     # orjson refuses numbers beyond a double with this text, and nothing else.
     if "infinity" not in problem.msg:
         _refuse(problem.msg, problem.lineno, problem.colno)
     document = _read_slowly(raw)
-    _refuse_path(_path_of_repeated(document))
     try:
         # Lone surrogates and deep nesting are let through by json and refused by orjson.
         orjson.dumps(document)
@@ -55,12 +58,52 @@ def _read_with_odd_numbers(raw: bytes, problem: orjson.JSONDecodeError) -> Any:
     return document
 
 
-def _read_slowly(raw: bytes) -> Any:
-    """Parse with the standard library; an object with a member twice becomes a _Repeated."""
+def _refuse_repeated_members(raw: bytes, document: Any) -> None:
+    """Raise MalformedRequest with the path where one object has a member twice.
+
+    A parser keeps the last of two members silently, and which of two patientIds was meant must not
+    be guessed. A body without white space mostly comes back byte for byte when it is written again,
+    and then no member was dropped. Otherwise the colons tell: each member brings one, and colons
+    inside strings survive parsing, so that a dropped member leaves fewer. An escaped colon is the
+    exception, as it is written back plain; such a body is parsed the slow way.
+    """
     try:
-        return json.loads(
+        written = orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        raise MalformedRequest(_TOO_DEEP) from None
+    if written == raw:
+        return
+    # Looking for the one byte first is ten times as fast as looking for the six.
+    escaped = b"\\" in raw and (b"\\u003a" in raw or b"\\u003A" in raw)
+    if escaped or raw.count(b":") != written.count(b":"):
+        _read_slowly(raw)
+
+
+@dataclass(slots=True)
+class _Repeated:
+    """The object that has one member twice and was met last while parsing, with all its members.
+
+    An object ends after those within it, so that none which ends later can have dropped the last one:
+    it is always part of the document.
+    """
+
+    holder: dict[str, Any] | None = None
+    members: list[tuple[str, Any]] = field(default_factory=list)
+
+    def note(self, members: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(members)
+        if len(value) != len(members):
+            self.holder, self.members = value, members
+        return value
+
+
+def _read_slowly(raw: bytes) -> Any:
+    """Parse with the standard library, which shows the members of each object before one is dropped."""
+    repeated = _Repeated()
+    try:
+        document = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=_object,
+            object_pairs_hook=repeated.note,
             parse_int=_integer,
             parse_float=_decimal,
             parse_constant=_refuse_constant,
@@ -68,7 +111,10 @@ def _read_slowly(raw: bytes) -> Any:
     except json.JSONDecodeError as problem:
         _refuse(problem.msg, problem.lineno, problem.colno)
     except RecursionError:
-        raise MalformedRequest("has to be nested at most 254 levels deep") from None
+        raise MalformedRequest(_TOO_DEEP) from None
+    if repeated.holder is not None:
+        raise MalformedRequest("has to be there only once", path=_path(document, repeated))
+    return document
 
 
 def _refuse(what: str, line: int, column: int) -> NoReturn:
@@ -88,54 +134,37 @@ def _decimal(text: str) -> float | str:
     return text if value in (float("inf"), float("-inf")) else value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
-    value = dict(pairs)
-    if len(value) == len(pairs):
-        return value
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            break
-        seen.add(name)
-    return _Repeated(name)
+def _path(document: Any, repeated: _Repeated) -> str:
+    times = Counter(name for name, _ in repeated.members)
+    member = next(name for name, count in times.items() if count > 1)
+    steps = [*_steps(document, repeated.holder), member]
+    path = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    # A name may hold half a surrogate pair, which no answer could be written with.
+    return path.encode("utf-8", "backslashreplace").decode()[:_LONGEST_PATH]
 
 
-def _refuse_repeated_members(raw: bytes, document: dict[str, Any]) -> None:
-    """Raise MalformedRequest with the path where one object has a member twice.
-
-    A parser keeps the last of two members silently, and which of two patientIds was meant must not
-    be guessed. A body without white space mostly comes back byte for byte when it is written again,
-    and then no member was dropped. Otherwise the colons tell: each member brings one, and colons
-    inside strings survive parsing, so that a dropped member leaves fewer. An escaped colon is the
-    exception, as it is written back plain; such a body is parsed the slow way.
-    """
-    try:
-        written = orjson.dumps(document)
-    except orjson.JSONEncodeError:
-        raise MalformedRequest("has to be nested at most 254 levels deep") from None
-    if written == raw:
-        return
-    # Looking for the one byte first is ten times as fast as looking for the six.
-    escaped = b"\\" in raw and (b"\\u003a" in raw or b"\\u003A" in raw)
-    if escaped or raw.count(b":") != written.count(b":"):
-        _refuse_path(_path_of_repeated(_read_slowly(raw)))
-
-
-def _refuse_path(path: str | None) -> None:
-    if path:
-        # A name may hold half a surrogate pair, which no answer could be written with.
-        shown = path.encode("utf-8", "backslashreplace").decode()[:_LONGEST_PATH]
-        raise MalformedRequest("has to be there only once", path=shown)
+def _steps(document: Any, holder: object) -> list[str | int]:
+    """The steps from the root to ``holder``. The paths of all elements could be larger than any memory."""
+    if document is holder:
+        return []
+    steps: list[str | int] = []
+    above = [_members(document)]
+    while above:
+        for step, value in above[-1]:
+            if value is holder:
+                return [*steps, step]
+            if isinstance(value, _CONTAINERS):
+                steps.append(step)
+                above.append(_members(value))
+                break
+        else:
+            above.pop()
+            del steps[-1:]
+    return []
 
 
-def _path_of_repeated(document: Any) -> str | None:
-    waiting = [("$", document)]
-    while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, _Repeated):
-            return f"{path}.{value.member}"
-        if isinstance(value, dict):
-            waiting += [(f"{path}.{name}", inner) for name, inner in value.items()]
-        elif isinstance(value, list):
-            waiting += [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
-    return None
+_CONTAINERS = (dict, list)
+
+
+def _members(value: Any) -> Iterator[tuple[str | int, Any]]:
+    return iter(value.items()) if isinstance(value, dict) else enumerate(value)

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.facts import Facts
-from service.facts.proliferation import Grading
+from service.cards import CardText, Frame, Knowledge, SuggestionText
+from service.facts.grade import Grading, proliferation
+from service.facts.patient import Patient
+from service.facts.tumour import differentiation_in_words, tumour
 from service.fhir.evidence import Evidence
-from service.fhir.reading import reference, string
 from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
 from service.hooks.text import markdown, one_line, summary
 from service.rules.base import Fires, Rule
-from service.wording import CardText, Frame, Knowledge, SuggestionText
 
 Resource = Mapping[str, Any]
 
@@ -38,17 +38,17 @@ class Page:
     reasons: Sequence[Resource]
 
 
-def page(facts: Facts, knowledge: Knowledge) -> Page:
+def page(patient: Patient, knowledge: Knowledge) -> Page:
     """Begin an answer."""
     common = knowledge.common
-    on_record = "\n\n".join(_on_record(facts, knowledge))
+    on_record = "\n\n".join(_on_record(patient, knowledge))
     return Page(
         knowledge=knowledge,
         footer=f"{on_record}\n\n{common.provenance}",
         treatment_footer=f"{on_record}\n\n{common.sequence}\n\n{common.provenance}",
-        tumour_evidence=tuple(dict.fromkeys(facts.tumour.evidence)),
-        subject={"reference": f"Patient/{facts.record.patient_id}"},
-        reasons=_reasons(facts),
+        tumour_evidence=tuple(dict.fromkeys(tumour(patient).evidence)),
+        subject={"reference": f"Patient/{patient.record.patient_id}"},
+        reasons=_reasons(patient),
     )
 
 
@@ -153,58 +153,61 @@ def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
     detail = text.wordings[fires.wording].detail.format_map(safe)
     if not text.current_guidance:
         return detail
-    return f"{detail}\n\n**Current guidance differs:** {text.current_guidance.format_map(safe)}"
+    return f"{detail}\n\n**{frame.guidance_heading}:** {text.current_guidance.format_map(safe)}"
 
 
-def _on_record(facts: Facts, knowledge: Knowledge) -> list[str]:
+def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:
     """The tumour on record; more than one primary, or a place in the chest, is said beside it."""
-    lines, common = [_tumour_on_record(facts, knowledge)], knowledge.common
-    if facts.tumour.has_several_primaries:
-        sites = markdown(" and ".join(facts.tumour.sites))
+    lines, common, found = [_tumour_on_record(patient, knowledge)], knowledge.common, tumour(patient)
+    if found.has_several_primaries:
+        sites = markdown(patient.phrases("list.and").join(found.sites))
         lines.append(common.several_primaries.format_map({"sites": sites}))
-    if facts.tumour.region == "thoracic":
+    if found.region == "thoracic":
         lines.append(common.thoracic)
     return lines
 
 
-def _tumour_on_record(facts: Facts, knowledge: Knowledge) -> str:
+def _tumour_on_record(patient: Patient, knowledge: Knowledge) -> str:
     """N-18 and N-19: tumour, grade, value, date and specimen stand on every card."""
-    if not facts.tumour.is_present:
+    found = tumour(patient)
+    if not found.is_present:
         return knowledge.common.syndrome_alone
     return knowledge.common.on_record.format_map(
         {
-            "tumour": markdown(tumour_in_words(facts)),
-            "differentiation": facts.tumour.differentiation.value,
-            "grade": markdown(grade_in_words(facts))
-            if facts.proliferation.counts
-            else knowledge.common.grade_unknown,
+            "tumour": markdown(tumour_in_words(patient)),
+            "differentiation": differentiation_in_words(patient),
+            "grade": markdown(grade_in_words(patient)) or knowledge.common.grade_unknown,
         }
     )
 
 
-def tumour_in_words(facts: Facts) -> str:
+def tumour_in_words(patient: Patient) -> str:
     """``NET of the ileum``, ``suspected NET of unknown primary site``."""
-    suspected = "" if facts.tumour.is_confirmed else "suspected "
-    site = facts.tumour.site
-    return f"{suspected}NET of {'unknown primary site' if site == 'unknown' else f'the {site}'}"
-
-
-def grade_in_words(facts: Facts) -> str:
-    """``grade G2 (Ki-67 12 % on 2026-05-01)``, or what stands in the way of a grade."""
-    proliferation = facts.proliferation
-    shown = ", ".join(count.says for count in proliferation.counts)
-    if proliferation.grade is not None:
-        return f"grade {proliferation.grade.name} ({shown})"
-    return (
-        f"no grade ({proliferation.grading.value}: {shown})"
-        if proliferation.grading is not Grading.NONE
-        else ""
+    found, phrases = tumour(patient), patient.phrases
+    named = (
+        phrases("tumour.at", site=found.site) if found.has_known_site else phrases("tumour.of-unknown-site")
     )
+    return named if found.is_confirmed else phrases("tumour.suspected", tumour=named)
+
+
+def grade_in_words(patient: Patient) -> str:
+    """``grade G2 (Ki-67 12 % on 2026-05-01)``, or why there is none; empty without a count."""
+    found, phrases = proliferation(patient), patient.phrases
+    counts = ", ".join([count.says for count in found.counts])
+    if found.grade is not None:
+        return phrases("grade.graded", grade=found.grade.name, counts=counts)
+    if found.grading is Grading.NONE or not found.counts:
+        return ""
+    return phrases("grade.not-graded", why=phrases(f"names.grading.{found.grading.value}"), counts=counts)
 
 
 def _evidence(on: Page, own: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """The tumour first, then what the rule rests on; each resource once."""
-    return tuple(dict.fromkeys((*on.tumour_evidence, *own))) if own else on.tumour_evidence
+    """The tumour first, then what the rule rests on; each resource once, and not without end."""
+    found = tuple(dict.fromkeys((*on.tumour_evidence, *own))) if own else on.tumour_evidence
+    return found[:_MOST_EVIDENCE]
+
+
+_MOST_EVIDENCE = 100
 
 
 def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Page) -> list[Suggestion]:
@@ -217,24 +220,27 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
 
 def _suggestion(text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
     label = one_line(text.label.format_map(values))
-    return Suggestion(label, (Action("create", label, _completed(text.resource, on)),))
+    return Suggestion(
+        label, (Action("create", label, completed(text.resource, on.subject, reasons=on.reasons)),)
+    )
 
 
 _ORDERS = ("ServiceRequest", "MedicationRequest")
 
 
-def _completed(template: Resource, on: Page) -> Resource:
-    """The whole resource for this patient: status, intent, subject and reason."""
-    resource = {**template, "subject": on.subject}
+def completed(template: Resource, subject: Resource, *, reasons: Sequence[Resource] = ()) -> Resource:
+    """The whole resource for a patient: status, intent, subject and reason."""
+    resource = {**template, "subject": subject}
     if resource["resourceType"] in _ORDERS:
         resource |= {"status": "draft", "intent": "proposal"}
-        if on.reasons:
-            resource["reasonReference"] = on.reasons
+        if reasons:
+            resource["reasonReference"] = reasons
     return resource
 
 
-def _reasons(facts: Facts) -> list[Resource]:
+def _reasons(patient: Patient) -> list[Resource]:
     """The Condition of the index tumour, where it has an id to refer to."""
-    if not facts.tumour.primaries or not string(facts.tumour.index.condition.get("id")):
+    primaries = tumour(patient).primaries
+    if not primaries or not primaries[0].condition.id:
         return []
-    return [{"reference": reference(facts.tumour.index.condition)}]
+    return [{"reference": primaries[0].condition.reference}]

@@ -3,9 +3,9 @@
 Implements the transport below https://cds-hooks.hl7.org/2.0/#http-request_1. Why gunicorn and why
 these workers: ``service/adr/0004-server.md``.
 
-An application may leave two lists of callables in its ``extensions``: ``net_cds_after_fork`` is called
-in every worker before its first request (threads and database connections do not survive a fork),
-``net_cds_at_exit`` when a worker stops in good order.
+An application may leave two lists of callables in its ``extensions``: ``AFTER_FORK`` is called in every
+worker before its first request (threads and database connections do not survive a fork), ``AT_EXIT`` when a
+worker stops in good order.
 """
 
 from __future__ import annotations
@@ -24,11 +24,9 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from service import AFTER_FORK, AT_EXIT
 from service.config import Settings
 from service.errors import ConfigurationError
-
-AFTER_FORK = "net_cds_after_fork"
-AT_EXIT = "net_cds_at_exit"
 
 SILENT_CLIENT_SECONDS = 3
 """How long a worker waits for the next byte of a request before it gives up on the connection."""

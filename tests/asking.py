@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fhir_fixtures.vocabulary import TODAY, build_request, now_on
-from service.engine import HookResult, ask_rules, gather, respond
-from service.facts import Facts, read_facts
-from service.facts.context import Context
+from service.cards import Knowledge, load_knowledge
+from service.engine import HookResult, Said, ask_rules, gather, patient_of, respond
+from service.facts.patient import Patient
 from service.fhir.queries import prefetch_templates
-from service.hooks.discovery import SERVICES
+from service.hooks.hooks import SERVICES
 from service.hooks.request import HookRequest, read_request
 from service.rules import RULES
-from service.rules.base import Answer
-from service.wording import Knowledge, load_knowledge
 
 CARDS = Path(__file__).parent.parent / "cards"
 
@@ -44,24 +42,27 @@ def as_read(document: Mapping[str, Any]) -> HookRequest:
     return read_request(document, service_id=service.id, hook=service.hook)
 
 
-def facts(record: str, hook: str = "patient-view", *, today: date = TODAY) -> Facts:
-    """The facts of a record in phrases."""
+def patient(record: str, hook: str = "patient-view", *, today: date = TODAY) -> Patient:
+    """The patient of a record in phrases, for any fact."""
     request = hook_request(record, hook, today=today)
-    context = Context(
-        hook=hook,
-        drafts=request.draft_orders,
-        selections=frozenset(request.selections),
-        appointments=request.appointments,
-        encounter_id=request.encounter_id,
-    )
-    gathered = gather(request, {}, knowledge=knowledge())
-    return read_facts(gathered, context, now=now_on(today), defaults=knowledge().defaults)
+    gathered = gather(request, knowledge=knowledge(), whole=True)
+    return patient_of(request, gathered, knowledge(), now=now_on(today))
 
 
-def answers(rule_id: str, record: str, hook: str = "patient-view") -> tuple[Answer, ...]:
-    """What one rule says to a record in phrases."""
-    verdicts = ask_rules(facts(record, hook), knowledge())
-    return next((verdict.answers for verdict in verdicts if verdict.rule.id == rule_id), ())
+def with_drafts(record: str, *drafts: Mapping[str, Any], selections: Sequence[str] = ()) -> Patient:
+    """The patient of a record in phrases with these drafts, as unfinished as clients send them."""
+    document = build_request(record, hook="order-select", today=TODAY)
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in drafts]}
+    document["context"] |= {"draftOrders": bundle, "selections": list(selections)}
+    request = as_read(document)
+    gathered = gather(request, knowledge=knowledge(), whole=True)
+    return patient_of(request, gathered, knowledge(), now=now_on(TODAY))
+
+
+def answers(rule_id: str, record: str, hook: str = "patient-view") -> tuple[Said, ...]:
+    """What becomes of a rule's answer to a record in phrases."""
+    verdicts = ask_rules(patient(record, hook), knowledge())
+    return next((verdict.said for verdict in verdicts if verdict.rule.id == rule_id), ())
 
 
 def result(record: str, hook: str = "patient-view", *, today: date = TODAY) -> HookResult:

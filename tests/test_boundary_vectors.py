@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from service.facts.function import Function
-from service.facts.proliferation import Grade, Grading
+from service.facts.drugs import treatment
+from service.facts.grade import Grade, Grading, proliferation
+from service.facts.syndrome import Function, function
 from service.hooks.card import Indicator
-from tests.asking import answers, facts, result
+from tests.asking import answers, patient, result
 
 
 def _rules(record: str, hook: str = "patient-view") -> set[str]:
@@ -40,14 +41,14 @@ def _fires(rule: str, record: str, hook: str = "patient-view") -> list[str]:
     ],
 )
 def test_1_ki67(value: str, grade: Grade | None) -> None:
-    found = facts(f"ileal NET 60 days ago; Ki-67 {value} 40 days ago").proliferation
+    found = proliferation(patient(f"ileal NET 60 days ago; Ki-67 {value} 40 days ago"))
 
     assert found.grade is grade
     assert found.grading is (Grading.GRADED if grade else Grading.NOT_GRADABLE)
 
 
 def test_1_a_range_across_a_cut_is_named() -> None:
-    found = facts("ileal NET 60 days ago; Ki-67 range 2-3 % 40 days ago").proliferation
+    found = proliferation(patient("ileal NET 60 days ago; Ki-67 range 2-3 % 40 days ago"))
 
     assert found.alert_grade is Grade.G2
     assert "range crosses G1/G2" in found.counts[0].says
@@ -73,7 +74,7 @@ def test_2_a_benign_rectal_tumour_gets_no_metastatic_rule() -> None:
 def test_3_chromogranin_a_alone_makes_function_possible() -> None:
     record = "ileal NET 200 days ago; chromogranin A 400 range to 93 20 days ago; omeprazole taking"
 
-    assert facts(record).function.level is Function.POSSIBLE
+    assert function(patient(record)).level is Function.POSSIBLE
     assert "octreotide-prophylaxis" not in _rules(f"{record}; small-bowel resection planned in 10 days")
     assert "chromogranin-a-interpretation" in _rules(record)
 
@@ -155,7 +156,7 @@ def test_10_a_name_inside_another_never_matches(drug: str) -> None:
 
     assert _fires("histamine-release", record, "order-sign") == []
     assert _fires("sympathetic-activation", record, "order-sign") == []
-    assert facts(record, "order-sign").treatment.of("ppi") == ()
+    assert treatment(patient(record, "order-sign")).of("ppi") == ()
 
 
 def test_11_rescue_norepinephrine_is_no_warning() -> None:
@@ -179,6 +180,6 @@ def test_12_two_specimens() -> None:
     )
     card = next(card for card in result(record).cards if "discordant-grade" in card.recommendations)
 
-    assert facts(record).proliferation.grade is Grade.G2
+    assert proliferation(patient(record)).grade is Grade.G2
     assert "2 %" in card.detail
     assert "12 %" in card.detail

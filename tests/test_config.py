@@ -81,3 +81,34 @@ def test_certificates_cannot_be_left_unchecked(
     monkeypatch.chdir(tmp_path)
 
     assert problem_with(Path(text)) == f"{CA_FILE}: no file '{text}'"
+
+
+def test_every_setting_at_fault_is_named_at_once(tmp_path: Path) -> None:
+    environment = {
+        "NET_CDS_WORKERS": "many",
+        "NET_CDS_THREADS": "65",
+        "NET_CDS_FETCH_DEADLINE_SECONDS": "nan",
+        "NET_CDS_CONTENT": "some",
+        "NET_CDS_PUBLIC_URL": "cds.example.org",
+        "NET_CDS_AUTH": "required",
+        "CARDS_DIR": str(tmp_path / "absent"),
+    }
+
+    with pytest.raises(ConfigurationError) as refusal:
+        read_settings(environment)
+
+    assert [problem.partition(":")[0] for problem in refusal.value.problems] == [
+        "NET_CDS_PUBLIC_URL",
+        "NET_CDS_WORKERS",
+        "NET_CDS_THREADS",
+        "NET_CDS_FETCH_DEADLINE_SECONDS",
+        "NET_CDS_CONTENT",
+        "CARDS_DIR",
+        "NET_CDS_AUTH=required needs NET_CDS_CLIENTS",
+    ]
+
+
+def test_lists_are_separated_by_commas() -> None:
+    settings = read_settings({"NET_CDS_ALLOWED_ORIGINS": " https://a.example, ,https://b.example "})
+
+    assert settings.allowed_origins == ("https://a.example", "https://b.example")

@@ -15,6 +15,7 @@ from service.fhir.medications import queries_for
 from service.fhir.record import State
 from service.hooks.card import Card, Indicator
 from service.hooks.request import HookRequest
+from service.rules import RULES
 from tests.asking import hook_request, knowledge, result, templates
 
 ILEAL = "ileal NET 60 days ago"
@@ -35,7 +36,11 @@ def ask(request: HookRequest, **changes: Any) -> HookResult:
 
 def cards(record: str, hook: str = "patient-view") -> dict[str, Card]:
     """Topic of the card -> card, in order."""
-    return {card.source.topic_code: card for card in result(record, hook).cards}
+    return by_topic(result(record, hook))
+
+
+def by_topic(found: HookResult) -> dict[str, Card]:
+    return {card.source.topic_code: card for card in found.cards}
 
 
 @pytest.mark.parametrize(
@@ -58,25 +63,22 @@ def test_a_patient_without_a_tumour_to_advise_on_gets_no_card(record: str, hook:
 
 def test_work_up_items_are_one_card_with_a_suggestion_each() -> None:
     found = cards(ILEAL)
+    items = ["tumour-board", "cross-sectional-imaging", "chromogranin-a", "hiaa", "tnm"]
 
-    assert list(found) == ["sstr-imaging", "ki67", "workup"]
+    assert {"sstr-imaging", "ki67", "workup"} <= set(found)
     workup = found["workup"]
-    assert workup.recommendations == (
-        "tumour-board",
-        "cross-sectional-imaging",
-        "chromogranin-a",
-        "hiaa",
-        "tnm",
-    )
+    assert [one for one in workup.recommendations if one in items] == items
     assert workup.selection_behavior == "any"
     assert len(workup.suggestions) >= len(workup.recommendations)
-    assert set(workup.statements) == {"S12", "S13", "S14", "S17"}
+    assert {"S12", "S13", "S14", "S17"} <= set(workup.statements)
 
 
 def test_a_group_of_one_keeps_the_topic_of_the_group() -> None:
-    workup = cards(f"{ILEAL}; pancreatic NET 50 days ago")["workup"]
+    others = {rule.id for rule in RULES} - {"tumour-board"}
 
-    assert workup.recommendations == ("tumour-board",)
+    found = by_topic(ask(hook_request(ILEAL), overridden=lambda _ids: others))
+
+    assert found["workup"].recommendations == ("tumour-board",)
 
 
 def test_a_group_is_as_loud_as_its_loudest_rule() -> None:
@@ -104,7 +106,7 @@ def test_the_loudest_card_comes_first_and_then_the_order_of_the_algorithm() -> N
     assert [card.indicator for card in found] == sorted((card.indicator for card in found), reverse=True)
     assert found[0].source.topic_code == "octreotide-prophylaxis"
     names = [card.source.topic_code for card in found if card.indicator is Indicator.INFO]
-    assert names[:2] == ["high-grade", "sstr-imaging"]
+    assert names.index("high-grade") < names.index("sstr-imaging")
 
 
 def test_at_most_five_cards_and_the_last_names_what_had_no_room() -> None:
@@ -201,10 +203,11 @@ def test_everybody_else_gets_them(user: str) -> None:
 
 
 def test_a_declined_card_stays_silent() -> None:
-    found = ask(hook_request(ILEAL), overridden=lambda _ids: {"ki67", "tnm"}).cards
+    found = by_topic(ask(hook_request(ILEAL), overridden=lambda _ids: {"ki67", "tnm"}))
 
-    assert [card.source.topic_code for card in found] == ["sstr-imaging", "workup"]
-    assert "tnm" not in found[-1].recommendations
+    assert "ki67" not in found
+    assert "hiaa" in found["workup"].recommendations
+    assert "tnm" not in found["workup"].recommendations
 
 
 def test_a_critical_card_cannot_be_declined_away() -> None:
@@ -229,7 +232,7 @@ def test_a_mixed_up_chart_is_refused() -> None:
 
 
 def test_a_tumour_of_another_patient_gives_no_card() -> None:
-    assert result("ileal NET (of another patient)").cards == ()
+    assert result("gallstones; ileal NET (of another patient)").cards == ()
 
 
 def test_one_card_for_each_planned_procedure() -> None:
@@ -264,7 +267,7 @@ def test_a_thoracic_tumour_and_several_primaries_are_named_on_every_card() -> No
 
 
 def test_a_syndrome_without_a_tumour_is_named() -> None:
-    (card,) = result("carcinoid syndrome").cards
+    card = cards("carcinoid syndrome")["octreotide-prophylaxis"]
 
     assert knowledge().common.syndrome_alone in card.detail
 
@@ -345,7 +348,7 @@ def test_what_was_not_sent_is_fetched_by_its_template() -> None:
     answer, asked = fetched(request, {"conditions": Answer(whole.prefetch["conditions"])})
 
     assert asked == {"conditions": "Condition?patient=patient-1&_count=200"}
-    assert [card.source.topic_code for card in answer.cards] == ["sstr-imaging", "ki67", "workup"]
+    assert list(by_topic(answer)) == list(cards(ILEAL))
 
 
 @pytest.mark.parametrize(
@@ -429,7 +432,7 @@ def test_every_rule_of_the_hook_answers_with_a_reason() -> None:
     answer = ask(hook_request("ileal NET (refuted) 60 days ago"), ask_all=True)
 
     assert answer.verdicts
-    assert all(silent_because(verdict) for verdict in answer.verdicts)
+    assert all(silent_because(verdict, knowledge()) for verdict in answer.verdicts)
 
 
 def test_the_same_call_gives_the_same_cards() -> None:

@@ -17,9 +17,11 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 
-from service import create_app
+from service import AT_EXIT, create_app
 from service.config import Settings
 from service.web.logs import remove_logging
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = sorted((Path(__file__).parent.parent / "fhir_fixtures" / "requests").glob("*.json"))
 MUTANTS = 2000
@@ -57,7 +59,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     folder = tmp_path_factory.mktemp("fuzz")
     app = create_app(Settings(database_url=f"sqlite:///{folder / 'store.sqlite3'}"))
     yield app.test_client()
-    for finish in app.extensions["net_cds_at_exit"]:
+    for finish in app.extensions[AT_EXIT]:
         finish()
     remove_logging()
 

@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 from fhir_fixtures.generate import PatientRow, read_patients
 from fhir_fixtures.vocabulary import TODAY, build_request, now_on
 from service.engine import HookResult, respond
-from service.fhir.queries import QUERIES, SECTIONS
 from service.hooks.card import Card
 from service.hooks.response import response_document
-from service.rules.base import Fires, NotAssessed
 from tests.asking import as_read, knowledge
 
 PATIENTS = read_patients()
@@ -129,49 +127,6 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return value
 
 
-_RESTS_ON = {
-    "sstr-imaging": "imaging",
-    "cross-sectional-imaging": "imaging",
-    "ki67": "observations",
-    "chromogranin-a": "observations",
-    "hiaa": "observations",
-    "tnm": "observations",
-    "tumour-board": "documents",
-}
-"""Rules that say "missing", and the section that they say it of."""
-_MAY_SPEAK = {"unverified", "stale", "not-gradable", "mitoses-only", "no-result"}
-"""Wordings that rest on what is there, or say that it could not be read."""
-
-
-@pytest.mark.parametrize("section", [section for section in SECTIONS if section != "conditions"])
-@pytest.mark.parametrize(("row", "hook"), _CALLS, ids=_IDS)
-def test_withholding_a_section_adds_no_claim_that_something_is_missing(
-    row: PatientRow, hook: str, section: str
-) -> None:
-    document = build_request(row.phrases, hook=hook)
-    for key, query in QUERIES.items():
-        if query.section == section:
-            document["prefetch"].pop(key, None)
-
-    for verdict in _answer(document).verdicts:
-        if _RESTS_ON.get(verdict.rule.id) == section:
-            claims = [a for a in verdict.answers if isinstance(a, Fires) and a.wording not in _MAY_SPEAK]
-            assert claims == [], f"{verdict.rule.id} speaks of {section}, which was not supplied"
-
-
-def test_a_withheld_section_is_named_as_not_assessed() -> None:
-    document = build_request("ileal NET 60 days ago")
-    del document["prefetch"]["diagnosticReports"], document["prefetch"]["imagingStudies"]
-
-    found = _answer(document)
-
-    assert any(
-        isinstance(answer, NotAssessed) and answer.section == "imaging"
-        for verdict in found.verdicts
-        for answer in verdict.answers
-    )
-
-
 @pytest.mark.parametrize("value", ["21 %", "55 %", ">20 %", "range 15-25 %", "90 %"])
 @pytest.mark.parametrize("hook", ["patient-view", "order-sign"])
 def test_ki67_alone_is_never_called_a_carcinoma(value: str, hook: str) -> None:
@@ -206,6 +161,7 @@ def test_there_are_at_most_five_cards_and_the_loudest_come_first(row: PatientRow
 
 @settings(max_examples=60, deadline=None)
 @given(name=st.text(min_size=1, max_size=600), call=st.sampled_from(_CALLS))
+@pytest.mark.slow
 def test_a_summary_stays_short_whatever_the_chart_calls_things(
     name: str, call: tuple[PatientRow, str]
 ) -> None:

@@ -9,17 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
-from service import server
 from service.config import Settings
 from service.errors import ConfigurationError
 from service.server import check_address, gunicorn_options
-from service.web import wiring
 
 _APPLICATION = """
 import os, sys, time
@@ -91,6 +88,7 @@ def _running(marker: Path, *, threads: int = 1) -> Iterator[tuple[str, subproces
 
 
 @pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.slow
 def test_every_worker_is_prepared_once_after_the_fork(tmp_path: Path, threads: int) -> None:
     with _running(tmp_path / "marker", threads=threads) as (base, process):
         answers = [requests.get(f"{base}/process", timeout=5).json() for _ in range(20)]
@@ -98,6 +96,7 @@ def test_every_worker_is_prepared_once_after_the_fork(tmp_path: Path, threads: i
     assert {answer["parent"] for answer in answers} == {process.pid}
 
 
+@pytest.mark.slow
 def test_a_request_in_progress_is_answered_before_the_server_stops(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     with _running(marker) as (base, process), ExitStack() as stack:
@@ -113,6 +112,7 @@ def test_a_request_in_progress_is_answered_before_the_server_stops(tmp_path: Pat
     assert len(list(tmp_path.glob("exit-*"))) == 2
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_while_it_starts_stops_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _APPLICATION, str(_free_port()), "1", str(tmp_path / "marker")]
     with subprocess.Popen(command, cwd=_CHECKOUT, stderr=subprocess.DEVNULL) as process:
@@ -122,6 +122,7 @@ def test_a_server_that_is_stopped_while_it_starts_stops_at_once(tmp_path: Path) 
         assert process.wait(timeout=15) == 0
 
 
+@pytest.mark.slow
 def test_connections_that_send_nothing_do_not_hold_the_workers(tmp_path: Path) -> None:
     with ExitStack() as stack:
         base, process = stack.enter_context(_running(tmp_path / "marker"))
@@ -137,6 +138,7 @@ def test_connections_that_send_nothing_do_not_hold_the_workers(tmp_path: Path) -
     assert "Traceback" not in log
 
 
+@pytest.mark.slow
 def test_a_line_that_is_not_http_does_not_get_into_the_log(tmp_path: Path) -> None:
     with _running(tmp_path / "marker") as (base, process):
         address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
@@ -149,6 +151,7 @@ def test_a_line_that_is_not_http_does_not_get_into_the_log(tmp_path: Path) -> No
     assert "planted-text" not in log
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with _running(tmp_path / "marker") as (base, _):
         first = requests.get(f"{base}/process", timeout=5).json()["process"]
@@ -201,16 +204,15 @@ def test_other_addresses_are_refused_while_anybody_may_call(host: str) -> None:
 
 
 def test_other_addresses_are_allowed_with_registered_clients_or_by_hand(tmp_path: Path) -> None:
-    check_address(Settings(clients_file=tmp_path / "clients.toml"), "0.0.0.0")
+    clients = tmp_path / "clients.toml"
+    clients.touch()
+
+    check_address(Settings(clients_file=clients), "0.0.0.0")
     check_address(Settings(authentication="off"), "0.0.0.0")
-
-
-def test_the_service_leaves_its_callables_where_the_server_looks() -> None:
-    assert (wiring.AFTER_FORK, wiring.AT_EXIT) == (server.AFTER_FORK, server.AT_EXIT)
 
 
 def test_threads_choose_the_kind_of_worker_and_ipv6_is_bracketed() -> None:
     settings = Settings()
     assert gunicorn_options(settings, "::1", 8000)["bind"] == "[::1]:8000"
     assert gunicorn_options(settings, "127.0.0.1", 8000)["worker_class"] == "sync"
-    assert gunicorn_options(replace(settings, threads=4), "127.0.0.1", 8000)["worker_class"] == "gthread"
+    assert gunicorn_options(Settings(threads=4), "127.0.0.1", 8000)["worker_class"] == "gthread"

@@ -1,4 +1,4 @@
-"""``python -m service cards``: the traceability tables in ``cards/README.md``, and whether they hold.
+"""``python -m service cards``: the tables of rules, statements and settings, and whether they hold.
 
 From each statement of the source to the rule, the card, its cases and its tests, so that a reviewer can
 ask of any statement where it went, and of any card where it came from.
@@ -7,20 +7,23 @@ ask of any statement where it went, and of any card where it came from.
 from __future__ import annotations
 
 import argparse
-import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from service import VERSION
+from service.cards import SHARED_CARDS, CardText, load_knowledge
 from service.commands import exits
-from service.config import Settings
+from service.commands.validity import invalid_paths
+from service.config import Settings, settings_table
+from service.content_files import read_rows, read_text
 from service.errors import ContentError
 from service.hooks.card import Indicator
-from service.hooks.discovery import SERVICES
+from service.hooks.hooks import SERVICES
+from service.rendering import completed
 from service.rules import RULES
-from service.wording import SHARED_CARDS, CardText, load_knowledge
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -76,7 +79,6 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the tables, or say what does not hold. Raises ContentError where there is nothing to write."""
-    readme = settings.cards_dir / "README.md"
     try:
         content = read_content(settings)
     except ContentError as error:
@@ -84,13 +86,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             raise
         sys.stdout.write(f"{error}\n")
         return exits.FINDINGS
-    tables = "\n".join(_tables(content)) + "\n"
-    written = _hand_written(readme) + tables
     problems = list(problems_of(content))
-    if not arguments.check:
-        readme.write_text(written, encoding="utf-8")
-    elif readme.read_text(encoding="utf-8") != written:
-        problems.append("README.md: the tables are stale; run: python -m service cards")
+    problems += _stale(content, settings) if arguments.check else _written(content, settings)
     for problem in problems:
         sys.stdout.write(f"{problem}\n")
     if problems and arguments.check:
@@ -99,6 +96,43 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         f"{len(content.statements)} statements, {len(RULES)} rules, {_all_cases(content)} cases.\n"
     )
     return exits.DONE
+
+
+def _stale(content: Content, settings: Settings) -> Iterator[str]:
+    for path, text in _documents(content, settings):
+        if read_text(path) != text:
+            name = path.relative_to(settings.cards_dir.parent).as_posix()
+            yield f"{name}: the tables are stale; run: python -m service cards"
+
+
+def _written(content: Content, settings: Settings) -> Iterator[str]:
+    """Write the documents; there is nothing to object to in that."""
+    for path, text in _documents(content, settings):
+        path.write_text(text, encoding="utf-8")
+    yield from ()
+
+
+def _documents(content: Content, settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Each document with tables, as it has to read: that of the cards, and those beside their folder."""
+    readme = settings.cards_dir / "README.md"
+    yield readme, _hand_written(readme) + "\n".join(_tables(content)) + "\n"
+    for path, name, rows in (
+        (settings.cards_dir.parent / "README.md", "rules", _short_rule_table(content)),
+        (settings.cards_dir.parent / "deploy" / "README.md", "settings", settings_table()),
+    ):
+        if path.is_file():
+            yield path, _with_table(read_text(path), name, rows)
+
+
+def _with_table(text: str, name: str, rows: Iterable[str]) -> str:
+    """The text with these rows between the two comments of that name; as it is where it has none."""
+    table = "\n".join(rows)
+    return re.sub(
+        rf"(<!-- {name}: .*? -->\n).*(<!-- end of {name} -->)",
+        lambda marks: f"{marks[1]}{table}\n{marks[2]}",
+        text,
+        flags=re.DOTALL,
+    )
 
 
 def read_content(settings: Settings) -> Content:
@@ -122,13 +156,7 @@ def read_content(settings: Settings) -> Content:
 
 def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a CSV file with exactly these columns, none of them empty."""
-    if not path.is_file():
-        raise ContentError([f"{path.name}: missing"])
-    with path.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines)
-        if reader.fieldnames is None or list(reader.fieldnames) != list(columns):
-            raise ContentError([f"{path.name}: the columns have to be {', '.join(columns)}"])
-        rows = list(reader)
+    rows = read_rows(path, columns)
     empty = [
         f"{path.name}, line {number}: {name} is empty"
         for number, row in enumerate(rows, start=2)
@@ -142,7 +170,7 @@ def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 def _hand_written(readme: Path) -> str:
     """The part of the document above the mark, with the line of the mark."""
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    text = read_text(readme)
     before, mark, after = text.partition(_MARK)
     if not mark:
         raise ContentError([f"{readme.name}: the line that begins with {_MARK!r} is missing"])
@@ -161,6 +189,7 @@ def problems_of(content: Content) -> Iterator[str]:
         )
         if not card.sources:
             yield f"{name}.md: has no source"
+        yield from _invalid_suggestions(card)
         if name not in SHARED_CARDS and not card.algorithm_rules:
             yield f"{name}.md: names no rule of the algorithm"
     yield from (f"{rule.id}: the rule has no card" for rule in RULES if rule.id not in content.cards)
@@ -169,6 +198,14 @@ def problems_of(content: Content) -> Iterator[str]:
         for one in content.constraints.values()
         if not (_CHECKOUT / one.where).exists()
     )
+
+
+def _invalid_suggestions(card: CardText) -> Iterator[str]:
+    """Suggested resources that are not valid FHIR R4 once the patient is known."""
+    for suggestion in card.suggestions:
+        whole = completed(suggestion.resource, {"reference": "Patient/1"})
+        for path in invalid_paths(whole):
+            yield f"{card.id}.md, suggestion {suggestion.id}: {path} is not valid FHIR R4"
 
 
 def _repeated_statements(content: Content) -> Iterator[str]:
@@ -278,6 +315,13 @@ def _rule_table(content: Content) -> Iterator[str]:
             else "gathers other cards"
         )
         yield f"| [{name}]({name}.md) | {card.title} | {_loudness(card)} | {on} | {card.review.status} |"
+
+
+def _short_rule_table(content: Content) -> Iterator[str]:
+    """What the README of the project says of each rule, the most urgent first."""
+    yield from ("| rule | card | hooks |", "|---|---|---|")
+    for rule in RULES:
+        yield f"| `{rule.id}` | {content.cards[rule.id].title} | {', '.join(sorted(rule.hooks))} |"
 
 
 def _loudness(card: CardText) -> str:

@@ -18,9 +18,11 @@ from typing import IO, Any
 
 import orjson
 
+from service.commands.documents import Document, elements, has_next, mapping, reference, string, typed
 from service.errors import InputFileError, MalformedRequest
+from service.fhir import r4
 from service.fhir.queries import QUERIES
-from service.fhir.reading import Resource, elements, mapping, reference, string
+from service.hooks.hooks import APPOINTMENTS, DRAFT_ORDERS, ENCOUNTER_ID, SELECTIONS, SERVICE_OF
 from service.json_body import read_object
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -36,10 +38,10 @@ class Chart:
     """The resources of a Bundle, referring to each other by ``Type/id``, and whose chart it is."""
 
     patient_id: str
-    resources: tuple[Resource, ...]
+    resources: tuple[Document, ...]
     is_complete: bool = True
 
-    def of(self, resource_type: str) -> tuple[Resource, ...]:
+    def of(self, resource_type: str) -> tuple[Document, ...]:
         """The resources of one type; of Patient only the one whose chart it is."""
         found = (one for one in self.resources if one["resourceType"] == resource_type)
         if resource_type == "Patient":
@@ -63,7 +65,7 @@ def read_chart(source: str, *, patient: str | None = None) -> Chart:
     name = "standard input" if source == "-" else source
     document = _parsed(_read(source, name), name)
     _refuse_other_documents(document, name)
-    entries = [_with_id(entry) for entry in _entries(document)]
+    entries = [_with_id(entry) for entry in _entries(document, name)]
     patient_id = _chosen_patient(entries, patient, name)
     names = {entry.full_url: reference(entry.resource) for entry in entries if entry.full_url}
     resources = tuple(_renamed(entry.resource, names) for entry in entries)
@@ -148,8 +150,6 @@ def _is_one_resource_a_line(raw: bytes) -> bool:
 def _refuse_other_documents(document: Mapping[str, Any], name: str) -> None:
     kind = document.get("resourceType")
     if kind == "Bundle":
-        if not isinstance(document.get("entry", []), list):
-            raise InputFileError(f"{name}: $.entry has to be an array of entries with a resource each.")
         return
     if "hookInstance" in document:
         raise InputFileError(
@@ -161,20 +161,38 @@ def _refuse_other_documents(document: Mapping[str, Any], name: str) -> None:
     )
 
 
-def _entries(bundle: Mapping[str, Any]) -> Iterator[_Entry]:
+def _entries(bundle: Document, name: str, path: str = "$") -> Iterator[_Entry]:
     """Every resource; the answers of a batch are Bundles themselves, and their entries count."""
-    for entry in elements(bundle.get("entry")):
-        resource = entry.get("resource")
-        if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+    entries = bundle.get("entry", [])
+    if not isinstance(entries, list):
+        raise InputFileError(f"{name}: {path}.entry has to be an array of entries with a resource each.")
+    for number, entry in enumerate(entries):
+        where = f"{path}.entry[{number}]"
+        if not isinstance(entry, dict):
+            raise InputFileError(f"{name}: {where} has to be an object with a resource.")
+        if (resource := entry.get("resource")) is None:
             continue
-        if resource["resourceType"] == "Bundle":
-            yield from _entries(resource)
+        if _type_of(resource, name, f"{where}.resource") == "Bundle":
+            yield from _entries(resource, name, f"{where}.resource")
         else:
             yield _Entry(resource, string(entry.get("fullUrl")))
 
 
-def _is_complete(bundle: Mapping[str, Any]) -> bool:
-    if any(link.get("relation") == "next" for link in elements(bundle.get("link"))):
+def _type_of(resource: Any, name: str, where: str) -> str:
+    """The type of a resource; what R4 has under another name would be missed, and then called missing."""
+    kind = mapping(resource).get("resourceType")
+    if not isinstance(kind, str):
+        raise InputFileError(f"{name}: {where} has to be a FHIR resource, an object with a resourceType.")
+    if release := r4.TYPES_OF_OTHER_RELEASES.get(kind):
+        raise InputFileError(
+            f"{name}: {where}.resourceType is {kind!r}, which FHIR {release} has and R4 has not; "
+            "convert the Bundle to FHIR R4."
+        )
+    return kind
+
+
+def _is_complete(bundle: Document) -> bool:
+    if has_next(bundle):
         return False
     for entry in elements(bundle.get("entry")):
         resource = mapping(entry.get("resource"))
@@ -246,14 +264,18 @@ def request_document(
     }
 
 
-def acted_on(chart: Chart, hook: str) -> tuple[Resource, ...]:
+def acted_on(chart: Chart, hook: str) -> tuple[Document, ...]:
     """What the user is doing just now: draft orders, or the appointments proposed; none on other hooks."""
-    if hook in ("order-select", "order-sign"):
-        orders = chart.of("ServiceRequest") + chart.of("MedicationRequest")
-        return tuple(one for one in orders if one.get("status") == "draft")
-    if hook == "appointment-book":
-        return tuple(one for one in chart.of("Appointment") if one.get("status") == "proposed")
-    return ()
+    needed = SERVICE_OF[hook].context
+    if DRAFT_ORDERS in needed:
+        return _drafts(chart, r4.ServiceRequest) + _drafts(chart, r4.MedicationRequest)
+    return _drafts(chart, r4.Appointment) if APPOINTMENTS in needed else ()
+
+
+def _drafts(chart: Chart, kind: type[r4.Resource]) -> tuple[Document, ...]:
+    documents = chart.of(kind.__name__)
+    pairs = zip(documents, typed(documents, kind), strict=True)
+    return tuple(document for document, resource in pairs if resource.is_draft)
 
 
 def context(chart: Chart, *, hook: str, user: str) -> dict[str, Any]:
@@ -263,26 +285,23 @@ def context(chart: Chart, *, hook: str, user: str) -> dict[str, Any]:
     filled: dict[str, Any] = {"userId": user, "patientId": chart.patient_id}
     if encounter := _encounter(chart):
         filled["encounterId"] = encounter
-    if hook in ("order-select", "order-sign"):
-        filled["draftOrders"] = bundle
-    if hook == "order-select":
-        filled["selections"] = [reference(one) for one in acts]
-    if hook == "appointment-book":
-        filled["appointments"] = bundle
-    if hook == "encounter-start":
-        filled.setdefault("encounterId", "not-in-the-bundle")
-    return filled
+    needed = {
+        DRAFT_ORDERS.name: bundle,
+        SELECTIONS.name: [reference(one) for one in acts],
+        APPOINTMENTS.name: bundle,
+        ENCOUNTER_ID.name: "not-in-the-bundle",
+    }
+    return {member.name: needed[member.name] for member in SERVICE_OF[hook].context} | filled
 
 
 def _encounter(chart: Chart) -> str:
-    """The encounter that is going on, if the chart has one."""
-    under_way = ("in-progress", "arrived", "planned")
-    found = [one for one in chart.of("Encounter") if one.get("status") in under_way]
-    found.sort(key=lambda one: under_way.index(one["status"]))
-    return string(found[0].get("id")) if found else ""
+    """The encounter that is going on, else one that is planned, if the chart has one."""
+    encounters = typed(chart.of("Encounter"), r4.Encounter)
+    now = [one for one in encounters if one.is_now] or [one for one in encounters if one.status == "planned"]
+    return (now[0].id or "") if now else ""
 
 
-def _answer(chart: Chart, key: str, in_context: Collection[Resource]) -> Any:
+def _answer(chart: Chart, key: str, in_context: Collection[Document]) -> Any:
     """What a FHIR server would send for one prefetch key."""
     kind = QUERIES[key].resource_type
     if kind == "Patient":
@@ -291,14 +310,15 @@ def _answer(chart: Chart, key: str, in_context: Collection[Resource]) -> Any:
     return searchset(matches, included=_medications(chart, matches), is_complete=chart.is_complete)
 
 
-def _medications(chart: Chart, matches: Collection[Resource]) -> list[Resource]:
+def _medications(chart: Chart, matches: Collection[Document]) -> list[Document]:
     """The Medications that a match refers to."""
-    wanted = {string(mapping(one.get("medicationReference")).get("reference")) for one in matches}
+    orders = typed(matches, r4.OfMedication)
+    wanted = {one.medication_reference.reference for one in orders if one.medication_reference}
     return [one for one in chart.of("Medication") if reference(one) in wanted]
 
 
 def searchset(
-    matches: Collection[Resource], *, included: Collection[Resource] = (), is_complete: bool = True
+    matches: Collection[Document], *, included: Collection[Document] = (), is_complete: bool = True
 ) -> dict[str, Any]:
     """A search answer; an incomplete one says that there is a further page."""
     found = [("match", one) for one in matches] + [("include", one) for one in included]

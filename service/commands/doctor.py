@@ -13,8 +13,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -22,8 +20,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
+from service.cards import Knowledge
 from service.commands import exits
-from service.commands.assessable import Assessment, assessments
+from service.commands.assessments import Assessment, assessments
+from service.commands.documents import string, typed
 from service.commands.evaluate import HOOKS, hook_of
 from service.commands.fhir_server import (
     Finding,
@@ -35,37 +35,30 @@ from service.commands.fhir_server import (
     check_paging,
     check_statuses,
     codes_of,
+    names_from,
     timed,
 )
-from service.commands.terminal import heading, rows, terminal
+from service.commands.terminal import heading, print_sections, rows, terminal
 from service.commands.try_service import ServerUnusable, base_url, token_from
+from service.commands.vocabulary import SeenCode, SeenUnit, incomparable, seen_codes, seen_units, unmapped
 from service.config import Settings
 from service.errors import InputFileError, MalformedRequest
-from service.fhir import quantities
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
-from service.fhir.medications import queries_for
+from service.fhir.medications import Medications, queries_for
 from service.fhir.queries import QUERIES, filled, prefetch_templates
-from service.fhir.reading import Resource, codings, elements, mapping, references, string, words
-from service.fhir.recognition import coded
-from service.fhir.record import State, build_record
+from service.fhir.r4 import Condition, Observation
+from service.fhir.read import MISSING, Fault, Reading, read_key
+from service.fhir.record import Section, Shelf, assemble, names_in, shelve
+from service.fhir.references import type_and_id
 from service.fhir.terminology import Terminology
-from service.hooks.text import one_line
+from service.fhir.whose import names_of
 from service.rules import RULES
 from service.security.urls import parse_url, same_base
 from service.web.wiring import knowledge_of
-from service.wording import Knowledge
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
-_MEASURED: Mapping[str, tuple[str, str]] = {
-    "ki67-observation": ("ki67", "Ki-67"),
-    "chromogranin-a": ("chromogranin-a", "chromogranin A"),
-    "5-hiaa": ("five-hiaa", "5-HIAA"),
-}
-"""Code list -> the word list of the same thing, and its name."""
-
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_PERCENTAGES = ("%", "1", "")
 _VERDICTS = ("ready", "ready with limits", "not ready")
 _EXITS = (exits.DONE, exits.FINDINGS, exits.NOT_READY)
 
@@ -75,9 +68,9 @@ class _Report:
     """What was found, as it comes in."""
 
     findings: list[Finding] = field(default_factory=list)
-    sections: dict[str, dict[str, str]] = field(default_factory=dict)
-    codes: list[dict[str, Any]] = field(default_factory=list)
-    units: list[dict[str, Any]] = field(default_factory=list)
+    sections: list[_SeenSection] = field(default_factory=list)
+    codes: list[SeenCode] = field(default_factory=list)
+    units: list[SeenUnit] = field(default_factory=list)
     rules: list[Assessment] = field(default_factory=list)
 
     @property
@@ -85,6 +78,14 @@ class _Report:
         limited = any(one.can != "yes" for one in self.rules)
         worst = max((finding.level for finding in self.findings), default=Level.NOTE)
         return max(worst, Level.LIMIT) if limited else worst
+
+
+@dataclass(frozen=True, slots=True)
+class _SeenSection:
+    """A section of the record, and why it is not known without naming a resource of the patient."""
+
+    section: Section
+    because: str
 
 
 def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
@@ -168,19 +169,19 @@ def _examine(
 
 def _any_patient(question: Callable[[str], Reply], terminology: Terminology) -> str | None:
     """A patient with a neuroendocrine tumour if the server finds one, else the first patient."""
-    codes = [
-        f"{row.system}|{row.code}"
+    wanted = {
+        (row.system, row.code)
         for name in ("net-snomed-primary", "net-malignant-icd10cm")
         for row in terminology.by_list.get(name, ())
-    ]
-    search = question(f"Condition?code={quote(','.join(codes), safe=':/|,')}&_count=1")
-    for condition in search.matches:
-        for name in references(condition.get("subject")):
-            if "Patient/" in name and set(codes_of(condition)) & {tuple(code.split("|")) for code in codes}:
-                return name.partition("/_history/")[0].rpartition("/")[2]
-    return next(
-        (string(one.get("id")) for one in question("Patient?_count=1").matches if one.get("id")), None
-    )
+    }
+    codes = ",".join(f"{system}|{code}" for system, code in sorted(wanted))
+    search = question(f"Condition?code={quote(codes, safe=':/|,')}&_count=1")
+    for condition in typed(search.matches, Condition):
+        named = type_and_id(condition.subject.reference or "") if condition.subject else ("", "")
+        if named[0] == "Patient" and wanted & set(codes_of(condition)):
+            return named[1]
+    patients = question("Patient?_count=1").matches
+    return next((string(one.get("id")) for one in patients if one.get("id")), None)
 
 
 def _ask_queries(
@@ -192,40 +193,19 @@ def _ask_queries(
     advance: Callable[[], None],
 ) -> None:
     """Every prefetch query, one at a time, then questions that show what the server ignores."""
-    templates = prefetch_templates(knowledge.terminology.observation_codes())
-    for key, template in templates.items():
+    names = names_of(patient_id, None)
+    for key, template in prefetch_templates(knowledge.terminology.observation_codes()).items():
         reply = question(filled(template, patient_id=patient_id))
-        report.findings += check_answer(key, reply, patient_id=patient_id, terminology=knowledge.terminology)
+        if key == "patient":
+            names = names_from(reply, patient_id)
+        report.findings += check_answer(key, reply, names=names, terminology=knowledge.terminology)
         advance()
     report.findings += check_paging(question, patient_id)
     advance()
     report.findings += check_statuses(question, patient_id)
     advance()
     everything = question(f"Observation?patient={patient_id}&_sort=-date&_count=500")
-    observations = [one for one in everything.matches if one.get("resourceType") == "Observation"]
-    report.findings += _unmapped(observations, knowledge.terminology)
-
-
-def _unmapped(observations: Collection[Resource], terminology: Terminology) -> Iterator[Finding]:
-    """Results whose words name something that the service looks for, under codes that it does not know."""
-    for code_list, (word_list, name) in _MEASURED.items():
-        seen: Counter[str] = Counter()
-        for one in observations:
-            is_listed = any(terminology.lookup(system, code) for system, code in codes_of(one))
-            if not is_listed and terminology.says(word_list, words(one.get("code"))):
-                seen[_shown_codes(one)] += 1
-        for codes, count in seen.items():
-            yield Finding(
-                Level.LIMIT,
-                "observations",
-                f"{count} results look like {name} under codes that the service does not ask for: {codes}. "
-                f"Map them to LOINC, or add them to cards/codelists/{code_list}.csv",
-            )
-
-
-def _shown_codes(observation: Resource) -> str:
-    shown = ", ".join(f"{one_line(system)}|{one_line(code)}" for system, code in codes_of(observation))
-    return shown[:200] or "(words only, no code)"
+    report.findings += unmapped(typed(everything.matches, Observation), knowledge.terminology)
 
 
 def _read_as_service(
@@ -243,10 +223,71 @@ def _read_as_service(
     report.findings.append(Finding(Level.NOTE, "time", within))
     faults = {key: one.reason or "not complete" for key, one in outcomes.items() if not one.complete}
     report.findings += _unexplained(faults, report.findings)
-    _judge_record(report, outcomes, faults, knowledge, patient_id=patient_id)
-    report.codes, report.units = _codes_and_units(outcomes, knowledge.terminology)
-    report.findings += _incomparable(report.units)
-    report.rules = assessments(faults, knowledge=knowledge, now=datetime.now(UTC))
+    readings = {key: _reading(key, one) for key, one in outcomes.items()}
+    _judge(report, readings, faults, knowledge, patient_id=patient_id)
+
+
+def _reading(key: str, outcome: FetchOutcome) -> Reading:
+    """What the server gave for one key, read as a hook call would read it."""
+    value = MISSING if outcome.resource is None else outcome.resource
+    return read_key(key, value, why_incomplete="" if outcome.complete else outcome.reason or "not complete")
+
+
+def _judge(
+    report: _Report,
+    readings: Mapping[str, Reading],
+    faults: Mapping[str, str],
+    knowledge: Knowledge,
+    *,
+    patient_id: str,
+) -> None:
+    because = _by_section(faults)
+    try:
+        shelves = _shelves(readings, knowledge, patient_id)
+        record = assemble(shelves, patient_id=patient_id, phrases=knowledge.phrases)
+    except MalformedRequest as fault:
+        report.findings.append(Finding(Level.FAULT, "patient", fault.message))
+    else:
+        report.findings += _unused(shelves, knowledge)
+        report.sections = [_SeenSection(one, because.get(name, "")) for name, one in record.sections.items()]
+    resources = [one.resource for reading in readings.values() for one in reading.read]
+    report.codes = seen_codes(resources, knowledge.terminology)
+    report.units = seen_units(resources, knowledge.terminology)
+    report.findings += incomparable(report.units)
+    report.rules = assessments(because, knowledge)
+
+
+def _by_section(faults: Mapping[str, str]) -> dict[str, str]:
+    """Section -> why it cannot be filled."""
+    sections = {QUERIES[key].section for key in faults}
+    return {
+        name: ", ".join(sorted({why for key, why in faults.items() if QUERIES[key].section == name}))
+        for name in sections
+    }
+
+
+def _shelves(readings: Mapping[str, Reading], knowledge: Knowledge, patient_id: str) -> dict[str, Shelf]:
+    names = names_in(readings["patient"], patient_id)
+    medications = Medications.among(readings.values())
+    return {
+        key: shelve(reading, names, medications, knowledge.terminology) for key, reading in readings.items()
+    }
+
+
+_TOLD_BEFORE = (Fault.NOT_SENT, Fault.NOT_READ)
+"""Said of a whole query; the reason is among the findings already."""
+
+
+def _unused(shelves: Mapping[str, Shelf], knowledge: Knowledge) -> Iterator[Finding]:
+    """Why resources could not be used, by kind; the reasons of the record itself name the resources."""
+    for key, shelf in shelves.items():
+        kind = QUERIES[key].resource_type
+        told = [*shelf.reading.faults.told, *shelf.faults.told]
+        kinds = Counter((fault, kind if where.startswith(kind) else where) for fault, where in told)
+        for (fault, where), count in kinds.items():
+            if fault not in _TOLD_BEFORE:
+                says = knowledge.phrases(f"record.{fault.value}", key=key, where=where)
+                yield Finding(Level.LIMIT, key, f"{count} times: {says}")
 
 
 def _unexplained(faults: Mapping[str, str], found: Collection[Finding]) -> list[Finding]:
@@ -259,85 +300,22 @@ def _unexplained(faults: Mapping[str, str], found: Collection[Finding]) -> list[
     ]
 
 
-def _judge_record(
-    report: _Report,
-    outcomes: Mapping[str, FetchOutcome],
-    faults: Mapping[str, str],
-    knowledge: Knowledge,
-    *,
-    patient_id: str,
-) -> None:
-    values = {key: one.resource for key, one in outcomes.items() if one.resource is not None}
-    try:
-        record = build_record(values, patient_id=patient_id, terminology=knowledge.terminology, faults=faults)
-    except MalformedRequest as fault:
-        report.findings.append(Finding(Level.FAULT, "patient", fault.message))
-        return
-    for name, section in record.sections.items():
-        # Reasons about single resources name them; the findings of their queries count them instead.
-        because = "; ".join(sorted({faults[key] for key in faults if QUERIES[key].section == name}))
-        invalid = "resources that are not valid" if section.state is State.PARTIAL else ""
-        report.sections[name] = {"state": section.state.value, "because": because or invalid}
-
-
-def _codes_and_units(
-    outcomes: Mapping[str, FetchOutcome], terminology: Terminology
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """How often each code of the lists was seen, and each unit of what is measured."""
-    codes: Counter[tuple[str, str, str]] = Counter()
-    units: Counter[tuple[str, str, bool]] = Counter()
-    for outcome in outcomes.values():
-        for entry in elements(mapping(outcome.resource).get("entry")):
-            resource = mapping(entry.get("resource"))
-            for coding in (one for concept in coded(resource) for one in codings(concept)):
-                hits = terminology.lookup(coding.system, coding.code)
-                codes.update((row.list_name, coding.system, coding.code) for row in hits[:1])
-            units.update(_units(resource, terminology))
-    return (
-        [
-            {"list": name, "system": system, "code": code, "count": count}
-            for (name, system, code), count in sorted(codes.items())
-        ],
-        [
-            {"of": name, "unit": unit, "comparable": comparable, "count": count}
-            for (name, unit, comparable), count in sorted(units.items())
-        ],
-    )
-
-
-def _units(observation: Resource, terminology: Terminology) -> Iterator[tuple[str, str, bool]]:
-    """The unit of what is measured, and whether the value can be compared with a limit."""
-    if observation.get("resourceType") != "Observation":
-        return
-    parts = [observation, *elements(observation.get("component"))]
-    for part in parts:
-        value = quantities.value_of(part)
-        for code_list, (_, name) in _MEASURED.items():
-            if value is not None and terminology.concepts(part.get("code"), code_list):
-                limit = quantities.upper_reference_limit(part, unit=value.unit)
-                known = value.unit in _PERCENTAGES if name == "Ki-67" else limit is not None
-                flagged = name != "Ki-67" and quantities.interpretation(part) != ""
-                assumed = name == "5-HIAA" and value.unit in ("mg/24h", "umol/24h")
-                yield name, one_line(value.unit)[:40], known or flagged or assumed
-
-
-def _incomparable(units: Collection[Mapping[str, Any]]) -> Iterator[Finding]:
-    for one in units:
-        if not one["comparable"]:
-            need = "%" if one["of"] == "Ki-67" else "a reference range in the same unit, or an interpretation"
-            values = f"{one['count']} values of {one['of']} in {one['unit'] or 'no unit'}"
-            yield Finding(Level.LIMIT, "observations", f"{values} cannot be compared: send {need}")
-
-
 def _as_json(report: _Report) -> str:
     document = {
         "status": _VERDICTS[report.level],
         "findings": [
             {"level": one.level.name.lower(), "where": one.where, "says": one.says} for one in report.findings
         ],
-        "sections": report.sections,
-        "codes": report.codes,
-        "units": report.units,
+        "sections": {
+            one.section.name: {
+                "state": one.section.state.value,
+                "because": one.because,
+                "count": one.section.count._asdict(),
+            }
+            for one in report.sections
+        },
+        "codes": [asdict(one) for one in report.codes],
+        "units": [asdict(one) for one in report.units],
         "rules": [asdict(one) for one in report.rules],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
@@ -348,16 +326,13 @@ def _print(console: Console, report: _Report) -> None:
     console.print(heading("Findings"))
     console.print(rows((one.level.name.lower(), one.where, one.says) for one in by_level))
     if report.sections:
-        console.print(heading("Sections of the record"))
-        console.print(rows((name, one["state"], one["because"]) for name, one in report.sections.items()))
+        print_sections(console, [(one.section, one.because) for one in report.sections])
     if report.codes:
         console.print(heading("Codes of the lists that were seen"))
-        console.print(
-            rows((one["list"], f"{one['system']}|{one['code']}", str(one["count"])) for one in report.codes)
-        )
+        console.print(rows((one.list, f"{one.system}|{one.code}", str(one.count)) for one in report.codes))
     if report.units:
         console.print(heading("Units"))
-        console.print(rows((one["of"], one["unit"] or "(none)", str(one["count"])) for one in report.units))
+        console.print(rows((one.of, one.unit or "(none)", str(one.count)) for one in report.units))
     if report.rules:
         console.print(heading("Rules: can they be assessed here?"))
         console.print(rows((one.can, one.rule, one.because) for one in report.rules))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,18 +17,20 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from service.cards import Knowledge
 from service.commands import exits
 from service.commands.charts import read_chart, request_document
-from service.commands.terminal import heading, print_cards, rows, terminal
+from service.commands.terminal import heading, print_cards, print_sections, rows, terminal
 from service.config import Settings
-from service.engine import HookResult, respond
-from service.hooks.discovery import SERVICES
+from service.engine import HookResult, Said, because, respond
+from service.fhir.record import Section
+from service.hook_names import PATIENT_VIEW
+from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.rules import RULES
-from service.rules.base import Answer, Fires, NotAssessed
+from service.rules.base import Fires, Rule, Silent
 from service.web.wiring import knowledge_of
-from service.wording import Knowledge
 
 WHY = "net-cds.why"
 """The extension of the response that holds every rule's answer, with ``--json --why``."""
@@ -41,7 +44,6 @@ def hook_of(text: str) -> str:
 
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
-_SERVICE_IDS = {service.hook: service.id for service in SERVICES}
 _HOUR = 8  # of the day that --today names; a card may depend on the hours until an operation
 
 
@@ -57,7 +59,7 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
         "bundle", metavar="BUNDLE", help="file with a FHIR R4 Bundle as JSON, also .gz; - is standard input"
     )
     parser.add_argument(
-        "--hook", type=hook_of, choices=HOOKS, default="patient-view", help="default: patient-view"
+        "--hook", type=hook_of, choices=HOOKS, default=PATIENT_VIEW, help="default: patient-view"
     )
     parser.add_argument("--patient", metavar="ID", help="which patient, where the Bundle has several")
     parser.add_argument(
@@ -76,17 +78,21 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     document = request_document(chart, hook=arguments.hook, user="Practitioner/at-the-command-line")
     knowledge = knowledge_of(settings)
     result = respond(
-        read_request(document, service_id=_SERVICE_IDS[arguments.hook], hook=arguments.hook),
+        read_request(document, service_id=SERVICE_OF[arguments.hook].id, hook=arguments.hook),
         knowledge=knowledge,
         now=arguments.today or datetime.now(UTC),
         ask_all=arguments.why,
     )
     response = response_document(result.cards)
+    why = reasons(result, knowledge, hook=arguments.hook) if arguments.why else None
     if arguments.json:
-        extension = {"extension": {WHY: reasons(result, knowledge, hook=arguments.hook)}}
-        _write_json(response | (extension if arguments.why else {}))
-    else:
-        _print(terminal(), response, result if arguments.why else None, knowledge, hook=arguments.hook)
+        _write_json(response | ({"extension": {WHY: _as_json(why)}} if why else {}))
+        return exits.DONE
+    console = terminal()
+    print_cards(console, response["cards"])
+    if why:
+        _print(console, why, arguments.hook)
+        console.print(Text(f"\nClinical content {knowledge.version}", style="dim"))
     return exits.DONE
 
 
@@ -94,62 +100,70 @@ def _write_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
-def _print(
-    console: Console,
-    response: Mapping[str, Any],
-    result: HookResult | None,
-    knowledge: Knowledge,
-    *,
-    hook: str,
-) -> None:
-    print_cards(console, response["cards"])
-    if result is None:
-        return
-    why = reasons(result, knowledge, hook=hook)
-    console.print(heading("Sections of the record"))
-    console.print(
-        rows((name, section["state"], section["because"]) for name, section in why["sections"].items())
-    )
-    console.print(heading(f"What every rule said on {hook}"))
-    console.print(rows((one["answer"], one["rule"], one["because"]) for one in why["answers"]))
-    console.print(Text(f"\nClinical content {knowledge.version}", style="dim"))
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one rule said, and why."""
+
+    rule: str
+    answer: str
+    because: str
 
 
-def reasons(result: HookResult, knowledge: Knowledge, *, hook: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Why:
+    """How the cards came about: the sections of the record, and the answer of every rule."""
+
+    sections: tuple[Section, ...]
+    answers: tuple[Reason, ...]
+
+
+def reasons(result: HookResult, knowledge: Knowledge, *, hook: str) -> Why:
     """Every section with its state, and every rule with its answer and the reason."""
-    sections = result.record.sections if result.record else {}
-    return {
-        "sections": {
-            name: {"state": section.state.value, "because": "; ".join((*section.reasons, *section.notes))}
-            for name, section in sections.items()
-        },
-        "answers": [*_answers(result, knowledge), *_not_asked(result, hook)],
-    }
-
-
-def _answers(result: HookResult, knowledge: Knowledge) -> Iterator[dict[str, str]]:
-    for verdict in result.verdicts:
-        for answer in verdict.answers:
-            said, because = _in_words(answer, verdict.rule.id, knowledge)
-            yield {"rule": verdict.rule.id, "answer": said, "because": because}
-
-
-def _in_words(answer: Answer, rule_id: str, knowledge: Knowledge) -> tuple[str, str]:
-    if isinstance(answer, NotAssessed):
-        return "could not be assessed", f"{answer.section}: {answer.because}"
-    if not isinstance(answer, Fires):
-        return "silent", answer.because
-    indicator = knowledge.cards[rule_id].wordings[answer.wording].indicator.name.lower()
-    return "fires", "; ".join((f"{answer.wording} ({indicator})", *(one.says for one in answer.evidence)))
-
-
-def _not_asked(result: HookResult, hook: str) -> Iterable[dict[str, str]]:
+    said = [
+        Reason(verdict.rule.id, *_in_words(one, verdict.rule, knowledge))
+        for verdict in result.verdicts
+        for one in verdict.said
+    ]
+    sections = result.record.sections.values() if result.record else ()
     asked = {verdict.rule.id for verdict in result.verdicts}
+    return Why(tuple(sections), (*said, *_not_asked(asked, hook)))
+
+
+def _in_words(said: Said, rule: Rule, knowledge: Knowledge) -> tuple[str, str]:
+    if isinstance(said, Silent):
+        return "silent", because(rule, said, knowledge)
+    if not isinstance(said, Fires):
+        return "could not be assessed", f"{said.section}: {said.reason}"
+    indicator = knowledge.cards[rule.id].wordings[said.wording].indicator.name.lower()
+    return "fires", "; ".join((f"{said.wording} ({indicator})", *(one.says for one in said.evidence)))
+
+
+def _not_asked(asked: Collection[str], hook: str) -> Iterator[Reason]:
     for rule in RULES:
         if rule.id not in asked:
             on = ", ".join(name for name in HOOKS if name in rule.hooks)
-            because = f"asked on {on}" if hook not in rule.hooks else "its card is not approved"
-            yield {"rule": rule.id, "answer": "not asked", "because": because}
+            why = f"asked on {on}" if hook not in rule.hooks else "its card is not approved"
+            yield Reason(rule.id, "not asked", why)
+
+
+def _because(section: Section) -> str:
+    return "; ".join((*section.reasons, *section.notes))
+
+
+def _as_json(why: Why) -> dict[str, Any]:
+    return {
+        "sections": {
+            one.name: {"state": one.state.value, "because": _because(one), "count": one.count._asdict()}
+            for one in why.sections
+        },
+        "answers": [asdict(one) for one in why.answers],
+    }
+
+
+def _print(console: Console, why: Why, hook: str) -> None:
+    print_sections(console, [(one, _because(one)) for one in why.sections])
+    console.print(heading(f"What every rule said on {hook}"))
+    console.print(rows((one.answer, one.rule, one.because) for one in why.answers))
 
 
 def _day(text: str) -> datetime:

@@ -13,26 +13,22 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from service.commands.documents import Document, elements, has_next, mapping, reference, string, typed
+from service.commands.validity import Effect, find_defects
 from service.errors import MalformedRequest
-from service.fhir import dates
 from service.fhir.access import FhirAccess
 from service.fhir.queries import QUERIES, Query
-from service.fhir.reading import Resource, elements, mapping, references, string
+from service.fhir.r4 import TYPES, Observation, Patient, Resource
+from service.fhir.read import read_key
 from service.fhir.terminology import Terminology
 from service.fhir.transport import Exchange, ExchangeFailed, get, run_within
-from service.fhir.validation import find_defects
+from service.fhir.whose import Names, Whose, names_of, whose
 from service.hooks.text import one_line
 from service.json_body import read_object
 
 _SECONDS = 30.0
 _MOST_BYTES = 64 * 1024 * 1024
 _FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir")
-_HIDDEN_STATUSES: Mapping[str, str] = {
-    "ServiceRequest": "draft,active,on-hold",
-    "MedicationRequest": "draft,active,on-hold,completed",
-    "Appointment": "proposed,pending,booked",
-}
-"""Statuses that rules read and that some servers leave out unless they are asked for."""
 
 
 class Level(IntEnum):
@@ -58,7 +54,7 @@ class Reply:
 
     status: int = 0
     media_type: str = ""
-    document: Mapping[str, Any] = field(default_factory=dict)
+    document: Document = field(default_factory=dict)
     failure: str = ""
     fault: str = ""
 
@@ -74,7 +70,7 @@ class Reply:
         return self.fault
 
     @property
-    def matches(self) -> list[Resource]:
+    def matches(self) -> list[Document]:
         """The resources of a search answer that were searched for."""
         entries = elements(self.document.get("entry"))
         return [
@@ -84,7 +80,7 @@ class Reply:
         ]
 
 
-def _diagnostics(document: Mapping[str, Any]) -> str:
+def _diagnostics(document: Document) -> str:
     """The kinds of issues; their texts may quote the patient."""
     kinds = sorted({string(issue.get("code")) for issue in elements(document.get("issue"))} - {""})
     return f" ({one_line(', '.join(kinds))[:100]})" if kinds else ""
@@ -148,7 +144,7 @@ def check_capabilities(reply: Reply) -> Iterator[Finding]:
         yield from _promised(key, query, offered.get(query.resource_type))
 
 
-def _promised(key: str, query: Query, resource: Resource | None) -> Iterator[Finding]:
+def _promised(key: str, query: Query, resource: Document | None) -> Iterator[Finding]:
     if resource is None:
         # A server may answer what it does not announce; the query itself decides whether it is ready.
         yield Finding(Level.LIMIT, key, f"{query.resource_type} is not in the CapabilityStatement")
@@ -167,35 +163,43 @@ def _promised(key: str, query: Query, resource: Resource | None) -> Iterator[Fin
             )
 
 
-def check_answer(key: str, reply: Reply, *, patient_id: str, terminology: Terminology) -> Iterator[Finding]:
+def names_from(reply: Reply, patient_id: str) -> Names:
+    """By what the patient is known, with what the server's Patient adds."""
+    return names_of(patient_id, next(iter(typed([reply.document], Patient)), None))
+
+
+def check_answer(key: str, reply: Reply, *, names: Names, terminology: Terminology) -> Iterator[Finding]:
     """How the server answered one prefetch query."""
     if reason := reply.why_unusable:
         yield Finding(Level.FAULT if key == "conditions" else Level.LIMIT, key, reason)
-        return
-    kind = QUERIES[key].resource_type
-    if key == "patient":
-        yield from _check_patient(reply, patient_id)
-        return
-    if reply.document.get("resourceType") != "Bundle" or reply.document.get("type") != "searchset":
+    elif key == "patient":
+        yield from _check_patient(reply, names)
+    elif reply.document.get("resourceType") != "Bundle" or reply.document.get("type") != "searchset":
         yield Finding(Level.FAULT, key, "the answer is no searchset Bundle")
-        return
-    matches = [one for one in reply.matches if one.get("resourceType") == kind]
-    yield Finding(Level.NOTE, key, f"{len(matches)} resources on the first page")
-    yield from _check_bundle(key, reply, patient_id)
-    if key == "observations":
-        yield from _check_observation_search(matches, terminology)
-    yield from check_validity(key, matches)
+    else:
+        yield from _check_search(key, reply, names, terminology)
 
 
-def _check_patient(reply: Reply, patient_id: str) -> Iterator[Finding]:
-    if (reply.document.get("resourceType"), reply.document.get("id")) != ("Patient", patient_id):
+def _check_patient(reply: Reply, names: Names) -> Iterator[Finding]:
+    if reply.document.get("resourceType") != "Patient" or reply.document.get("id") not in names.ids:
         yield Finding(Level.FAULT, "patient", "the answer is not the Patient that was asked for")
         return
     yield from check_validity("patient", [reply.document])
 
 
-def _check_bundle(key: str, reply: Reply, patient_id: str) -> Iterator[Finding]:
+def _check_search(key: str, reply: Reply, names: Names, terminology: Terminology) -> Iterator[Finding]:
     kind = QUERIES[key].resource_type
+    matches = [one for one in reply.matches if one.get("resourceType") == kind]
+    yield Finding(Level.NOTE, key, f"{len(matches)} resources on the first page")
+    yield from _check_types(key, reply, kind)
+    yield from _check_patients(key, reply, names)
+    yield from _check_count(key, reply)
+    if key == "observations":
+        yield from _check_observation_search(typed(matches, Observation), terminology)
+    yield from check_validity(key, matches)
+
+
+def _check_types(key: str, reply: Reply, kind: str) -> Iterator[Finding]:
     others = Counter(
         string(one.get("resourceType")) or "without resourceType"
         for one in reply.matches
@@ -203,31 +207,31 @@ def _check_bundle(key: str, reply: Reply, patient_id: str) -> Iterator[Finding]:
     )
     for name, count in others.items():
         yield Finding(Level.LIMIT, key, f"{count} matches are {one_line(name)[:40]}, not {kind}")
-    strangers = sum(1 for one in reply.matches if _is_of_another(one, patient_id))
-    if strangers:
+
+
+def _check_patients(key: str, reply: Reply, names: Names) -> Iterator[Finding]:
+    reading = read_key(key, reply.document)
+    known_as = names.within(reading.patients)
+    owners = Counter(whose(one.resource, known_as) for one in reading.read)
+    if strangers := owners[Whose.ANOTHERS]:
         yield Finding(
             Level.FAULT, key, f"{strangers} resources belong to another patient: the search ignores patient="
         )
-    most = int(QUERIES[key].template.partition("_count=")[2].partition("&")[0] or 0)
-    if most and len(reply.matches) > most:
+    if untold := owners[Whose.NOT_TOLD]:
+        yield Finding(Level.LIMIT, key, f"{untold} resources name their patient in a way that leads nowhere")
+
+
+def _check_count(key: str, reply: Reply) -> Iterator[Finding]:
+    most = int(QUERIES[key].template.partition("_count=")[2].partition("&")[0])
+    if len(reply.matches) > most:
         yield Finding(
             Level.LIMIT, key, f"_count={most} is ignored: {len(reply.matches)} resources on one page"
         )
 
 
-def _is_of_another(resource: Resource, patient_id: str) -> bool:
-    if resource.get("resourceType") == "Appointment":
-        actors = [one.get("actor") for one in elements(resource.get("participant"))]
-        named = [name for actor in actors for name in references(actor) if "Patient/" in name]
-    else:
-        element = "patient" if resource.get("resourceType") == "AllergyIntolerance" else "subject"
-        named = [name for name in references(resource.get(element)) if "Patient/" in name]
-    return bool(named) and not any(
-        name.partition("/_history/")[0].endswith(f"Patient/{patient_id}") for name in named
-    )
-
-
-def _check_observation_search(matches: Collection[Resource], terminology: Terminology) -> Iterator[Finding]:
+def _check_observation_search(
+    matches: Collection[Observation], terminology: Terminology
+) -> Iterator[Finding]:
     """Whether the list of codes and the order were heeded."""
     wanted = set(terminology.observation_codes())
     unasked = sum(1 for one in matches if not wanted & set(codes_of(one)))
@@ -237,27 +241,32 @@ def _check_observation_search(matches: Collection[Resource], terminology: Termin
             "observations",
             f"{unasked} results have none of the codes asked for: the search ignores code=",
         )
-    times = [moment.instant for one in matches if (moment := dates.happened(one))]
+    times = [moment.instant for one in matches if (moment := one.happened())]
     if times != sorted(times, reverse=True):
         yield Finding(Level.LIMIT, "observations", "_sort=-date is ignored: results are not newest first")
 
 
-def check_validity(key: str, resources: Collection[Resource]) -> Iterator[Finding]:
-    """Resources that break FHIR R4, by element; what no rule reads is a note."""
+_EFFECTS: Mapping[Effect, str] = {
+    Effect.NOT_READABLE: "rules cannot read it",
+    Effect.READ_ALL_THE_SAME: "rules read it all the same",
+    Effect.NOT_LOOKED_AT: "no rule looks there",
+}
+
+
+def check_validity(key: str, resources: Collection[Document]) -> Iterator[Finding]:
+    """Resources that break FHIR R4, by element; what the rules can do without is a note."""
     defects = Counter(defect for one in resources for defect in find_defects(one))
-    for (path, touches), count in sorted(defects.items()):
-        level = Level.LIMIT if touches else Level.NOTE
-        effect = "rules cannot read it" if touches else "it does no harm"
-        yield Finding(level, key, f"{count} resources are not valid FHIR R4 at {path}; {effect}")
+    for (path, effect), count in sorted(defects.items()):
+        level = Level.LIMIT if effect is Effect.NOT_READABLE else Level.NOTE
+        yield Finding(level, key, f"{count} resources are not valid FHIR R4 at {path}; {_EFFECTS[effect]}")
 
 
 def codes_of(resource: Resource) -> list[tuple[str, str]]:
-    """System and code of every Coding in ``code``, and of the components of a panel."""
-    concepts = [resource.get("code"), *(part.get("code") for part in elements(resource.get("component")))]
+    """System and code of every Coding that names what a resource is about."""
     return [
-        (string(coding.get("system")), string(coding.get("code")))
-        for concept in concepts
-        for coding in elements(mapping(concept).get("coding"))
+        (coding.system or "", coding.code or "")
+        for concept in resource.naming_concepts()
+        for coding in concept.codings
     ]
 
 
@@ -267,7 +276,7 @@ def check_paging(question: Callable[[str], Reply], patient_id: str) -> Iterator[
     total = reply.document.get("total")
     if reply.why_unusable:
         yield Finding(Level.LIMIT, "paging", f"_count=1 fails: {reply.why_unusable}")
-    elif isinstance(total, int) and total > len(reply.matches) and not _has_next(reply):
+    elif isinstance(total, int) and total > len(reply.matches) and not has_next(reply.document):
         yield Finding(
             Level.FAULT, "paging", f"{len(reply.matches)} of {total} Conditions, and no link to the next page"
         )
@@ -275,27 +284,22 @@ def check_paging(question: Callable[[str], Reply], patient_id: str) -> Iterator[
         yield Finding(Level.LIMIT, "paging", "_count=1 is ignored")
 
 
-def _has_next(reply: Reply) -> bool:
-    return any(link.get("relation") == "next" for link in elements(reply.document.get("link")))
-
-
 def check_statuses(question: Callable[[str], Reply], patient_id: str) -> Iterator[Finding]:
     """Whether a search without a status leaves out resources that a search with one finds."""
     for key, query in QUERIES.items():
-        statuses = _HIDDEN_STATUSES.get(query.resource_type)
-        if statuses is None:
-            continue
-        plain = question(f"{query.resource_type}?patient={patient_id}&_count=200")
-        stated = question(f"{query.resource_type}?patient={patient_id}&status={statuses}&_count=200")
-        if plain.why_unusable or stated.why_unusable:
-            continue
-        hidden = len({one.get("id") for one in stated.matches} - {one.get("id") for one in plain.matches})
-        if hidden and not _has_next(plain):
-            yield Finding(
-                Level.LIMIT,
-                key,
-                f"{hidden} resources are found only with status={statuses}: the search hides them",
-            )
+        if statuses := ",".join(TYPES[query.resource_type].OFTEN_HIDDEN):
+            plain = question(f"{query.resource_type}?patient={patient_id}&_count=200")
+            stated = question(f"{query.resource_type}?patient={patient_id}&status={statuses}&_count=200")
+            if hidden := _hidden(plain, stated):
+                says = f"{hidden} resources are found only with status={statuses}: the search hides them"
+                yield Finding(Level.LIMIT, key, says)
+
+
+def _hidden(plain: Reply, stated: Reply) -> int:
+    """How many resources only the second answer has, where the first should have them all."""
+    if plain.why_unusable or stated.why_unusable or has_next(plain.document):
+        return 0
+    return len(set(map(reference, stated.matches)) - set(map(reference, plain.matches)))
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:

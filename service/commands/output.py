@@ -1,4 +1,4 @@
-"""Standard output, whose faults are told apart from those of every other file.
+"""Standard output and standard error, whose faults are told apart from those of every other file.
 
 A disk that is full, or a reader who has left the pipe, shows while a command writes or only when what it
 wrote is flushed. Both end the command with an exit code of their own: that of a verdict which nobody could
@@ -37,6 +37,22 @@ def checked_output() -> Iterator[None]:
     except (OutputUnusable, ReaderLeft):
         _forget(output)
         raise
+
+
+@contextlib.contextmanager
+def settled_errors() -> Iterator[None]:
+    """Let standard error that cannot be written leave the exit code alone.
+
+    What is still buffered when Python ends, it tries to write once more, and the code is then Python's own.
+    """
+    try:
+        yield
+    finally:
+        errors = _Output(sys.stderr)
+        try:
+            errors.flush()
+        except (OutputUnusable, ReaderLeft):
+            _forget(errors)
 
 
 @dataclass(frozen=True, slots=True)

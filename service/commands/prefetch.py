@@ -14,8 +14,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from service.commands.charts import Chart, searchset
-from service.fhir import dates
-from service.fhir.reading import Resource, elements, mapping, references, string
+from service.commands.documents import Document, elements, mapping, read, string, typed
+from service.fhir import dates, r4
+from service.fhir.dates import Moment
+from service.fhir.whose import Names, Whose, names_of, whose
 
 
 class Unresolvable(Exception):
@@ -29,11 +31,6 @@ _READ = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})")
 _SEARCH = re.compile(r"([A-Z][A-Za-z]+)\?(.+)")
 _DATE = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb)?(\d{4}(?:-\d{2}){0,2}(?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2})?)?)")
 
-_SUBJECTS: Mapping[str, str] = {
-    "AllergyIntolerance": "patient",
-    "Immunization": "patient",
-    "Coverage": "beneficiary",
-}
 _TOKENS: Mapping[str, tuple[str, ...]] = {
     "code": ("code", "medicationCodeableConcept", "vaccineCode"),
     "category": ("category",),
@@ -45,17 +42,11 @@ _TOKENS: Mapping[str, tuple[str, ...]] = {
     "class": ("class",),
     "_id": ("id",),
 }
-_STEMS = ("effective", "performed", "occurrence", "onset")
+_BEGUN = ("effective", "performed", "occurrence", "onset")
 _INSTANTS: Mapping[str, tuple[str, ...]] = {
     "date": (
-        "started",
-        "issued",
-        "date",
-        "start",
-        "recordedDate",
-        "authoredOn",
-        "created",
-        "occurrenceDateTime",
+        *(f"{stem}{form}" for stem in _BEGUN for form in ("DateTime", "Instant", "Period", "Timing")),
+        *("period", "started", "issued", "date", "start", "recordedDate", "authoredOn", "created"),
     ),
     "authored": ("authoredOn",),
     "authoredon": ("authoredOn",),
@@ -63,8 +54,9 @@ _INSTANTS: Mapping[str, tuple[str, ...]] = {
     "onset-date": ("onsetDateTime",),
     "issued": ("issued",),
     "started": ("started",),
-    "_lastUpdated": (),
+    "_lastUpdated": ("meta",),
 }
+"""Search parameter -> the elements that it looks at; the first that states a time counts."""
 
 
 def resolve(template: str, chart: Chart, *, context: Mapping[str, Any], now: datetime) -> Any:
@@ -102,7 +94,7 @@ def _search(chart: Chart, kind: str, query: str) -> dict[str, Any]:
     matches = list(chart.of(kind))
     for name, value in found:
         if name not in ("_sort", "_count", "_format"):
-            keeps = _criterion(kind, name, value, chart)
+            keeps = _criterion(name, value, chart)
             matches = [one for one in matches if keeps(one)]
     controls = dict(found)
     if "_sort" in controls:
@@ -120,12 +112,13 @@ def _count(text: str | None) -> int:
     return int(text)
 
 
-def _criterion(kind: str, name: str, value: str, chart: Chart) -> Callable[[Resource], bool]:
+def _criterion(name: str, value: str, chart: Chart) -> Callable[[Document], bool]:
     if name in ("patient", "subject"):
         wanted = {value.removeprefix("Patient/")}
         if wanted != {chart.patient_id}:
             raise Unresolvable("it asks for another patient")
-        return lambda resource: _is_about(resource, kind, chart.patient_id)
+        names = _names(chart)
+        return lambda resource: _is_about(resource, names)
     if name in _TOKENS:
         tokens = value.split(",")
         return lambda resource: any(_has_token(resource, name, token) for token in tokens)
@@ -134,17 +127,28 @@ def _criterion(kind: str, name: str, value: str, chart: Chart) -> Callable[[Reso
     raise Unresolvable(f"the search parameter {name} is not one that this resolver knows")
 
 
-def _is_about(resource: Resource, kind: str, patient_id: str) -> bool:
-    if kind == "Appointment":
-        named = [
-            name for one in elements(resource.get("participant")) for name in references(one.get("actor"))
-        ]
-    else:
-        named = list(references(resource.get(_SUBJECTS.get(kind, "subject"))))
-    return any(name == patient_id or name.endswith(f"Patient/{patient_id}") for name in named)
+def _names(chart: Chart) -> Names:
+    return names_of(chart.patient_id, next(iter(typed(chart.of("Patient"), r4.Patient)), None))
 
 
-def _has_token(resource: Resource, name: str, token: str) -> bool:
+def _is_about(document: Document, names: Names) -> bool:
+    """Whether a resource says that it is this patient's; one that says nothing is found by no search."""
+    resource = _as_class(document)
+    return any(resource.whose()) and whose(resource, names) is Whose.THIS_PATIENTS
+
+
+_SUBJECTS = ("subject", "patient", "beneficiary")
+"""Where the types that the service does not read name their patient; each has one of these."""
+
+
+def _as_class(document: Document) -> r4.Resource:
+    for one in read([document]):
+        return one.resource
+    named = [string(mapping(document.get(name)).get("reference")) for name in _SUBJECTS]
+    return r4.OfPatient(subject=r4.Reference(reference=next(filter(None, named), None)))
+
+
+def _has_token(resource: Document, name: str, token: str) -> bool:
     system, bar, code = token.rpartition("|")
     for element in _TOKENS[name]:
         for known_system, known_code in _tokens(resource.get(element)):
@@ -157,12 +161,12 @@ def _tokens(value: object) -> Iterator[tuple[str, str]]:
     """System and code of what a token search looks at: a code, Codings, CodeableConcepts."""
     if isinstance(value, str):
         yield "", value
-    for one in elements(value):
+    for one in elements(value if isinstance(value, list) else [value]):
         for coding in (*elements(one.get("coding")), *([one] if "code" in one else [])):
             yield string(coding.get("system")), string(coding.get("code"))
 
 
-def _dated(name: str, value: str) -> Callable[[Resource], bool]:
+def _dated(name: str, value: str) -> Callable[[Document], bool]:
     """Whether the resource's time satisfies ``value``; times are compared by calendar day."""
     tests: list[tuple[str, str]] = []
     for one in value.split(","):
@@ -189,26 +193,27 @@ def _satisfies(stated: str, prefix: str, wanted: str) -> bool:
     }[prefix]
 
 
-def _day(resource: Resource, name: str) -> str:
+def _day(resource: Document, name: str) -> str:
     moment = _moment(resource, name)
     return moment.astimezone(UTC).date().isoformat() if moment else ""
 
 
-def _moment(resource: Resource, name: str) -> datetime | None:
-    if name == "_lastUpdated":
-        stated = dates.parse(mapping(resource.get("meta")).get("lastUpdated"))
-        return stated.instant if stated else None
-    if name == "date":
-        for stem in _STEMS:
-            if begun := dates.start(resource, stem):
-                return begun.instant
-        if period := dates.parse(mapping(resource.get("period")).get("start")):
-            return period.instant
-    found = (dates.parse(resource.get(element)) for element in _INSTANTS[name])
+def _moment(resource: Document, name: str) -> datetime | None:
+    found = (_begin(resource.get(element)) for element in _INSTANTS[name])
     return next((moment.instant for moment in found if moment), None)
 
 
-def _sorted(matches: list[Resource], keys: str) -> list[Resource]:
+def _begin(value: object) -> Moment | None:
+    """When a dateTime, a Period, a Timing or the last change in a Meta begins."""
+    parts = mapping(value)
+    events = parts.get("event")
+    bounds = mapping(mapping(parts.get("repeat")).get("boundsPeriod"))
+    stated = [value, parts.get("start"), *(events if isinstance(events, list) else ()), bounds.get("start")]
+    found = (dates.parse(string(one)) for one in (*stated, parts.get("lastUpdated")))
+    return next(filter(None, found), None)
+
+
+def _sorted(matches: list[Document], keys: str) -> list[Document]:
     for key in reversed(keys.split(",")):
         name = key.removeprefix("-")
         if name not in _INSTANTS:

@@ -18,7 +18,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from service.fhir.reading import elements, mapping, string
+from service.commands.documents import elements, mapping, string
+from service.fhir.record import Section
 from service.hooks.response import EXPLANATION
 from service.hooks.text import one_line
 
@@ -69,6 +70,17 @@ def rows(lines: Iterable[Sequence[str]], *, styles: Sequence[str] = ()) -> Table
     for line in cells:
         table.add_row(*(Text(cell) for cell in line))
     return table
+
+
+_ENDS = ("used", "about something else", "another patient's", "unreadable")
+
+
+def print_sections(console: Console, sections: Iterable[tuple[Section, str]]) -> None:
+    """Print each section of a record with its state, how its entries ended, and why it is not known."""
+    console.print(heading("Sections of the record"))
+    titles = ("", "", *_ENDS, "")
+    lines = [(one.name, one.state.value, *map(str, one.count), because) for one, because in sections]
+    console.print(rows([titles, *lines]))
 
 
 def heading(words: str) -> Text:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +21,15 @@ from rich.text import Text
 
 from service.commands import exits
 from service.commands.charts import Chart, context, read_chart, request_document
+from service.commands.documents import Document, elements, mapping, string
 from service.commands.evaluate import HOOKS, hook_of
 from service.commands.prefetch import Unresolvable, resolve
 from service.commands.terminal import heading, print_cards, rows, terminal
+from service.commands.validity import find_defects
 from service.config import Settings
 from service.errors import InputFileError, ServiceError
-from service.fhir.reading import elements, mapping, string
-from service.fhir.validation import READ_ELEMENTS, find_defects
+from service.fhir.r4 import TYPES
+from service.hook_names import PATIENT_VIEW
 from service.hooks import schemas
 from service.hooks.text import one_line
 
@@ -60,7 +62,7 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument("base_url", metavar="BASE_URL", type=base_url, help="with or without /cds-services")
     parser.add_argument("--bundle", required=True, metavar="FILE", help="FHIR R4 Bundle; - is standard input")
     parser.add_argument(
-        "--hook", type=hook_of, choices=HOOKS, default="patient-view", help="default: patient-view"
+        "--hook", type=hook_of, choices=HOOKS, default=PATIENT_VIEW, help="default: patient-view"
     )
     parser.add_argument("--service", metavar="ID", help="only this service; default: every one of the hook")
     parser.add_argument("--patient", metavar="ID", help="which patient, where the Bundle has several")
@@ -140,7 +142,7 @@ def _discover(server: _Server) -> tuple[dict[str, Any], list[str]]:
     return document, found + [f"discovery: {fault}" for fault in _transport_faults(answer)]
 
 
-def _chosen(discovery: Mapping[str, Any], hook: str, wanted: str | None) -> list[Mapping[str, Any]]:
+def _chosen(discovery: Document, hook: str, wanted: str | None) -> list[Document]:
     services = [one for one in elements(discovery.get("services")) if string(one.get("id"))]
     found = [
         one for one in services if one.get("hook") == hook and (wanted is None or one.get("id") == wanted)
@@ -157,7 +159,7 @@ def _chosen(discovery: Mapping[str, Any], hook: str, wanted: str | None) -> list
     return found
 
 
-def _save_path(path: Path | None, service: Mapping[str, Any], *, alone: bool) -> Path | None:
+def _save_path(path: Path | None, service: Document, *, alone: bool) -> Path | None:
     """One file per service; the name tells them apart where there are several."""
     if path is None or alone:
         return path
@@ -168,7 +170,7 @@ def _save_path(path: Path | None, service: Mapping[str, Any], *, alone: bool) ->
 def _try_one(
     console: Console,
     server: _Server,
-    service: Mapping[str, Any],
+    service: Document,
     chart: Chart,
     arguments: argparse.Namespace,
     *,
@@ -199,7 +201,7 @@ class Filled:
     report: tuple[tuple[str, str], ...]
 
 
-def filled_request(service: Mapping[str, Any], chart: Chart, *, hook: str, user: str) -> Filled:
+def filled_request(service: Document, chart: Chart, *, hook: str, user: str) -> Filled:
     """The request for a service as discovered; a template that cannot be resolved is left out."""
     prefetch: dict[str, Any] = {}
     report: list[tuple[str, str]] = []
@@ -308,12 +310,12 @@ def schema_faults(document: object, *, file: str, name: str) -> Iterator[str]:
         yield f"{error.json_path}: {one_line(expected or error.message)[:300]}"
 
 
-def _resource_faults(card: Mapping[str, Any]) -> Iterator[str]:
-    """Suggested resources that are not valid FHIR R4, of the types that the validator is set up for."""
+def _resource_faults(card: Document) -> Iterator[str]:
+    """Suggested resources that are not valid FHIR R4, of the types that the service reads."""
     for one, suggestion in enumerate(elements(card.get("suggestions"))):
         for two, action in enumerate(elements(suggestion.get("actions"))):
             resource = mapping(action.get("resource"))
-            if resource.get("resourceType") in READ_ELEMENTS:
+            if string(resource.get("resourceType")) in TYPES:
                 for defect in find_defects(resource):
                     path = f".suggestions[{one}].actions[{two}].resource.{defect.path}"
                     yield f"{path}: is not valid FHIR R4"

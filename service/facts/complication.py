@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.facts.tumour import describe_condition, is_in_force, verification
+from service.facts.patient import Patient, fact
+from service.facts.words import stated
+from service.fhir import r4
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, reference
-from service.fhir.record import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Complication:
-    """One Condition; ``what`` is obstruction, ischaemia or bleeding."""
+    """One Condition; ``what`` is obstruction, ischaemia or bleeding, in words."""
 
     what: str
     is_confirmed: bool
     evidence: Evidence
 
 
-def read_complications(record: Record, *, now: datetime) -> tuple[Complication, ...]:
+@fact
+def complications(patient: Patient) -> tuple[Complication, ...]:
     """Conditions in force, the confirmed ones first."""
     found = [
         Complication(
-            what=_what(condition, record),
-            is_confirmed=verification(condition) == "confirmed",
-            evidence=Evidence(reference(condition), describe_condition(condition)),
+            what=patient.phrases(f"names.complication.{_what(condition)}"),
+            is_confirmed=condition.verification == "confirmed",
+            evidence=stated(condition, patient),
         )
-        for condition in record.about("Condition", "primary-complication", "obstruction", "bleeding")
-        if is_in_force(condition, now=now)
+        for condition in patient.record.about(r4.Condition, "primary-complication", "obstruction", "bleeding")
+        if condition.is_in_force(patient.now)
     ]
     return tuple(sorted(found, key=lambda one: not one.is_confirmed))
 
 
-def _what(condition: Resource, record: Record) -> str:
-    rows = record.rows(condition, "primary-complication")
-    if rows:
-        return rows[0].get("role")
-    return "bleeding" if record.is_named(condition, "bleeding") else "obstruction"
+def _what(condition: r4.Condition) -> str:
+    """By its code, else by the words of its name."""
+    rows = condition.about.rows("primary-complication")
+    worded = "bleeding" if condition.about.is_named("bleeding") else "obstruction"
+    return rows[0].get("role") if rows else worded

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.facts.defaults import Defaults
-from service.facts.precautions import Precautions
-from service.facts.treatment import Drug, Treatment
-from service.facts.tumour import describe_condition, is_in_force
+from service.facts.drugs import Drug, treatment
+from service.facts.patient import Patient, fact
+from service.facts.precautions import precautions
+from service.facts.words import stated
 from service.fhir.evidence import Evidence
-from service.fhir.reading import label, reference
-from service.fhir.record import Record
+from service.fhir.r4 import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +21,26 @@ class Confounders:
     other_evidence: tuple[Evidence, ...] = ()
 
 
-def read_confounders(
-    record: Record, treatment: Treatment, precautions: Precautions, *, now: datetime, defaults: Defaults
-) -> Confounders:
-    """Read drugs in force, kidney function and diagnoses."""
-    diagnoses = dict(_diagnoses(record, now=now))
-    filtration = precautions.egfr
-    is_low = filtration is not None and filtration < defaults.egfr_low
+@fact
+def confounders(patient: Patient) -> Confounders:
+    """Drugs in force, kidney function, and diagnoses."""
+    diagnoses = _diagnoses(patient)
+    names = [one.code.label if one.code else "" for one in diagnoses]
     return Confounders(
-        inhibitors=treatment.of("ppi", roles=("ppi",)),
-        others=(*diagnoses.values(), *((f"eGFR {filtration:g} mL/min/1.73 m2",) if is_low else ())),
-        other_evidence=tuple(diagnoses),
+        inhibitors=treatment(patient).of("ppi", roles=("ppi",)),
+        others=(*names, *_low_filtration(patient)),
+        other_evidence=tuple([stated(one, patient) for one in diagnoses]),
     )
 
 
-def _diagnoses(record: Record, *, now: datetime) -> Iterator[tuple[Evidence, str]]:
+def _diagnoses(patient: Patient) -> list[Condition]:
     """Atrophic gastritis and kidney disease of any stage, as F-6 and X-5 name them."""
-    for condition in record.about("Condition", "cga-confounders", "renal-function"):
-        if is_in_force(condition, now=now):
-            name = label(condition.get("code"))
-            yield Evidence(reference(condition), describe_condition(condition)), name
+    found = patient.record.about(Condition, "cga-confounders", "renal-function")
+    return [one for one in found if one.is_in_force(patient.now)]
+
+
+def _low_filtration(patient: Patient) -> tuple[str, ...]:
+    filtration = precautions(patient).egfr
+    if filtration is None or filtration >= patient.defaults.egfr_low:
+        return ()
+    return (patient.phrases("confounder.egfr", value=f"{filtration:g}"),)

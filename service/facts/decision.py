@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from service.facts.plan import Kind, Plan
-from service.facts.treatment import Treatment
+from service.facts.drugs import ANALOGUES, treatment
+from service.facts.patient import Patient, fact
+from service.facts.plan import Kind, plan
 from service.fhir.evidence import Evidence
 
 
@@ -15,11 +16,11 @@ class TreatmentKind(Enum):
     """Class of a treatment in the hook's context."""
 
     SURGERY = "surgery"
-    LOCOREGIONAL = "liver-directed treatment"
-    ANALOGUE = "somatostatin analogue"
+    LOCOREGIONAL = "locoregional"
+    ANALOGUE = "analogue"
     CHEMOTHERAPY = "chemotherapy"
-    TARGETED = "targeted therapy"
-    RADIONUCLIDE = "PRRT"
+    TARGETED = "targeted"
+    RADIONUCLIDE = "radionuclide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +42,30 @@ _OF_ACT = {
     Kind.LOCOREGIONAL: TreatmentKind.LOCOREGIONAL,
     Kind.RADIONUCLIDE: TreatmentKind.RADIONUCLIDE,
 }
-_DRUG_LISTS = (
-    ("somatostatin-analogues", ("long", "short-or-long", "oral"), TreatmentKind.ANALOGUE),
+_OF_DRUG = (
+    (ANALOGUES, ("long", "short-or-long", "oral"), TreatmentKind.ANALOGUE),
     ("systemic-antitumour", ("cytotoxic",), TreatmentKind.CHEMOTHERAPY),
     ("systemic-antitumour", ("targeted",), TreatmentKind.TARGETED),
     ("prrt-procedures", ("drug",), TreatmentKind.RADIONUCLIDE),
 )
 
 
-def read_treatment_orders(plan: Plan, treatment: Treatment) -> tuple[TreatmentOrder, ...]:
+@fact
+def treatment_orders(patient: Patient) -> tuple[TreatmentOrder, ...]:
     """The treatments of the hook's context: operations, liver-directed acts and drugs."""
-    return (*_acts(plan), *_drugs(treatment))
+    return (*_acts(patient), *_drugs(patient))
 
 
-def _acts(plan: Plan) -> Iterator[TreatmentOrder]:
-    for act in plan.acts:
+def _acts(patient: Patient) -> Iterator[TreatmentOrder]:
+    for act in plan(patient).acts:
         if act.is_current and act.kind in _OF_ACT:
             yield TreatmentOrder(_OF_ACT[act.kind], act.name, act.evidence)
 
 
-def _drugs(treatment: Treatment) -> Iterator[TreatmentOrder]:
-    prophylaxis = treatment.octreotide_short_acting
-    for code_list, roles, kind in _DRUG_LISTS:
-        for drug in treatment.of(code_list, roles=roles, drafts_only=True):
+def _drugs(patient: Patient) -> Iterator[TreatmentOrder]:
+    found = treatment(patient)
+    for code_list, roles, kind in _OF_DRUG:
+        for drug in found.of(code_list, roles=roles, drafts_only=True):
             # Short-acting octreotide is cover for an operation, not treatment of the tumour.
-            if drug not in prophylaxis:
+            if drug not in found.octreotide_short_acting:
                 yield TreatmentOrder(kind, drug.name, (drug.evidence,))

@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from service.content_files import read_text
 from service.errors import ContentError
 
 
@@ -75,9 +76,12 @@ def load_defaults(path: Path, override: Path | None = None) -> Defaults:
 
 def _read(path: Path, problems: list[str]) -> dict[str, float]:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as problem:
-        problems.append(f"{path.name}: {problem}")
+        tables = tomllib.loads(read_text(path))
+    except ContentError as error:
+        problems.extend(error.problems)
+        return {}
+    except tomllib.TOMLDecodeError as problem:
+        problems.append(f"{path.name}: is not TOML: {problem}")
         return {}
     values: dict[str, float] = {}
     for name, table in tables.items():

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 
-from service.facts.context import Context
-from service.facts.defaults import Defaults
 from service.facts.orders import find_order
-from service.facts.plan import Plan
-from service.facts.status import is_done
-from service.facts.tumour import describe_condition, is_in_force, verification
-from service.fhir import dates
+from service.facts.patient import Patient, fact
+from service.facts.plan import plan
+from service.facts.words import describe, on_day, stated
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, label, reference, string
-from service.fhir.record import Record
+from service.fhir.r4 import CarePlan, Condition, DocumentReference, Procedure, Resource, ServiceRequest
 
 
 class Gallbladder(Enum):
@@ -24,91 +19,83 @@ class Gallbladder(Enum):
 
     PRESENT = "present"
     ABSENT = "removed"
-    REMOVAL_PLANNED = "to be removed"
-    REMOVAL_DECLINED = "removal declined"
-    DISCUSSED = "removal discussed"
+    REMOVAL_PLANNED = "removal-planned"
+    REMOVAL_ORDERED = "removal-ordered"
+    REMOVAL_DECLINED = "removal-declined"
+    DISCUSSED = "removal-discussed"
 
 
 @dataclass(frozen=True, slots=True)
 class Biliary:
-    """The answer to F-9; ``stones`` are the conditions that name gallstones (X-7)."""
+    """The answer to F-9; ``says`` names what shows it, ``stones`` are the gallstones on record (X-7)."""
 
     gallbladder: Gallbladder
-    why: str
+    says: str = ""
     stones: tuple[Evidence, ...] = ()
 
 
-def read_biliary(
-    record: Record, context: Context, plan: Plan, *, now: datetime, defaults: Defaults
-) -> Biliary:
-    """Read earlier operations, histories, planned operations, refusals and notes."""
-    state, why = _state(record, context, plan, now=now, defaults=defaults)
-    return Biliary(state, why, tuple(_stones(record, now=now)))
+@fact
+def biliary(patient: Patient) -> Biliary:
+    """Earlier operations, histories, planned operations, refusals and notes."""
+    gallbladder, says = _state(patient)
+    return Biliary(gallbladder, says, tuple(_stones(patient)))
 
 
-def _state(
-    record: Record, context: Context, plan: Plan, *, now: datetime, defaults: Defaults
-) -> tuple[Gallbladder, str]:
-    if absent := next(_signs_of_absence(record), None):
-        return Gallbladder.ABSENT, f"the gallbladder was removed: {absent}"
-    if act := next((act for act in plan.every if _removes_gallbladder(act.resource, record)), None):
-        return Gallbladder.REMOVAL_PLANNED, f"{act.name} removes the gallbladder"
-    order = find_order(
-        record, context, lambda one: _removes_gallbladder(one, record), now=now, defaults=defaults
-    )
-    if order is not None:
-        state = Gallbladder.REMOVAL_DECLINED if order.is_refusal else Gallbladder.REMOVAL_PLANNED
-        return state, f"cholecystectomy: {order.says}"
-    if any(_is_discussed(one, record) for one in (*_notes(record), *context.drafts)):
-        return Gallbladder.DISCUSSED, "a note on record discusses the gallbladder"
-    return Gallbladder.PRESENT, "nothing on record says that the gallbladder was removed"
+def _state(patient: Patient) -> tuple[Gallbladder, str]:
+    if absent := next(_signs_of_absence(patient), None):
+        return Gallbladder.ABSENT, absent
+    if act := next((act for act in plan(patient).every if _removes_gallbladder(act.resource)), None):
+        return Gallbladder.REMOVAL_PLANNED, act.name
+    if order := find_order(patient, _removes_gallbladder):
+        return (Gallbladder.REMOVAL_DECLINED if order.is_refusal else Gallbladder.REMOVAL_ORDERED), order.says
+    if any(_is_discussed(one) for one in _notes(patient)):
+        return Gallbladder.DISCUSSED, ""
+    return Gallbladder.PRESENT, ""
 
 
-def _signs_of_absence(record: Record) -> Iterator[str]:
-    for procedure in record.of("Procedure"):
-        if is_done(procedure) and _removes_gallbladder(procedure, record):
-            yield f"{label(procedure.get('code'))} {dates.shown(dates.happened(procedure))}"
-    for condition in record.of("Condition"):
+def _signs_of_absence(patient: Patient) -> Iterator[str]:
+    for procedure in patient.record.of(Procedure):
+        if procedure.is_done and _removes_gallbladder(procedure):
+            when = on_day(procedure.happened(), patient)
+            yield patient.phrases("act.dated", name=procedure.label, when=when)
+    for condition in patient.record.of(Condition):
         # What was removed stays removed: a history counts whatever its clinical status.
-        is_stated = verification(condition) not in ("refuted", "entered-in-error")
-        if is_stated and _says_absent(condition, record):
-            yield describe_condition(condition)
+        if not condition.is_refuted and _says_absent(condition):
+            yield describe(condition, patient)
 
 
-def _says_absent(condition: Resource, record: Record) -> bool:
+def _says_absent(condition: Condition) -> bool:
     """A code of absence; the code of any absent digestive organ only with words that name this one."""
-    if record.has_row(condition, "cholecystectomy", roles=("history",)):
+    about = condition.about
+    if about.has_row("cholecystectomy", roles=("history",)):
         return True
-    if record.has_row(condition, "cholecystectomy", roles=("suggestive",)):
-        return record.is_named(condition, "gallbladder") or record.finds(condition, "gallbladder")
-    return record.is_named(condition, "gallbladder-absent")
+    if about.has_row("cholecystectomy", roles=("suggestive",)):
+        return about.says("gallbladder")
+    return about.is_named("gallbladder-absent")
 
 
-def _removes_gallbladder(resource: Resource, record: Record) -> bool:
+def _removes_gallbladder(resource: Resource) -> bool:
     """A cholecystectomy by code or name, or a pancreaticoduodenectomy, which takes it along."""
     return (
-        record.has_row(resource, "cholecystectomy", roles=("procedure",))
-        or record.has_row(resource, "resection-procedures", roles=("pancreaticoduodenectomy",))
-        or record.is_named(resource, "cholecystectomy", "pancreaticoduodenectomy")
+        resource.about.has_row("cholecystectomy", roles=("procedure",))
+        or resource.about.has_row("resection-procedures", roles=("pancreaticoduodenectomy",))
+        or resource.about.is_named("cholecystectomy-words", "pancreaticoduodenectomy")
     )
 
 
-def _notes(record: Record) -> Iterator[Resource]:
-    for kind, statuses in (
-        ("DocumentReference", ("current",)),
-        ("CarePlan", ("active", "completed")),
-        ("ServiceRequest", ("draft", "active", "on-hold")),
-    ):
-        yield from (one for one in record.of(kind) if string(one.get("status")) in statuses)
+def _notes(patient: Patient) -> Iterator[Resource]:
+    record = patient.record
+    yield from (one for one in record.of(DocumentReference) if one.is_done)
+    yield from (one for one in record.of(CarePlan) if one.is_done)
+    yield from (one for one in record.of(ServiceRequest) if one.is_open)
+    yield from record.drafts
 
 
-def _is_discussed(resource: Resource, record: Record) -> bool:
-    return record.is_named(resource, "cholecystectomy") or record.finds(
-        resource, "cholecystectomy", "gallbladder"
-    )
+def _is_discussed(resource: Resource) -> bool:
+    return resource.about.says("cholecystectomy-words") or resource.about.finds("gallbladder")
 
 
-def _stones(record: Record, *, now: datetime) -> Iterator[Evidence]:
-    for condition in record.about("Condition", "gallstones"):
-        if is_in_force(condition, now=now):
-            yield Evidence(reference(condition), describe_condition(condition))
+def _stones(patient: Patient) -> Iterator[Evidence]:
+    for condition in patient.record.about(Condition, "gallstones", "gallstones-words"):
+        if condition.is_in_force(patient.now):
+            yield stated(condition, patient)

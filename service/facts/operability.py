@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.facts.statements import Statement, Statements
+from service.facts.patient import Patient, fact
+from service.facts.statements import newest_evidence, statements
 from service.fhir.evidence import Evidence
 
 
@@ -22,23 +23,21 @@ class Operability:
     surveillance: Evidence | None = None
 
 
-def read_operability(statements: Statements) -> Operability:
+@fact
+def operability(patient: Patient) -> Operability:
     """Read every statement."""
-    against, for_it = statements.newest("unresectable"), statements.newest("resectable")
-    is_overruled = _is_later(for_it, against)
+    against, for_it = newest_evidence("unresectable", patient), newest_evidence("resectable", patient)
+    is_overruled = _is_later("resectable", "unresectable", patient)
     return Operability(
-        unresectable=against.evidence("unresectable") if against and not is_overruled else None,
-        resectable=for_it.evidence("resectable") if for_it and (is_overruled or not against) else None,
-        borderline=_stated(statements, "borderline-resectable", "borderline resectable"),
-        unfit=_stated(statements, "unfit", "unfit for an operation"),
-        surveillance=_stated(statements, "surveillance", "surveillance"),
+        unresectable=None if is_overruled else against,
+        resectable=for_it if is_overruled or not against else None,
+        borderline=newest_evidence("borderline-resectable", patient),
+        unfit=newest_evidence("unfit", patient),
+        surveillance=newest_evidence("surveillance", patient),
     )
 
 
-def _is_later(first: Statement | None, second: Statement | None) -> bool:
-    return first is not None and second is not None and first.order[0] > second.order[0]
-
-
-def _stated(statements: Statements, word_list: str, what: str) -> Evidence | None:
-    found = statements.newest(word_list)
-    return found.evidence(what) if found else None
+def _is_later(first: str, second: str, patient: Patient) -> bool:
+    """Whether the newest statement of one word list is later than the newest of another."""
+    one, other = statements(patient).newest(first), statements(patient).newest(second)
+    return one is not None and other is not None and one.order[0] > other.order[0]

@@ -1,36 +1,35 @@
 """Which operations and liver-directed treatments have been done, and which are planned?
 
-An operation can be several things at once, such as a resection of bowel and liver, so each is
-described by its roles. Resections done long before the diagnosis belong to another disease.
+An operation can be several things at once, such as a resection of bowel and liver, so each is described by
+its roles. Resections done long before the diagnosis belong to another disease.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 
-from service.facts.defaults import Defaults
-from service.facts.plan import Kind, Plan
-from service.facts.status import is_done
-from service.facts.tumour import Tumour
+from service.facts.patient import Patient, fact
+from service.facts.plan import Kind, plan
+from service.facts.tumour import tumour
+from service.facts.words import evidence, on_day
 from service.fhir import dates
+from service.fhir.about import About
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, label, reference, string
-from service.fhir.record import Record
+from service.fhir.r4 import DiagnosticReport, MedicationAdministration, MedicationRequest, Procedure
 
 
 class Role(Enum):
     """What an operation does to the disease."""
 
-    PRIMARY_RESECTION = "resection of the primary"
+    PRIMARY_RESECTION = "primary-resection"
     ENUCLEATION = "enucleation"
-    ENDOSCOPIC_RESECTION = "endoscopic resection"
-    LIVER_RESECTION = "liver resection"
-    ABLATION = "ablation in the liver"
-    EMBOLISATION = "embolisation of the liver"
+    ENDOSCOPIC_RESECTION = "endoscopic-resection"
+    LIVER_RESECTION = "liver-resection"
+    ABLATION = "ablation"
+    EMBOLISATION = "embolisation"
 
 
 REMOVAL = frozenset({Role.PRIMARY_RESECTION, Role.ENUCLEATION, Role.ENDOSCOPIC_RESECTION})
@@ -39,7 +38,10 @@ LIVER_DIRECTED = frozenset({Role.LIVER_RESECTION, Role.ABLATION, Role.EMBOLISATI
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation, done or planned. ``is_current`` is True where it comes from the hook's context."""
+    """One operation, done or planned. ``is_current`` is True where it comes from the hook's context.
+
+    ``organs`` are those that its codes name, the liver aside; none where only words name it.
+    """
 
     roles: frozenset[Role]
     name: str
@@ -47,6 +49,7 @@ class Operation:
     is_current: bool
     names_nodes: bool
     evidence: tuple[Evidence, ...]
+    organs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,158 +71,140 @@ class Operations:
         )
 
 
-def read_operations(
-    record: Record, plan: Plan, tumour: Tumour, *, now: datetime, defaults: Defaults
-) -> Operations:
-    """Read procedures, planned acts and the pathology that followed a resection."""
-    done = tuple(_done(record))
-    planned = tuple(_planned(plan, record))
+@fact
+def operations(patient: Patient) -> Operations:
+    """Procedures, planned acts, and the pathology that followed a resection."""
+    planned = tuple(_planned(patient))
     return Operations(
-        done=done,
+        done=_done(patient),
         planned=planned,
-        liver_directed_lately=_liver_directed_lately(done, planned, now=now, defaults=defaults),
-        radionuclide=_radionuclide(record, plan),
-        pathology_not_clear=_pathology_not_clear(record, primary_resection(record, tumour, defaults)),
+        liver_directed_lately=_liver_directed_lately(patient, planned),
+        radionuclide=_radionuclide(patient),
+        pathology_not_clear=_pathology_not_clear(patient),
     )
 
 
-def _done(record: Record) -> Iterator[Operation]:
-    for procedure in record.about("Procedure", *_LISTS):
-        if is_done(procedure) and (roles := roles_of(procedure, record)):
-            yield _operation(procedure, roles, record)
+@fact
+def primary_resection(patient: Patient) -> Operation | None:
+    """The completed resection of this tumour's primary; the newest of several."""
+    removals = [one for one in _done(patient) if not one.roles.isdisjoint(REMOVAL)]
+    found = [one for one in removals if _removes_primary(one, patient) and _is_of_episode(one, patient)]
+    return max(found, key=lambda one: dates.order(one.moment), default=None)
 
 
-def _operation(procedure: Resource, roles: frozenset[Role], record: Record) -> Operation:
-    moment, name = dates.happened(procedure), label(procedure.get("code")) or "operation"
+@fact
+def _done(patient: Patient) -> tuple[Operation, ...]:
+    procedures = [one for one in patient.record.about(Procedure, *_LISTS) if one.is_done]
+    return tuple([_operation(one, roles, patient) for one in procedures if (roles := roles_of(one.about))])
+
+
+def _operation(procedure: Procedure, roles: frozenset[Role], patient: Patient) -> Operation:
+    moment, name = procedure.happened(), procedure.label or patient.phrases("act.operation")
+    says = patient.phrases("act.done", name=name, when=on_day(moment, patient))
     return Operation(
         roles=roles,
         name=name,
         moment=moment,
         is_current=False,
-        names_nodes=record.is_named(procedure, "lymphadenectomy"),
-        evidence=(Evidence(reference(procedure), f"{name}, done {dates.shown(moment)}"),),
+        names_nodes=procedure.about.is_named("lymphadenectomy"),
+        evidence=(evidence(procedure, says),),
+        organs=_organs(procedure.about),
     )
 
 
-def _planned(plan: Plan, record: Record) -> Iterator[Operation]:
-    for act in plan.every:
-        if roles := roles_of(act.resource, record):
-            yield Operation(
-                roles=roles,
-                name=act.name,
-                moment=act.starts,
-                is_current=act.is_current,
-                names_nodes=record.is_named(act.resource, "lymphadenectomy")
-                or record.finds(act.resource, "lymphadenectomy"),
-                evidence=act.evidence,
-            )
+def _organs(about: About) -> frozenset[str]:
+    return frozenset({row.get("site") for row in about.rows("resection-procedures")} - {"", "liver"})
 
 
-_RESECTIONS = {
+def _planned(patient: Patient) -> Iterator[Operation]:
+    for act in plan(patient).every:
+        about = act.resource.about
+        if roles := roles_of(about):
+            nodes = about.says("lymphadenectomy")
+            yield Operation(roles, act.name, act.starts, act.is_current, nodes, act.evidence, _organs(about))
+
+
+_BY_CODE = {
     "primary-resection": Role.PRIMARY_RESECTION,
     "pancreaticoduodenectomy": Role.PRIMARY_RESECTION,
     "enucleation": Role.ENUCLEATION,
     "liver-resection": Role.LIVER_RESECTION,
 }
+_BY_LIST = {"liver-ablation": Role.ABLATION, "liver-embolisation": Role.EMBOLISATION}
 _BY_WORDS = {
     "primary-resection": Role.PRIMARY_RESECTION,
     "liver-resection": Role.LIVER_RESECTION,
     "enucleation": Role.ENUCLEATION,
     "endoscopic-resection": Role.ENDOSCOPIC_RESECTION,
-    "liver-ablation": Role.ABLATION,
-    "liver-embolisation": Role.EMBOLISATION,
+    "liver-ablation-words": Role.ABLATION,
+    "liver-embolisation-words": Role.EMBOLISATION,
     "radioembolisation": Role.EMBOLISATION,
 }
+_LISTS = ("resection-procedures", *_BY_LIST, *_BY_WORDS)
 
 
-_LISTS = tuple(dict.fromkeys(("resection-procedures", "liver-ablation", "liver-embolisation", *_BY_WORDS)))
-
-
-def roles_of(resource: Resource, record: Record) -> frozenset[Role]:
+def roles_of(about: About) -> frozenset[Role]:
     """What an operation does, by its codes; by the words of its name where no code says so."""
-    rows = record.rows(resource, "resection-procedures")
-    roles = {_RESECTIONS[row.get("role")] for row in rows if row.get("role") in _RESECTIONS}
-    for code_list, role in (("liver-ablation", Role.ABLATION), ("liver-embolisation", Role.EMBOLISATION)):
-        if any(row.get("role") != "nonspecific" for row in record.rows(resource, code_list)):
-            roles.add(role)
-    if not roles:
-        return frozenset(role for words, role in _BY_WORDS.items() if record.is_named(resource, words))
+    by_words = frozenset({role for words, role in _BY_WORDS.items() if about.is_named(words)})
+    by_code = _roles_by_code(about)
     # An enucleation is often coded as the partial resection that it is not.
-    is_enucleation = record.is_named(resource, "enucleation")
-    return frozenset(roles | {Role.ENUCLEATION}) if is_enucleation else frozenset(roles)
+    return by_code | (by_words & {Role.ENUCLEATION}) if by_code else by_words
 
 
-_REMOVED_BY = {
-    "pancreas": ("pancreas",),
-    "duodenum": ("pancreas", "small-intestine"),
-    "jejunum": ("small-intestine",),
-    "ileum": ("small-intestine", "colon"),
-    "small intestine": ("small-intestine", "colon"),
-    "midgut": ("small-intestine", "colon", "appendix"),
-    "appendix": ("appendix", "colon"),
-    "caecum": ("colon",),
-    "ascending colon": ("colon",),
-    "rectum": ("rectum", "colon"),
-}
-"""Site of the primary -> sites of the resections that remove it; any resection for another site."""
+def _roles_by_code(about: About) -> frozenset[Role]:
+    resections = [row.get("role") for row in about.rows("resection-procedures")]
+    by_list = [_BY_LIST[row.list_name] for row in about.rows(*_BY_LIST) if row.get("role") != "nonspecific"]
+    return frozenset([*[_BY_CODE[role] for role in resections if role in _BY_CODE], *by_list])
 
 
-def primary_resection(record: Record, tumour: Tumour, defaults: Defaults) -> Operation | None:
-    """The completed resection of this tumour's primary; the newest of several."""
-    found = [
-        _operation(procedure, roles, record)
-        for procedure in record.about("Procedure", *_LISTS)
-        if is_done(procedure)
-        and not (roles := roles_of(procedure, record)).isdisjoint(REMOVAL)
-        and _fits(procedure, record, tumour)
-        and _is_of_episode(dates.happened(procedure), tumour, defaults)
-    ]
-    return max(found, key=lambda one: one.moment.instant.timestamp() if one.moment else 0.0, default=None)
+def _removes_primary(operation: Operation, patient: Patient) -> bool:
+    removing = patient.terminology.removed_by.get(tumour(patient).site)
+    return not operation.organs or removing is None or not operation.organs.isdisjoint(removing)
 
 
-def _fits(procedure: Resource, record: Record, tumour: Tumour) -> bool:
-    sites = {row.get("site") for row in record.rows(procedure, "resection-procedures")} - {"", "liver"}
-    removing = _REMOVED_BY.get(tumour.site)
-    return not sites or removing is None or not sites.isdisjoint(removing)
-
-
-def _is_of_episode(moment: Moment | None, tumour: Tumour, defaults: Defaults) -> bool:
+def _is_of_episode(operation: Operation, patient: Patient) -> bool:
     """The operation often comes before the diagnosis that it leads to; an undated one counts."""
-    if moment is None or tumour.since is None:
+    since = tumour(patient).since
+    if operation.moment is None or since is None:
         return True
-    return moment.instant >= tumour.since.instant - dates.days(defaults.before_diagnosis_days)
+    return operation.moment.instant >= since.instant - dates.days(patient.defaults.before_diagnosis_days)
 
 
-def _liver_directed_lately(
-    done: tuple[Operation, ...], planned: tuple[Operation, ...], *, now: datetime, defaults: Defaults
-) -> Operation | None:
+def _liver_directed_lately(patient: Patient, planned: tuple[Operation, ...]) -> Operation | None:
     """A planned one, else one not older than the limit; an undated one counts."""
+    limit = patient.defaults.liver_therapy_window_days
     recent = (
-        one
-        for one in done
-        if one.moment is None or one.moment.days_before(now) <= defaults.liver_therapy_window_days
+        one for one in _done(patient) if one.moment is None or one.moment.days_before(patient.now) <= limit
     )
     return next((one for one in (*planned, *recent) if not one.roles.isdisjoint(LIVER_DIRECTED)), None)
 
 
-def _radionuclide(record: Record, plan: Plan) -> Evidence | None:
+_GIVEN_OR_ORDERED = ("completed", "in-progress", "active", "on-hold")
+
+
+def _radionuclide(patient: Patient) -> Evidence | None:
     """PRRT that was given or is ordered."""
-    for kind in ("Procedure", "MedicationAdministration", "MedicationRequest"):
-        for one in record.about(kind, "prrt-procedures", "prrt"):
-            is_named = record.has_row(one, "prrt-procedures", roles=("drug",)) or record.is_named(one, "prrt")
-            if is_named and string(one.get("status")) in ("completed", "in-progress", "active", "on-hold"):
-                return Evidence(reference(one), f"PRRT, {string(one.get('status'))}")
-    acts = plan.of(Kind.RADIONUCLIDE)
-    return acts[0].evidence[0] if acts else None
+    record, lists = patient.record, ("prrt-procedures", "prrt")
+    found: tuple[Procedure | MedicationAdministration | MedicationRequest, ...] = (
+        *record.about(Procedure, *lists),
+        *record.about(MedicationAdministration, *lists),
+        *record.about(MedicationRequest, *lists),
+    )
+    for one in found:
+        is_named = one.about.has_row("prrt-procedures", roles=("drug",)) or one.about.is_named("prrt")
+        if is_named and one.status in _GIVEN_OR_ORDERED:
+            return evidence(one, patient.phrases("act.radionuclide", status=one.status))
+    return next((act.evidence[0] for act in plan(patient).of(Kind.RADIONUCLIDE)), None)
 
 
-def _pathology_not_clear(record: Record, resection: Operation | None) -> Evidence | None:
+def _pathology_not_clear(patient: Patient) -> Evidence | None:
     """A report after the resection with tumour at the margin, or without lymph nodes."""
+    resection = primary_resection(patient)
     if resection is None:
         return None
-    for report in record.of("DiagnosticReport"):
-        moment = dates.happened(report)
+    for report in patient.record.of(DiagnosticReport):
+        moment = report.happened()
         is_after = moment is None or resection.moment is None or moment >= resection.moment
-        if is_after and record.finds(report, "margin-positive", "no-nodes-examined"):
-            return Evidence(reference(report), f"margins or nodes in the report {dates.shown(moment)}")
+        if is_after and report.about.finds("margin-positive", "no-nodes-examined"):
+            return evidence(report, patient.phrases("act.pathology", when=on_day(moment, patient)))
     return None

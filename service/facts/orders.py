@@ -1,22 +1,18 @@
-"""What is already ordered, and what was declined. (F-11)"""
+"""Is something already ordered, booked or declined, so that asking for it again is pointless? (F-11)"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.facts.context import Context
-from service.facts.defaults import Defaults
-from service.fhir import dates
+from service.facts.drafts import drafts
+from service.facts.patient import Patient, fact
+from service.facts.words import evidence, on_day
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, label, reference, string
-from service.fhir.recognition import named
-from service.fhir.record import Record
+from service.fhir.r4 import Appointment, Resource, ServiceRequest
 
-OPEN_STATUSES = ("active", "draft", "on-hold")
-ORDER_INTENTS = ("order", "plan", "original-order", "filler-order", "reflex-order", "instance-order", "")
-BOOKED = ("proposed", "pending", "booked", "arrived", "checked-in", "waitlist")
+Matches = Callable[[Resource], bool]
+"""Whether an order or a booking asks for what is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,73 +24,72 @@ class Order:
     is_refusal: bool = False
 
 
-def find_order(
-    record: Record,
-    context: Context,
-    matches: Callable[[Resource], bool],
-    *,
-    now: datetime,
-    defaults: Defaults,
-) -> Order | None:
+def find_order(patient: Patient, matches: Matches) -> Order | None:
     """The first order, booking or refusal that makes asking for a test again pointless."""
-    requests, appointments = record.of("ServiceRequest"), record.of("Appointment")
-    if not (requests or appointments or context.drafts or context.appointments):
-        return None
-    candidates = (
-        *_drafts(context, matches),
-        *_requests(requests, matches, record, now=now, defaults=defaults),
-        *_bookings((*context.appointments, *appointments), matches, now=now),
-    )
-    return next(iter(candidates), None)
+    return next(_orders(patient, matches), None)
 
 
-def _order(resource: Resource, says: str, *, is_refusal: bool = False) -> Order:
-    name = label(resource.get("code")) or named(resource) or string(resource.get("resourceType"))
-    return Order(says, Evidence(reference(resource), f"{name}: {says}"), is_refusal)
+def is_ordered(patient: Patient, word_list: str) -> bool:
+    """Whether an order by this name is open or among the drafts: a suggestion that was accepted."""
+    return _named(patient, word_list) is not None
 
 
-def _drafts(context: Context, matches: Callable[[Resource], bool]) -> Iterator[Order]:
-    for draft in context.drafts:
-        if string(draft.get("resourceType")) == "ServiceRequest" and matches(draft):
-            refused = draft.get("doNotPerform") is True
-            yield _order(draft, "among the draft orders", is_refusal=refused)
+@fact
+def surgical_referral(patient: Patient) -> Order | None:
+    """A referral to surgery that is open or was declined."""
+    return _named(patient, "surgical-referral")
 
 
-def _requests(
-    requests: Iterable[Resource],
-    matches: Callable[[Resource], bool],
-    record: Record,
-    *,
-    now: datetime,
-    defaults: Defaults,
-) -> Iterator[Order]:
-    for request in requests:
-        if not matches(request):
-            continue
-        authored = dates.parse(request.get("authoredOn"))
-        age_days = authored.days_before(now) if authored else 0
-        status = string(request.get("status"))
-        refused = request.get("doNotPerform") is True or record.finds(request, "refusal")
-        if refused and age_days <= defaults.order_window_days and status not in ("entered-in-error",):
-            yield _order(request, f"declined {dates.shown(authored)}", is_refusal=True)
-        elif status in OPEN_STATUSES and _is_order(request) and age_days <= defaults.order_window_days:
-            hold = ", on hold" if status == "on-hold" else ""
-            yield _order(request, f"ordered {dates.shown(authored)}{hold}")
-        elif status == "completed" and age_days <= defaults.completed_order_window_days:
-            yield _order(request, f"ordered {dates.shown(authored)}, result awaited")
+@fact
+def radiology_referral(patient: Patient) -> Order | None:
+    """A referral to interventional radiology that is open or was declined."""
+    return _named(patient, "interventional-radiology-referral")
 
 
-def _is_order(request: Resource) -> bool:
-    """A proposal or an option is not an order; a missing intent (invalid R4) is taken as one."""
-    return string(request.get("intent")) in ORDER_INTENTS
+def _named(patient: Patient, word_list: str) -> Order | None:
+    return find_order(patient, lambda one: one.about.is_named(word_list))
 
 
-def _bookings(
-    appointments: Iterable[Resource], matches: Callable[[Resource], bool], *, now: datetime
-) -> Iterator[Order]:
-    for appointment in appointments:
-        begins = dates.parse(appointment.get("start"))
-        is_past = begins is not None and begins.days_before(now) > 0
-        if string(appointment.get("status")) in BOOKED and not is_past and matches(appointment):
-            when = f" for {begins.day}" if begins else ""
-            yield _order(appointment, f"booked{when}")
+def _orders(patient: Patient, matches: Matches) -> Iterator[Order]:
+    for draft in filter(matches, drafts(patient, ServiceRequest)):
+        yield _order(draft, patient.phrases("order.among-drafts"), patient, is_refusal=draft.is_refusal)
+    for request in filter(matches, patient.record.of(ServiceRequest)):
+        yield from _of_request(request, patient)
+    for booking in filter(matches, (*drafts(patient, Appointment), *patient.record.of(Appointment))):
+        yield from _of_booking(booking, patient)
+
+
+def _order(
+    resource: ServiceRequest | Appointment, says: str, patient: Patient, *, is_refusal: bool = False
+) -> Order:
+    stated = resource.label if isinstance(resource, ServiceRequest) else resource.name
+    name = stated or resource.name or resource.kind
+    shown = patient.phrases("order.named", name=name, says=says)
+    return Order(says, evidence(resource, shown), is_refusal)
+
+
+def _of_request(request: ServiceRequest, patient: Patient) -> Iterator[Order]:
+    limits, when = patient.defaults, on_day(request.authored, patient)
+    age_days = request.authored.days_before(patient.now) if request.authored else 0
+    is_recent = age_days <= limits.order_window_days
+    if is_recent and _is_declined(request):
+        yield _order(request, patient.phrases("order.declined", when=when), patient, is_refusal=True)
+    elif is_recent and request.is_open and request.is_order:
+        key = "order.on-hold" if request.status == "on-hold" else "order.ordered"
+        yield _order(request, patient.phrases(key, when=when), patient)
+    elif request.status == "completed" and age_days <= limits.completed_order_window_days:
+        yield _order(request, patient.phrases("order.result-awaited", when=when), patient)
+
+
+def _is_declined(request: ServiceRequest) -> bool:
+    is_refused = request.is_refusal or request.about.finds("refusal")
+    return is_refused and request.status != "entered-in-error"
+
+
+def _of_booking(booking: Appointment, patient: Patient) -> Iterator[Order]:
+    begins = booking.happened()
+    is_past = begins is not None and begins.days_before(patient.now) > 0
+    if booking.is_booked and not is_past:
+        key = "order.booked-for" if begins else "order.booked"
+        says = patient.phrases(key, day=begins.day if begins else "")
+        yield _order(booking, says, patient)

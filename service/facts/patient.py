@@ -1,53 +1,50 @@
-"""Who is the patient, and does the adult algorithm apply at all?"""
+"""The patient whom all facts are about, and the way to write a fact.
+
+A fact answers one question from the record, the hook's context, the time and the defaults; it reads nothing
+else, so that a test of one is a function call. Each is read when it is first asked for, and once:
+``@fact`` keeps its answer with the patient, who lives as long as the call.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
 from service.facts.defaults import Defaults
-from service.fhir import dates
-from service.fhir.reading import string
+from service.fhir.phrasebook import Phrases
 from service.fhir.record import Record
+from service.fhir.terminology import Terminology
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """``age_years`` is None where the birth date is unknown: the patient is then taken for an adult."""
+class Patient:
+    """All that a fact may read. ``selections`` are the ids of the drafts that the user just chose."""
 
-    age_years: int | None
-    is_deceased: bool
-    is_adult: bool
-    has_comfort_care: bool
-
-
-def read_person(record: Record, *, now: datetime, defaults: Defaults) -> Person:
-    """Read age, death and comfort care."""
-    patient = record.patient or {}
-    age = _age_years(string(patient.get("birthDate")), now)
-    deceased = (
-        patient.get("deceasedBoolean") is True or dates.parse(patient.get("deceasedDateTime")) is not None
-    )
-    return Person(
-        age_years=age,
-        is_deceased=deceased,
-        is_adult=age is None or age >= defaults.adult_age_years,
-        has_comfort_care=_has_comfort_care(record),
-    )
+    record: Record
+    hook: str
+    now: datetime
+    defaults: Defaults
+    terminology: Terminology
+    phrases: Phrases
+    selections: frozenset[str] = frozenset()
+    encounter_id: str | None = None
+    _answers: dict[Callable[[Patient], Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-def _age_years(birth_date: str, now: datetime) -> int | None:
-    born = dates.parse(birth_date)
-    if born is None:
-        return None
-    day = born.instant
-    return now.year - day.year - ((now.month, now.day) < (day.month, day.day))
+_Answer = TypeVar("_Answer")
 
 
-def _has_comfort_care(record: Record) -> bool:
-    """Hospice or comfort care only, as an active plan or an order."""
-    plans = [one for one in record.of("CarePlan") if string(one.get("status")) == "active"]
-    if any(record.is_named(one, "comfort-care") or record.finds(one, "comfort-care") for one in plans):
-        return True
-    orders = record.about("ServiceRequest", "comfort-care")
-    return any(string(one.get("status")) in ("active", "on-hold", "completed") for one in orders)
+def fact(read: Callable[[Patient], _Answer]) -> Callable[[Patient], _Answer]:
+    """Decorate a function of a patient, so that it is read at most once in a call."""
+
+    @functools.wraps(read)
+    def answer(patient: Patient) -> _Answer:
+        answers = patient._answers
+        if read not in answers:
+            answers[read] = read(patient)
+        return answers[read]  # type: ignore[no-any-return]  # it is what ``read`` gave
+
+    return answer

@@ -5,21 +5,16 @@ Only drugs among the drafts are looked at, and only where the route lets them ac
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from service.facts.context import Context
-from service.facts.defaults import Defaults
-from service.facts.plan import Kind, Plan, PlannedAct, recent_acts
-from service.facts.treatment import Drug, Treatment
-from service.facts.tumour import is_in_force
-from service.fhir import dates
-from service.fhir.reading import Resource, codings, elements, string, words
-from service.fhir.record import Record
-
-_NEEDS_ANAESTHESIA = (Kind.ABDOMINAL_SURGERY, Kind.OTHER_SURGERY, Kind.LOCOREGIONAL)
-_AT_HOME = ("community", "discharge")
-"""Codes of https://hl7.org/fhir/R4/valueset-medicationrequest-category.html for use at home."""
+from service.facts.drafts import is_selected
+from service.facts.drugs import Drug, treatment
+from service.facts.patient import Patient, fact
+from service.facts.plan import NEEDS_ANAESTHESIA, PlannedAct, plan, recent_acts
+from service.fhir.r4 import Condition, Encounter, MedicationRequest
+from service.hook_names import ORDER_SELECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,7 @@ class OrderedDrug:
 
     def has_role(self, *roles: str) -> bool:
         """Whether the code lists of peri-operative drugs give it one of these roles."""
-        return self.drug.is_in(*_LISTS, roles=roles)
+        return self.drug.is_in(_HISTAMINE, _SYMPATHOMIMETIC, roles=roles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,107 +44,96 @@ class Perioperative:
     is_crisis_care: bool = False
 
 
-_HISTAMINE, _SYMPATHOMIMETIC = _LISTS = ("periop-avoid-histamine", "periop-avoid-sympathomimetic")
-_ROLES = {_HISTAMINE: ("avoid", "minor"), _SYMPATHOMIMETIC: ("avoid", "rescue")}
+_HISTAMINE, _SYMPATHOMIMETIC = "periop-avoid-histamine", "periop-avoid-sympathomimetic"
+_ELSEWHERE = ("cough-or-topical", "home-medicine")
+"""Words of a drug that acts in one place only, or belongs to daily life."""
 
 
-def read_perioperative(
-    record: Record, context: Context, plan: Plan, treatment: Treatment, *, now: datetime, defaults: Defaults
-) -> Perioperative:
-    """Read the drafts against the operations around them; cheap where no such drug is ordered."""
-    if not any(treatment.of(name, roles=_ROLES[name], drafts_only=True) for name in _LISTS):
+@fact
+def perioperative(patient: Patient) -> Perioperative:
+    """The drafts against the operations around them; cheap where no such drug is ordered."""
+    ordered = treatment(patient).of
+    histamine = ordered(_HISTAMINE, roles=("avoid", "minor"), drafts_only=True)
+    sympathomimetic = ordered(_SYMPATHOMIMETIC, roles=("avoid", "rescue"), drafts_only=True)
+    if not histamine and not sympathomimetic:
         return Perioperative()
-    hours = defaults.perioperative_hours
-    acts = (*plan.acts, *recent_acts(record, now=now, hours=hours))
-    acts = tuple(act for act in acts if act.kind in _NEEDS_ANAESTHESIA)
-
-    def ordered(name: str, *excluded_by: str) -> tuple[OrderedDrug, ...]:
-        return tuple(
-            _ordered(drug, acts, record, context, now=now, hours=hours)
-            for drug in treatment.of(name, roles=_ROLES[name], drafts_only=True)
-            if not _is_for_home(drug)
-            and not any(record.terminology.says(words, drug.text) for words in excluded_by)
-        )
-
     return Perioperative(
-        histamine=ordered(_HISTAMINE, "cough-or-topical", "home-medicine"),
-        sympathomimetic=ordered(
-            _SYMPATHOMIMETIC, "cough-or-topical", "home-medicine", "asthma-or-allergy-kit"
+        histamine=_ordered(histamine, patient, excluded_by=_ELSEWHERE),
+        sympathomimetic=_ordered(
+            sympathomimetic, patient, excluded_by=(*_ELSEWHERE, "asthma-or-allergy-kit")
         ),
-        is_crisis_care=_is_crisis_care(record, context, now=now, days=defaults.crisis_under_way_days),
+        is_crisis_care=_is_crisis_care(patient),
     )
 
 
-def _is_for_home(drug: Drug) -> bool:
-    return any(coding.code in _AT_HOME for coding in codings(drug.resource.get("category")))
-
-
 def _ordered(
-    drug: Drug,
-    acts: tuple[PlannedAct, ...],
-    record: Record,
-    context: Context,
-    *,
-    now: datetime,
-    hours: float,
-) -> OrderedDrug:
-    near = [act for act in acts if _is_around(act, drug, context, now=now, hours=hours)]
+    drugs: Iterable[Drug], patient: Patient, *, excluded_by: tuple[str, ...]
+) -> tuple[OrderedDrug, ...]:
+    acts = _acts(patient)
+    meant = [drug for drug in drugs if not _is_for_home(drug) and not drug.says(*excluded_by)]
+    return tuple([_with_operation(drug, acts, patient) for drug in meant])
+
+
+@fact
+def _acts(patient: Patient) -> tuple[PlannedAct, ...]:
+    """Planned and lately done."""
+    acts = (*plan(patient).acts, *recent_acts(patient, patient.defaults.perioperative_hours))
+    return tuple([act for act in acts if act.kind in NEEDS_ANAESTHESIA])
+
+
+def _is_for_home(drug: Drug) -> bool:
+    return isinstance(drug.resource, MedicationRequest) and drug.resource.is_for_home
+
+
+def _with_operation(drug: Drug, acts: Iterable[PlannedAct], patient: Patient) -> OrderedDrug:
+    near = [act for act in acts if _is_around(act, drug, patient)]
     dated = [act for act in near if act.starts is not None or act.is_current]
+    is_as_needed = any(one.is_as_needed for one in drug.resource.dosages())
     return OrderedDrug(
         drug=drug,
         act=next(iter((*dated, *near)), None),
         is_dated=bool(dated),
-        is_by_mouth=record.terminology.says("by-mouth", drug.text),
-        is_as_needed=_is_as_needed(drug) or record.terminology.says("rescue-use", drug.text),
+        is_by_mouth=drug.says("by-mouth"),
+        is_as_needed=is_as_needed or drug.says("rescue-use"),
     )
 
 
-def _is_around(act: PlannedAct, drug: Drug, context: Context, *, now: datetime, hours: float) -> bool:
+def _is_around(act: PlannedAct, drug: Drug, patient: Patient) -> bool:
     """Among the same drafts, without a date, or within the hours before its start or after its end."""
-    if context.hook == "order-select" and not _is_chosen(act, drug, context):
+    if patient.hook == ORDER_SELECT and not _is_chosen(act, drug, patient):
         return False
     if act.is_current or act.starts is None:
         return True
-    given = drug.starts.instant if drug.starts else now
-    margin, ends = timedelta(hours=hours), act.ends or act.starts
+    given = drug.starts.instant if drug.starts else patient.now
+    margin, ends = timedelta(hours=patient.defaults.perioperative_hours), act.ends or act.starts
     return act.starts.instant - margin <= given <= ends.instant + margin
 
 
-def _is_chosen(act: PlannedAct, drug: Drug, context: Context) -> bool:
+def _is_chosen(act: PlannedAct, drug: Drug, patient: Patient) -> bool:
     """On order-select one of the two has to be what the user just chose."""
-    return context.is_selected(drug.resource) or (act.is_current and context.is_selected(act.resource))
+    return is_selected(drug.resource, patient) or (act.is_current and is_selected(act.resource, patient))
 
 
-def _is_as_needed(drug: Drug) -> bool:
-    return any(
-        dosage.get("asNeededBoolean") is True or dosage.get("asNeededCodeableConcept")
-        for dosage in elements(drug.resource.get("dosageInstruction"))
-    )
-
-
-def _is_crisis_care(record: Record, context: Context, *, now: datetime, days: float) -> bool:
+def _is_crisis_care(patient: Patient) -> bool:
     """A crisis or low blood pressure on record now, or an encounter in which crises are treated."""
-    crises = (one for one in record.of("Condition") if _names_crisis(one, record))
-    return any(_is_under_way(one, now=now, days=days) for one in crises) or any(
-        _is_acute(one, record, context) for one in record.of("Encounter")
+    record = patient.record
+    return any(_names_crisis(one) and _is_under_way(one, patient) for one in record.of(Condition)) or any(
+        one.about.is_named("acute-care") and _is_current(one, patient) for one in record.of(Encounter)
     )
 
 
-def _is_under_way(condition: Resource, *, now: datetime, days: float) -> bool:
+def _is_under_way(condition: Condition, patient: Patient) -> bool:
     """Problem lists keep a crisis active for years; without a date it may be the one being treated."""
-    began = dates.first_recorded(condition)
-    return is_in_force(condition, now=now) and (began is None or began.days_before(now) <= days)
+    began, limit = condition.since, patient.defaults.crisis_under_way_days
+    return condition.is_in_force(patient.now) and (began is None or began.days_before(patient.now) <= limit)
 
 
-def _names_crisis(condition: Resource, record: Record) -> bool:
-    rows = record.rows(condition, "net-functional-syndromes")
-    if rows:
+def _names_crisis(condition: Condition) -> bool:
+    if rows := condition.about.rows("net-functional-syndromes"):
         return any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
-    return record.is_named(condition, "crisis-under-way")
+    return condition.about.is_named("crisis-under-way")
 
 
-def _is_acute(encounter: Resource, record: Record, context: Context) -> bool:
-    is_now = string(encounter.get("status")) in ("arrived", "triaged", "in-progress")
-    is_of_hook = bool(context.encounter_id) and string(encounter.get("id")) == context.encounter_id
-    named = "; ".join(words(encounter.get(name)) for name in ("type", "serviceType", "reasonCode"))
-    return (is_now or is_of_hook) and record.terminology.says("acute-care", named)
+def _is_current(encounter: Encounter, patient: Patient) -> bool:
+    is_of_hook = bool(patient.encounter_id) and encounter.id == patient.encounter_id
+    return encounter.is_now or is_of_hook

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.facts.defaults import Defaults
-from service.facts.statements import Statements
-from service.facts.status import is_done
-from service.facts.tumour import describe_condition, is_in_force
-from service.fhir import dates, quantities
+from service.facts.patient import Patient, fact
+from service.facts.statements import newest_evidence
+from service.facts.words import evidence, on_day, stated
+from service.fhir import dates, quantities, r4
 from service.fhir.evidence import Evidence
-from service.fhir.reading import label, reference
-from service.fhir.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,65 +31,62 @@ class Precautions:
     egfr: float | None = None
 
 
-def read_precautions(
-    record: Record, statements: Statements, *, now: datetime, defaults: Defaults
-) -> Precautions:
+@fact
+def precautions(patient: Patient) -> Precautions:
     """Read diagnoses, reports, earlier operations and kidney function."""
     return Precautions(
-        liver_failure=_stated(statements, "liver-failure"),
-        portal_vein_thrombosis=_stated(statements, "portal-vein-thrombosis"),
-        biliary_anastomosis=_anastomosis(record) or _stated(statements, "biliary-anastomosis"),
-        marrow_failure=_stated(statements, "marrow-failure"),
-        pregnancy=_stated(statements, "pregnancy"),
-        current_pregnancy=_current_pregnancy(record, now=now, days=defaults.pregnancy_days),
-        egfr=_newest_egfr(record),
+        liver_failure=newest_evidence("liver-failure", patient),
+        portal_vein_thrombosis=newest_evidence("portal-vein-thrombosis", patient),
+        biliary_anastomosis=_anastomosis(patient) or newest_evidence("biliary-anastomosis", patient),
+        marrow_failure=newest_evidence("marrow-failure", patient),
+        pregnancy=newest_evidence("pregnancy", patient),
+        current_pregnancy=_current_pregnancy(patient),
+        egfr=_newest_egfr(patient),
     )
 
 
-def _stated(statements: Statements, word_list: str) -> Evidence | None:
-    found = statements.newest(word_list)
-    return found.evidence(word_list.replace("-", " ")) if found else None
-
-
-def _current_pregnancy(record: Record, *, now: datetime, days: float) -> Evidence | None:
+def _current_pregnancy(patient: Patient) -> Evidence | None:
     """By the name of a Condition only: notes and reports speak of tests and of pregnancies to avoid.
 
     One without a date may be decades old, and a card that is silent for good does more harm than one
     that comes too often.
     """
-    for condition in record.about("Condition", "pregnancy"):
-        began = dates.first_recorded(condition)
-        is_recent = began is not None and began.days_before(now) <= days
-        if is_recent and is_in_force(condition, now=now):
-            return Evidence(reference(condition), describe_condition(condition))
+    for condition in patient.record.about(r4.Condition, "pregnancy"):
+        began = condition.since
+        is_recent = began is not None and began.days_before(patient.now) <= patient.defaults.pregnancy_days
+        if is_recent and condition.is_in_force(patient.now):
+            return stated(condition, patient)
     return None
 
 
-_JOINING = ("resection-procedures", "pancreaticoduodenectomy", "biliary-anastomosis")
+_JOINING = ("pancreaticoduodenectomy", "biliary-anastomosis")
 
 
-def _anastomosis(record: Record) -> Evidence | None:
+def _anastomosis(patient: Patient) -> Evidence | None:
     """A pancreaticoduodenectomy joins the bile duct to the bowel; other operations by their names."""
-    for procedure in record.about("Procedure", *_JOINING):
-        joins = record.has_row(
-            procedure, "resection-procedures", roles=("pancreaticoduodenectomy",)
-        ) or record.is_named(procedure, "pancreaticoduodenectomy", "biliary-anastomosis")
-        if joins and is_done(procedure):
-            done = dates.shown(dates.happened(procedure))
-            return Evidence(reference(procedure), f"{label(procedure.get('code'))}, {done}")
+    for procedure in patient.record.about(r4.Procedure, "resection-procedures", *_JOINING):
+        if procedure.is_done and _joins(procedure):
+            done = on_day(procedure.happened(), patient)
+            return evidence(procedure, f"{r4.label(procedure.code)}, {done}")
     return None
 
 
-def _newest_egfr(record: Record) -> float | None:
-    results: list[tuple[float, float]] = []
-    for observation in record.about("Observation", "renal-function"):
-        if not is_done(observation):
-            continue
-        if not record.has_row(observation, "renal-function", roles=("egfr",)):
-            continue
-        value, moment = quantities.value_of(observation), dates.happened(observation)
-        if value is not None:
-            # Laboratories print good results as ">60" or ">90": the number is then the lower end.
-            number = value.high if value.high < math.inf else value.low
-            results.append((moment.instant.timestamp() if moment else 0.0, number))
+def _joins(procedure: r4.Procedure) -> bool:
+    about = procedure.about
+    by_code = about.has_row("resection-procedures", roles=("pancreaticoduodenectomy",))
+    return by_code or about.is_named(*_JOINING)
+
+
+def _newest_egfr(patient: Patient) -> float | None:
+    results = [
+        (dates.order(one.happened()), _number(value))
+        for one in patient.record.about(r4.Observation, "renal-function")
+        if one.is_done and one.about.has_row("renal-function", roles=("egfr",))
+        if (value := quantities.value_of(one)) is not None
+    ]
     return max(results)[1] if results else None
+
+
+def _number(value: quantities.Interval) -> float:
+    """Laboratories print good results as ">60" or ">90": the number is then the lower end."""
+    return value.high if value.high < math.inf else value.low

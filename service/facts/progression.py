@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.facts.statements import Statement, Statements
-from service.facts.tumour import Tumour
-from service.fhir import dates
+from service.facts.patient import Patient, fact
+from service.facts.statements import Statement, statement, statements
+from service.facts.tumour import tumour
+from service.fhir import dates, r4
 from service.fhir.dates import Moment
-from service.fhir.reading import Resource, code
-from service.fhir.record import Record
 
 _WORDS = "progression"
 
@@ -32,34 +30,39 @@ class Progression:
         return max(later, key=lambda one: one.order, default=None)
 
 
-def read_progression(record: Record, tumour: Tumour, statements: Statements, *, now: datetime) -> Progression:
+@fact
+def progression(patient: Patient) -> Progression:
     """Recurrences by the status of the tumour's Conditions; progression by words, also of reports."""
-    stated = [*_recurrences(tumour), *_worded(record, tumour)]
-    # A report does not say which of two cancers has grown.
-    if not tumour.other_malignancy and (reported := statements.newest(_WORDS, "DiagnosticReport")):
-        stated.append(reported)
-    return Progression(tuple(one for one in stated if not dates.is_in_future(one.moment, now)))
+    stated = (*_recurrences(patient), *_worded(patient), *_reported(patient))
+    return Progression(tuple([one for one in stated if not dates.is_in_future(one.moment, patient.now)]))
 
 
-def last_recurrence(tumour: Tumour) -> Moment | None:
+def last_recurrence(patient: Patient) -> Moment | None:
     """When the last recurrence or relapse was recorded; None where none is dated."""
-    return max((one.moment for one in _recurrences(tumour) if one.moment), default=None)
+    return max((one.moment for one in _recurrences(patient) if one.moment), default=None)
 
 
-def _recurrences(tumour: Tumour) -> Iterator[Statement]:
+def _recurrences(patient: Patient) -> Iterator[Statement]:
     """The tumour's Conditions that are a recurrence or relapse by their status."""
-    for primary in tumour.primaries:
-        if code(primary.condition.get("clinicalStatus")) in ("recurrence", "relapse"):
-            yield _recorded(primary.condition)
+    for primary in tumour(patient).primaries:
+        if primary.condition.clinical in ("recurrence", "relapse"):
+            yield _recorded(primary.condition, patient)
 
 
-def _worded(record: Record, tumour: Tumour) -> Iterator[Statement]:
+def _worded(patient: Patient) -> Iterator[Statement]:
     """The tumour's Conditions that are called so in their name or note."""
-    for primary in tumour.primaries:
-        if record.is_named(primary.condition, _WORDS) or record.finds(primary.condition, _WORDS):
-            yield _recorded(primary.condition)
+    for primary in tumour(patient).primaries:
+        if primary.condition.about.says(_WORDS):
+            yield _recorded(primary.condition, patient)
 
 
-def _recorded(condition: Resource) -> Statement:
+def _reported(patient: Patient) -> Iterator[Statement]:
+    """The newest report that says so; it does not say which of two cancers has grown."""
+    found = statements(patient).newest(_WORDS, r4.DiagnosticReport)
+    if found and not tumour(patient).other_malignancy:
+        yield found
+
+
+def _recorded(condition: r4.Condition, patient: Patient) -> Statement:
     """With the day of recording; the onset may be that of the first tumour."""
-    return Statement(condition, dates.parse(condition.get("recordedDate")) or dates.first_recorded(condition))
+    return statement(condition, condition.recorded or condition.since, patient)

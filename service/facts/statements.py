@@ -6,79 +6,72 @@ conclusions of reports, the descriptions of documents, care plans, and condition
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from service.facts.status import is_done
-from service.facts.tumour import is_in_force
-from service.fhir import dates
+from service.facts.patient import Patient, fact
+from service.facts.words import on_day
+from service.fhir import dates, r4
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, reference
-from service.fhir.record import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One resource, and when it was stated."""
+    """One resource, and when it was stated; ``when`` is that in words."""
 
-    resource: Resource
+    resource: r4.Resource
     moment: Moment | None
+    when: str
 
     def evidence(self, what: str) -> Evidence:
         """The resource with what it states and when."""
-        return Evidence(reference(self.resource), f"{what}, {dates.shown(self.moment)}")
+        return Evidence(self.resource.reference, f"{what}, {self.when}")
 
     @property
     def order(self) -> tuple[float, str]:
         """Sorts by time; what is undated comes first."""
-        return (self.moment.instant.timestamp() if self.moment else 0.0, reference(self.resource))
+        return dates.order(self.moment), self.resource.reference
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """Word list -> the resources that hold a phrase of it; their status is looked at when one is asked."""
+    """Word list -> the statements in force that hold a phrase of it."""
 
-    by_list: Mapping[str, list[Resource]]
-    now: datetime
+    by_list: Mapping[str, Sequence[Statement]]
 
-    def newest(self, word_list: str, *kinds: str) -> Statement | None:
-        """The newest statement in force that holds a phrase of the word list, of any kind or of these."""
+    def newest(self, word_list: str, *kinds: type[r4.Resource]) -> Statement | None:
+        """The newest statement that holds a phrase of the word list, of any kind or of these."""
         said = [
-            _statement(one)
-            for one in self.by_list.get(word_list, ())
-            if (not kinds or one["resourceType"] in kinds) and _is_in_force(one, self.now)
+            one for one in self.by_list.get(word_list, ()) if not kinds or isinstance(one.resource, kinds)
         ]
-        return sorted(said, key=lambda statement: statement.order)[-1] if said else None
+        return max(said, key=lambda one: one.order, default=None)
 
 
-_PLANS_IN_FORCE = ("active", "completed")
-_KINDS = ("DiagnosticReport", "DocumentReference", "CarePlan", "Condition")
+@fact
+def statements(patient: Patient) -> Statements:
+    """Everything in force that holds a phrase of any word list, in one pass."""
+    by_list: dict[str, list[Statement]] = {}
+    for resource in _in_force(patient):
+        said = statement(resource, resource.happened(), patient)
+        for word_list in resource.about.names | resource.about.findings:
+            by_list.setdefault(word_list, []).append(said)
+    return Statements(by_list)
 
 
-def read_statements(record: Record, *, now: datetime) -> Statements:
-    """Every resource that holds a phrase of any word list, in one pass."""
-    by_list: dict[str, list[Resource]] = {}
-    for kind in _KINDS:
-        for one in record.of(kind):
-            recognised = record.recognised(one)
-            for name in recognised.names | recognised.findings:
-                by_list.setdefault(name, []).append(one)
-    return Statements(by_list, now)
+def statement(resource: r4.Resource, moment: Moment | None, patient: Patient) -> Statement:
+    """A resource as a statement of this moment."""
+    return Statement(resource, moment, on_day(moment, patient))
 
 
-def _is_in_force(resource: Resource, now: datetime) -> bool:
-    match resource["resourceType"]:
-        case "Condition":
-            return is_in_force(resource, now=now)
-        case "DiagnosticReport":
-            return is_done(resource)
-        case "DocumentReference":
-            return resource.get("status") == "current"
-    return resource.get("status") in _PLANS_IN_FORCE
+def newest_evidence(word_list: str, patient: Patient) -> Evidence | None:
+    """The newest statement of a word list, in the words that ``statement.`` has for it."""
+    found = statements(patient).newest(word_list)
+    return found.evidence(patient.phrases(f"statement.{word_list}")) if found else None
 
 
-def _statement(resource: Resource) -> Statement:
-    is_condition = resource.get("resourceType") == "Condition"
-    return Statement(resource, dates.last_asserted(resource) if is_condition else dates.happened(resource))
+def _in_force(patient: Patient) -> Iterator[r4.Resource]:
+    record = patient.record
+    written = (*record.of(r4.DiagnosticReport), *record.of(r4.DocumentReference), *record.of(r4.CarePlan))
+    yield from (one for one in written if one.is_done)
+    yield from (one for one in record.of(r4.Condition) if one.is_in_force(patient.now))

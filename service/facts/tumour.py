@@ -7,19 +7,16 @@ goblet cell tumours are out of scope (X-3); a personal or family history gives n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import NamedTuple
 
-from service.facts.lazy import lazy
-from service.facts.status import is_done
-from service.fhir import dates
+from service.facts.patient import Patient, fact
+from service.facts.words import stated
+from service.fhir import dates, r4
+from service.fhir.about import ListedCode
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.reading import Resource, code, reference, words
 from service.fhir.record import Record
-from service.fhir.terminology import Concept
 
 PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-primary", "net-icdo3-morphology")
 SECONDARY_LISTS = ("net-secondary-icd10cm", "net-snomed-metastasis")
@@ -28,6 +25,8 @@ HORMONE_LIST = "net-functional-syndromes"
 SYNDROME_WORDS = ("carcinoid-syndrome", "carcinoid-heart-disease", "carcinoid-crisis")
 NAMING_LISTS = (*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST, "neuroendocrine-tumour", *SYNDROME_WORDS)
 """A Condition that is, or belongs to, a neuroendocrine tumour hits one of these lists."""
+
+UNKNOWN_SITE = "unknown"
 
 
 class Certainty(Enum):
@@ -39,39 +38,51 @@ class Certainty(Enum):
 
 
 class Differentiation(Enum):
-    """Morphology; ``ambiguous`` where the record contradicts itself or uses a historical term."""
+    """Morphology; ``ambiguous`` where the record contradicts itself or uses a historical term.
 
-    WELL = "well differentiated"
-    POOR = "poorly differentiated"
-    MIXED = "mixed (MiNEN)"
+    Each is shown by the phrase ``names.differentiation.`` and its value.
+    """
+
+    WELL = "well"
+    POOR = "poor"
+    MIXED = "minen"
     AMBIGUOUS = "ambiguous"
-    UNKNOWN = "not stated"
+    UNKNOWN = "unknown"
 
 
-class Primary(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Primary:
     """One Condition that states a neuroendocrine tumour."""
 
-    condition: Resource
+    condition: r4.Condition
     certainty: Certainty
-    since: Moment | None
-    site: str = "unknown"
+    site: str = UNKNOWN_SITE
     region: str = "unknown"
     differentiation: Differentiation = Differentiation.UNKNOWN
     is_benign: bool = False
     is_excluded: bool = False
     is_metastasis: bool = False
 
+    @property
+    def since(self) -> Moment | None:
+        """The earliest that it can be dated."""
+        return self.condition.since
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Tumour:
-    """The answer to F-1 to F-3. ``primaries`` are active ones only, the index tumour first."""
+    """The answer to F-1 to F-3. ``primaries`` are active ones only, the index tumour first.
+
+    ``why_none`` is the key of a silence, where there is none.
+    """
 
     certainty: Certainty
-    why: str
+    why_none: str = ""
     primaries: tuple[Primary, ...] = ()
     sites: tuple[str, ...] = ()
     differentiation: Differentiation = Differentiation.UNKNOWN
     other_malignancy: bool = False
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def is_present(self) -> bool:
@@ -91,7 +102,12 @@ class Tumour:
     @property
     def site(self) -> str:
         """The site of the index tumour in words, ``unknown`` where no primary is known."""
-        return self.index.site if self.primaries else "unknown"
+        return self.index.site if self.primaries else UNKNOWN_SITE
+
+    @property
+    def has_known_site(self) -> bool:
+        """Whether it is known where the index tumour began."""
+        return self.site != UNKNOWN_SITE
 
     @property
     def region(self) -> str:
@@ -103,7 +119,7 @@ class Tumour:
         """Whether two different primary sites are on record."""
         return len(self.sites) > 1
 
-    @lazy
+    @property
     def is_benign(self) -> bool:
         """Whether every primary on record is coded benign (D3A, D13.7); a metastasis is no primary."""
         coded = [primary for primary in self.primaries if not primary.is_metastasis]
@@ -125,83 +141,60 @@ class Tumour:
         found = [primary.since for primary in self.primaries if primary.since]
         return min(found) if found else None
 
-    @lazy
-    def evidence(self) -> tuple[Evidence, ...]:
-        """One entry per Condition that states the tumour."""
-        conditions = [primary.condition for primary in self.primaries]
-        return tuple([Evidence(reference(one), describe_condition(one)) for one in conditions])
+
+def names_a_tumour(record: Record) -> bool:
+    """Whether a Condition could be, or belong to, a neuroendocrine tumour; nearly no patient has one."""
+    return bool(record.about(r4.Condition, *NAMING_LISTS))
 
 
-def describe_condition(condition: Resource) -> str:
-    """The condition's name with its code and the day it was recorded."""
-    name = words(condition.get("code")).split("; ")[0] or "Condition"
-    stated = code(condition.get("code"))
-    return f"{name}{f' ({stated})' if stated else ''}, {dates.shown(dates.first_recorded(condition))}"
-
-
-_ABATEMENT = frozenset({"abatementDateTime", "abatementPeriod"})
-
-
-def is_in_force(condition: Resource, *, now: datetime) -> bool:
-    """Whether a Condition holds now: not refuted, not resolved, not abated in the past."""
-    if verification(condition) in ("refuted", "entered-in-error"):
-        return False
-    if code(condition.get("clinicalStatus")) in ("inactive", "remission", "resolved"):
-        return False
-    if _ABATEMENT.isdisjoint(condition):
-        return True
-    abated = dates.start(condition, "abatement")
-    return abated is None or abated.instant > now
-
-
-def verification(condition: Resource) -> str:
-    """The verificationStatus code; absent counts as confirmed (R4 allows absence)."""
-    return code(condition.get("verificationStatus")) or "confirmed"
-
-
-def read_tumour(record: Record, *, now: datetime) -> Tumour:
+@fact
+def tumour(patient: Patient) -> Tumour:
     """Read every Condition and answer F-1 to F-3."""
-    conditions = record.about("Condition", *NAMING_LISTS)
-    found = [
-        primary
-        for condition in conditions
-        if (primary := _read_primary(condition, record, now=now)) is not None
-    ]
-    found = _without_overruled(found, conditions, record)
+    found = _without_overruled(_primaries(patient), patient.record)
     included = [primary for primary in found if not primary.is_excluded]
     if not included:
-        return Tumour(Certainty.NONE, _why_none(record, found))
-    ordered = _index_first(included) if len(included) > 1 else included
+        return Tumour(Certainty.NONE, _why_none(patient.record, found))
+    ordered = sorted(included, key=_index_first)
     return Tumour(
-        certainty=_certainty(ordered),
-        why="a neuroendocrine tumour is on record",
+        certainty=ordered[0].certainty,
         primaries=tuple(ordered),
         sites=_sites(ordered),
-        differentiation=_differentiation(ordered, record),
-        other_malignancy=_has_other_malignancy(record, now=now),
+        differentiation=_differentiation(ordered, patient),
+        other_malignancy=_has_other_malignancy(patient),
+        evidence=tuple([stated(primary.condition, patient) for primary in ordered]),
     )
 
 
-def _read_primary(condition: Resource, record: Record, *, now: datetime) -> Primary | None:
-    if not is_in_force(condition, now=now) or record.rows(condition, "net-excluded-icd10cm"):
+def differentiation_in_words(patient: Patient) -> str:
+    """The differentiation of the tumour as a card shows it."""
+    return patient.phrases(f"names.differentiation.{tumour(patient).differentiation.value}")
+
+
+def _primaries(patient: Patient) -> list[Primary]:
+    conditions = patient.record.about(r4.Condition, *NAMING_LISTS)
+    in_force = (one for one in conditions if one.is_in_force(patient.now))
+    return [primary for one in in_force if (primary := _primary(one, patient)) is not None]
+
+
+def _primary(condition: r4.Condition, patient: Patient) -> Primary | None:
+    about = condition.about
+    if about.has_row("net-excluded-icd10cm"):
         return None
-    if rows := _tumour_rows(condition, record):
-        return _coded_primary(condition, rows)
-    if any(row.get("role") == "neuroendocrine" for row in record.rows(condition, *SECONDARY_LISTS)):
-        return Primary(
-            condition, _stated_certainty(condition), dates.first_recorded(condition), is_metastasis=True
-        )
-    return _worded_primary(condition, record)
+    if rows := _tumour_rows(condition):
+        return _coded_primary(condition, rows, patient)
+    if any(row.get("role") == "neuroendocrine" for row in about.rows(*SECONDARY_LISTS)):
+        return Primary(condition, _stated_certainty(condition), is_metastasis=True)
+    return _worded_primary(condition, patient)
 
 
-def _tumour_rows(condition: Resource, record: Record) -> list[Concept]:
+def _tumour_rows(condition: r4.Condition) -> list[ListedCode]:
     """The rows that name a primary: not a secretion, and not a neoplasm of any kind."""
-    named = [row for row in record.rows(condition, *PRIMARY_LISTS) if row.get("role") != "nonspecific"]
-    return named + [row for row in record.rows(condition, HORMONE_LIST) if row.get("role") == "tumour"]
+    named = [row for row in condition.about.rows(*PRIMARY_LISTS) if row.get("role") != "nonspecific"]
+    return named + [row for row in condition.about.rows(HORMONE_LIST) if row.get("role") == "tumour"]
 
 
-def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
-    site, region = _site(condition, rows)
+def _coded_primary(condition: r4.Condition, rows: list[ListedCode], patient: Patient) -> Primary:
+    site, region = _site(condition, rows, patient)
     kinds = {row.get("differentiation") for row in rows} - {""}
     small_cell_elsewhere = region in ("thoracic", "unknown") and any(
         row.get("role") == "small-cell" for row in rows
@@ -209,7 +202,6 @@ def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
     return Primary(
         condition,
         _stated_certainty(condition),
-        dates.first_recorded(condition),
         site=site.replace("-", " "),
         region=region,
         differentiation=_combined(kinds - {"excluded"}),
@@ -218,166 +210,111 @@ def _coded_primary(condition: Resource, rows: list[Concept]) -> Primary:
     )
 
 
-_TRUSTED_LISTS = ("net-history-icd10cm", "net-functional-syndromes", *SECONDARY_LISTS)
+_TRUSTED_LISTS = ("net-history-icd10cm", HORMONE_LIST, *SECONDARY_LISTS)
 
 
-def _worded_primary(condition: Resource, record: Record) -> Primary | None:
+def _worded_primary(condition: r4.Condition, patient: Patient) -> Primary | None:
     """A Condition with text alone that names the tumour counts as suspected (section 8)."""
-    if not record.is_named(condition, "neuroendocrine-tumour") or record.rows(condition, *_TRUSTED_LISTS):
+    about = condition.about
+    if not about.is_named("neuroendocrine-tumour") or about.rows(*_TRUSTED_LISTS):
         return None
-    site, region = _site_in_words(words(condition.get("code")))
-    since = dates.first_recorded(condition)
-    return Primary(condition, Certainty.SUSPECTED, since, site=site.replace("-", " "), region=region)
+    site, region = patient.terminology.site_in(condition.name)
+    return Primary(condition, Certainty.SUSPECTED, site=site.replace("-", " "), region=region)
 
 
-def _stated_certainty(condition: Resource) -> Certainty:
-    unsure = verification(condition) in ("unconfirmed", "provisional", "differential")
+def _stated_certainty(condition: r4.Condition) -> Certainty:
+    unsure = condition.verification in ("unconfirmed", "provisional", "differential")
     return Certainty.SUSPECTED if unsure else Certainty.CONFIRMED
 
 
-_SITES: tuple[tuple[str, str, str], ...] = (
-    ("pancrea", "pancreas", "pancreas"),
-    ("ileum", "ileum", "midgut"),
-    ("ileal", "ileum", "midgut"),
-    ("jejun", "jejunum", "midgut"),
-    ("duoden", "duodenum", "foregut"),
-    ("small intestin", "small-intestine", "midgut-or-duodenum"),
-    ("small bowel", "small-intestine", "midgut-or-duodenum"),
-    ("append", "appendix", "midgut"),
-    ("caecum", "caecum", "midgut"),
-    ("cecum", "caecum", "midgut"),
-    ("ascending colon", "ascending-colon", "midgut"),
-    ("rectum", "rectum", "hindgut"),
-    ("rectal", "rectum", "hindgut"),
-    ("sigmoid", "sigmoid-colon", "hindgut"),
-    ("stomach", "stomach", "foregut"),
-    ("gastric", "stomach", "foregut"),
-    ("bronch", "lung", "thoracic"),
-    ("lung", "lung", "thoracic"),
-    ("thymus", "thymus", "thoracic"),
-    ("thymic", "thymus", "thoracic"),
-    ("kidney", "kidney", "other"),
-    ("insulinoma", "pancreas", "pancreas"),
-    ("glucagonoma", "pancreas", "pancreas"),
-    ("vipoma", "pancreas", "pancreas"),
-    ("gastrinoma", "duodenum-or-pancreas", "foregut"),
-    ("somatostatinoma", "duodenum-or-pancreas", "foregut"),
-)
-"""Word stem -> site and region, for a bodySite or a diagnosis in words; embryology as in F-2."""
-
-
-def _site(condition: Resource, rows: Iterable[Concept]) -> tuple[str, str]:
+def _site(condition: r4.Condition, rows: Iterable[ListedCode], patient: Patient) -> tuple[str, str]:
+    """Site and region by the codes, else by the words of the body site, else of the diagnosis."""
     for row in rows:
-        if row.get("site") not in ("", "unknown"):
+        if row.get("site") not in ("", UNKNOWN_SITE):
             return row.get("site"), row.get("region")
-    body_site = words(condition.get("bodySite"))
-    site, region = _site_in_words(body_site)
-    return (site, region) if site != "unknown" else _site_in_words(words(condition.get("code")))
+    site, region = patient.terminology.site_in(r4.words(condition.body_site))
+    return (site, region) if site != UNKNOWN_SITE else patient.terminology.site_in(condition.name)
 
 
-def _site_in_words(text: str) -> tuple[str, str]:
-    lowered = text.lower()
-    return next(((site, region) for stem, site, region in _SITES if stem in lowered), ("unknown", "unknown"))
-
-
-_DIFFERENTIATIONS = {
-    "well": Differentiation.WELL,
-    "poor": Differentiation.POOR,
-    "minen": Differentiation.MIXED,
-    "ambiguous": Differentiation.AMBIGUOUS,
-}
+_DIFFERENTIATIONS = {one.value: one for one in Differentiation if one is not Differentiation.UNKNOWN}
 
 
 def _combined(kinds: set[str]) -> Differentiation:
     """One kind is the answer, none is unknown; contradicting kinds are ambiguous."""
     meant = {_DIFFERENTIATIONS[kind] for kind in kinds if kind in _DIFFERENTIATIONS}
-    return (
-        meant.pop() if len(meant) == 1 else (Differentiation.AMBIGUOUS if meant else Differentiation.UNKNOWN)
-    )
+    if len(meant) > 1:
+        return Differentiation.AMBIGUOUS
+    return meant.pop() if meant else Differentiation.UNKNOWN
 
 
-def _differentiation(primaries: Iterable[Primary], record: Record) -> Differentiation:
+def _differentiation(primaries: Iterable[Primary], patient: Patient) -> Differentiation:
     """F-3: pathology morphology first, then the codes of the conditions, then words."""
-    morphology = _morphology(record)
+    morphology = _morphology(patient)
     if morphology is not Differentiation.UNKNOWN:
         return morphology
-    stated = {primary.differentiation for primary in primaries} - {Differentiation.UNKNOWN}
-    if len(stated) > 1:
-        return Differentiation.AMBIGUOUS
-    return stated.pop() if stated else _differentiation_in_words(record)
+    coded = _combined({primary.differentiation.value for primary in primaries})
+    return _differentiation_in_words(patient.record) if coded is Differentiation.UNKNOWN else coded
 
 
-def _morphology(record: Record) -> Differentiation:
+def _morphology(patient: Patient) -> Differentiation:
     kinds: set[str] = set()
-    for observation in record.about("Observation", "grade-differentiation"):
-        if is_done(observation):
-            rows = record.terminology.concepts(
-                observation.get("valueCodeableConcept"), "net-icdo3-morphology"
-            )
-            kinds |= {row.get("differentiation") for row in rows}
-    return _combined(kinds - {"", "excluded"})
+    for observation in patient.record.about(r4.Observation, "grade-differentiation"):
+        if observation.is_done:
+            value = patient.terminology.about_concept(observation.value_codeable_concept)
+            kinds |= {row.get("differentiation") for row in value.rows("net-icdo3-morphology")}
+    return _combined(kinds)
+
+
+_WORDED = {"well-differentiated": "well", "poorly-differentiated": "poor"}
 
 
 def _differentiation_in_words(record: Record) -> Differentiation:
-    stated = [
-        word_list
-        for word_list in ("well-differentiated", "poorly-differentiated")
-        if record.saying("Condition", word_list) or _is_reported(record, word_list)
-    ]
-    if len(stated) > 1:
-        return Differentiation.AMBIGUOUS
-    return {"well-differentiated": Differentiation.WELL, "poorly-differentiated": Differentiation.POOR}.get(
-        "".join(stated), Differentiation.UNKNOWN
-    )
+    return _combined({kind for word_list, kind in _WORDED.items() if _is_written(word_list, record)})
 
 
-def _is_reported(record: Record, word_list: str) -> bool:
-    """Whether the conclusion of a delivered report says so."""
-    return any(
-        is_done(report) and record.finds(report, word_list) for report in record.of("DiagnosticReport")
-    )
+def _is_written(word_list: str, record: Record) -> bool:
+    """Whether a Condition, or the conclusion of a delivered report, says so."""
+    reports = (one for one in record.of(r4.DiagnosticReport) if one.is_done)
+    return bool(record.saying(r4.Condition, word_list)) or any(one.about.finds(word_list) for one in reports)
 
 
-def _without_overruled(
-    primaries: list[Primary], conditions: Iterable[Resource], record: Record
-) -> list[Primary]:
+def _without_overruled(primaries: list[Primary], record: Record) -> list[Primary]:
     """A-21: the same code both confirmed and refuted: the later entry wins, else it is suspected."""
     refuted: dict[str, list[Moment | None]] = {}
-    for condition in conditions:
-        if verification(condition) == "refuted" and _tumour_rows(condition, record):
-            refuted.setdefault(code(condition.get("code")), []).append(dates.last_asserted(condition))
+    for condition in record.about(r4.Condition, *NAMING_LISTS):
+        if condition.verification == "refuted" and _tumour_rows(condition):
+            refuted.setdefault(_code(condition), []).append(condition.asserted)
     if not refuted:
         return primaries
-    kept: list[Primary] = []
-    for primary in primaries:
-        times = refuted.get(code(primary.condition.get("code")), [])
-        asserted = dates.last_asserted(primary.condition)
-        if any(time and asserted and time.instant > asserted.instant for time in times):
-            continue
-        unordered = any(
-            time is None or asserted is None or time.instant == asserted.instant for time in times
-        )
-        kept.append(primary._replace(certainty=Certainty.SUSPECTED) if unordered else primary)
-    return kept
+    weighed = [_weighed(primary, refuted.get(_code(primary.condition), [])) for primary in primaries]
+    return [primary for primary in weighed if primary is not None]
 
 
-def _index_first(primaries: list[Primary]) -> list[Primary]:
-    """Confirmed before suspected, a known site before an unknown one, then the latest asserted."""
-
-    def rank(primary: Primary) -> tuple[bool, bool, float, str]:
-        asserted = dates.last_asserted(primary.condition)
-        return (
-            primary.certainty is not Certainty.CONFIRMED,
-            primary.site == "unknown",
-            -(asserted.instant.timestamp() if asserted else 0.0),
-            primary.site,
-        )
-
-    return sorted(primaries, key=rank)
+def _weighed(primary: Primary, refuted: list[Moment | None]) -> Primary | None:
+    """A primary beside the times at which the same code was refuted; None where a later one was."""
+    asserted = primary.condition.asserted
+    if any(time and asserted and time.instant > asserted.instant for time in refuted):
+        return None
+    unordered = any(time is None or asserted is None or time.instant == asserted.instant for time in refuted)
+    return replace(primary, certainty=Certainty.SUSPECTED) if unordered else primary
 
 
-def _certainty(primaries: list[Primary]) -> Certainty:
-    return primaries[0].certainty
+def _code(condition: r4.Condition) -> str:
+    return condition.code.code if condition.code else ""
+
+
+def _index_first(primary: Primary) -> tuple[bool, bool, float, str, bool]:
+    """Confirmed before suspected, a known site before an unknown one, then the latest asserted.
+
+    Of two names for one tumour that of the tumour comes before that of its hormone.
+    """
+    return (
+        primary.certainty is not Certainty.CONFIRMED,
+        primary.site == UNKNOWN_SITE,
+        -dates.order(primary.condition.asserted),
+        primary.site,
+        not primary.condition.about.hits(*PRIMARY_LISTS),
+    )
 
 
 _BROAD_SITES = frozenset(
@@ -388,29 +325,28 @@ _BROAD_SITES = frozenset(
 
 def _sites(primaries: Iterable[Primary]) -> tuple[str, ...]:
     """Different sites of malignant or confirmed tumours; a broad term may mean the exact one."""
-    sites = {primary.site for primary in primaries} - {"unknown"}
+    sites = {primary.site for primary in primaries} - {UNKNOWN_SITE}
     exact = sites - _BROAD_SITES
     return tuple(sorted(exact or sites))
 
 
 def _why_none(record: Record, found: list[Primary]) -> str:
     if found:
-        return "the tumour on record is of a kind that the algorithm does not cover"
+        return "tumour-not-covered"
     lists = (*PRIMARY_LISTS, "net-history-icd10cm", "net-excluded-icd10cm")
-    if record.about("Condition", *lists):
-        return "the neuroendocrine tumour on record is refuted, resolved, history or out of scope"
-    return "no neuroendocrine tumour is on record"
+    return "tumour-dismissed" if record.about(r4.Condition, *lists) else "no-tumour"
 
 
-def _has_other_malignancy(record: Record, *, now: datetime) -> bool:
+def _has_other_malignancy(patient: Patient) -> bool:
     """Another active cancer, which could explain metastases or a drug."""
-    return any(
-        is_in_force(condition, now=now)
-        and not record.rows(condition, *PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST)
-        and not record.is_named(condition, "neuroendocrine-tumour")
-        and (
-            record.has_row(condition, "other-malignancy", roles=("malignancy",))
-            or record.is_named(condition, "other-malignancy")
-        )
-        for condition in record.about("Condition", "other-malignancy")
+    cancers = patient.record.about(r4.Condition, "other-malignancy", "other-malignancy-words")
+    return any(one.is_in_force(patient.now) and _is_another_cancer(one) for one in cancers)
+
+
+def _is_another_cancer(condition: r4.Condition) -> bool:
+    about = condition.about
+    if about.rows(*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST) or about.is_named("neuroendocrine-tumour"):
+        return False
+    return about.has_row("other-malignancy", roles=("malignancy",)) or about.is_named(
+        "other-malignancy-words"
     )

@@ -17,15 +17,17 @@ from urllib.parse import urljoin
 
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
-from service.fhir.reading import Resource, elements, mapping, string
 from service.fhir.scopes import Permission, permission
-from service.fhir.transport import Answer, Exchange, ExchangeFailed, get, run_within
+from service.fhir.transport import Allowance, Answer, Exchange, ExchangeFailed, get, run_within
 from service.json_body import read_object
+
+Resource = Mapping[str, Any]
+"""A resource or a Bundle as parsed JSON."""
 
 SameBase = Callable[[str, str], bool]
 """``(base URL, URL) -> bool``: whether the URL lies at or under the base, on the same origin."""
 
-_FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir")
+_FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir", "text/json")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PASSING_STATUSES = (502, 503, 504)
 _PAUSE_SECONDS = 0.05  # before a failed request is tried once more
@@ -42,10 +44,16 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How much is read for one key; ``certificate_authorities`` is a PEM file, or True for the usual ones."""
+    """How much is read: pages and bytes for one key, bytes and JSON values for one call with all its keys.
+
+    A value takes far more memory than the few bytes that it is written in, so these are counted apart; one of
+    FHIR takes some 15 bytes. ``certificate_authorities`` is a PEM file, or True for the usual ones.
+    """
 
     max_pages: int = 20
     max_bytes: int = 16 * 1024 * 1024
+    max_bytes_of_call: int = 32 * 1024 * 1024
+    max_values_of_call: int = 2_500_000
     certificate_authorities: str | bool = True
 
 
@@ -70,6 +78,8 @@ class _Server:
     access: FhirAccess
     same_base: SameBase
     limits: FetchLimits
+    bytes_left: Allowance
+    values_left: Allowance
 
 
 @dataclass(slots=True)
@@ -96,7 +106,9 @@ def fetch_all(
     Whether the base URL may be read at all is for the caller to decide before. The token goes with every
     request, and only to URLs that ``same_base`` finds under the base URL.
     """
-    server = _Server(access, same_base, limits or FetchLimits())
+    limits = limits or FetchLimits()
+    bytes_left, values_left = Allowance(limits.max_bytes_of_call), Allowance(limits.max_values_of_call)
+    server = _Server(access, same_base, limits, bytes_left, values_left)
     parsed = {key: _QUERY.fullmatch(relative) for key, relative in queries.items()}
     refused = {key: refusal for key, query in parsed.items() if (refusal := _refusal(server, query))}
     jobs = {
@@ -183,7 +195,10 @@ def _next_page(server: _Server, url: str, search: _Search, exchange: Exchange) -
 
 
 def _following(server: _Server, url: str, page: Resource, search: _Search) -> str | None:
-    links = [string(link.get("url")) for link in elements(page.get("link")) if link.get("relation") == "next"]
+    links = page.get("link")
+    found = [one for one in links if isinstance(one, dict)] if isinstance(links, list) else []
+    urls = [one.get("url") for one in found if one.get("relation") == "next"]
+    links = [one if isinstance(one, str) else "" for one in urls]
     if not links:
         return None
     following = _joined(url, links[0])
@@ -208,7 +223,8 @@ def _bundle(search: _Search) -> Resource:
 
 
 def _matches(entries: list[Any]) -> int:
-    modes = [mapping(mapping(entry).get("search")).get("mode") for entry in entries]
+    searches = [entry.get("search") for entry in entries if isinstance(entry, dict)]
+    modes = [one.get("mode") if isinstance(one, dict) else None for one in searches]
     return sum(mode not in ("include", "outcome") for mode in modes)
 
 
@@ -228,7 +244,15 @@ def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> 
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _FHIR_JSON:
         raise ExchangeFailed("the FHIR server answered with something else than FHIR JSON")
+    server.values_left.take(_most_values(answer.body))
+    # Other answers may have been parsed meanwhile.
+    exchange.seconds_left()
     return _json_object(answer.body), len(answer.body)
+
+
+def _most_values(body: bytes) -> int:
+    """At least the number of values in a JSON text: each but the first follows one of these characters."""
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 
 def _json_object(body: bytes) -> Resource:
@@ -261,6 +285,7 @@ def _answer(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> An
         headers,
         exchange=exchange,
         max_bytes=max_bytes,
+        allowance=server.bytes_left,
         certificate_authorities=server.limits.certificate_authorities,
     )
     try:

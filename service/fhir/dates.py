@@ -1,19 +1,19 @@
 """FHIR dates and times, read leniently and compared by day.
 
 https://hl7.org/fhir/R4/datatypes.html#dateTime. A time without a zone (invalid FHIR, and common in
-exports) is read as UTC; a year or a month counts from its first day.
+exports) is read as UTC; a year or a month counts from its first day. The years 0001 and 9999 are what
+programs write where they have no date.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 
-from service.fhir.reading import Resource, elements, mapping
-
-_PARTIAL = re.compile(r"^(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?$")
+_PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+_LONGEST = 40  # characters
+_NO_YEARS = ("0001", "9999")
 
 
 class Moment(NamedTuple):
@@ -27,6 +27,11 @@ class Moment(NamedTuple):
         """The calendar day as ``YYYY-MM-DD``."""
         return self.instant.date().isoformat()
 
+    @property
+    def timestamp(self) -> float:
+        """Seconds since 1970, to sort by."""
+        return self.instant.timestamp()
+
     def days_before(self, now: datetime) -> int:
         """Whole calendar days from this moment to ``now``; negative in the future."""
         return (now.date() - self.instant.date()).days
@@ -36,14 +41,11 @@ class Moment(NamedTuple):
         return (self.instant - now) / timedelta(hours=1)
 
 
-def parse(text: object) -> Moment | None:
-    """Read a FHIR date, dateTime or instant; None for anything else."""
-    return _parse(text) if isinstance(text, str) and len(text) <= 40 else None
-
-
-@lru_cache(maxsize=4096)
-def _parse(text: str) -> Moment | None:
-    if partial := _PARTIAL.match(text):
+def parse(text: str | None) -> Moment | None:
+    """Read a FHIR date, dateTime or instant; None for anything else, and for a date that means none."""
+    if not text or len(text) > _LONGEST or text[:4] in _NO_YEARS:
+        return None
+    if partial := _PARTIAL.fullmatch(text):
         year, month, day = partial.groups()
         return _moment(f"{year}-{month or '01'}-{day or '01'}", has_time=False)
     return _moment(text, has_time=True)
@@ -57,49 +59,9 @@ def _moment(text: str, *, has_time: bool) -> Moment | None:
         return None
 
 
-def start(resource: Resource, stem: str) -> Moment | None:
-    """When ``stem[x]`` begins: a dateTime, an instant, a Period's start or a Timing's first event."""
-    # Nearly all resources state a dateTime; the other forms are looked for only where there is none.
-    if stated := parse(resource.get(f"{stem}DateTime")):
-        return stated
-    timing = mapping(resource.get(f"{stem}Timing"))
-    events = timing.get("event")
-    return (
-        parse(resource.get(f"{stem}Instant"))
-        or parse(mapping(resource.get(f"{stem}Period")).get("start"))
-        or parse(events[0] if isinstance(events, list) and events else None)
-        or parse(_bounds(timing).get("start"))
-    )
-
-
-def end(resource: Resource, stem: str) -> Moment | None:
-    """When ``stem[x]`` ends, where a Period or a Timing's bounds say so."""
-    period, timing = resource.get(f"{stem}Period"), resource.get(f"{stem}Timing")
-    if period is None and timing is None:
-        return None
-    return parse(mapping(period).get("end")) or parse(_bounds(mapping(timing)).get("end"))
-
-
-def _bounds(timing: Resource) -> Resource:
-    return mapping(mapping(timing.get("repeat")).get("boundsPeriod"))
-
-
-def happened(resource: Resource) -> Moment | None:
-    """When a result, report, study or procedure took place: the clinical time, else the issue time."""
-    if stated := parse(resource.get("effectiveDateTime")):
-        return stated
-    for stem in ("effective", "performed", "occurrence"):
-        if moment := end(resource, stem) or start(resource, stem):
-            return moment
-    period = mapping(resource.get("period"))
-    return (
-        parse(resource.get("started"))
-        or parse(resource.get("issued"))
-        or parse(resource.get("date"))
-        or parse(period.get("end"))
-        or parse(period.get("start"))
-        or parse(resource.get("created"))
-    )
+def is_readable(text: str | None) -> bool:
+    """Whether a text is a date, or says that there is none."""
+    return not text or text[:4] in _NO_YEARS or parse(text) is not None
 
 
 def is_in_future(moment: Moment | None, now: datetime) -> bool:
@@ -107,43 +69,9 @@ def is_in_future(moment: Moment | None, now: datetime) -> bool:
     return moment is not None and moment.days_before(now) < 0
 
 
-def first_recorded(condition: Resource) -> Moment | None:
-    """The earliest that a Condition can be dated: onset, else the date of recording."""
-    return (
-        parse(condition.get("onsetDateTime"))
-        or parse(mapping(condition.get("onsetPeriod")).get("start"))
-        or parse(condition.get("recordedDate"))
-    )
-
-
-def last_asserted(resource: Resource) -> Moment | None:
-    """The latest time at which somebody stood behind a resource."""
-    return (
-        parse(resource.get("recordedDate"))
-        or parse(resource.get("authoredOn"))
-        or parse(mapping(resource.get("meta")).get("lastUpdated"))
-        or parse(resource.get("onsetDateTime"))
-    )
-
-
-def dosage_span(request: Resource) -> tuple[Moment | None, Moment | None]:
-    """First start and last end that the dosage instructions of a MedicationRequest state."""
-    starts: list[Moment] = []
-    ends: list[Moment] = []
-    for dosage in elements(request.get("dosageInstruction")) + elements(request.get("dosage")):
-        as_timing = {"dosageTiming": dosage.get("timing")} if isinstance(dosage, dict) else {}
-        starts += [moment] if (moment := start(as_timing, "dosage")) else []
-        ends += [moment] if (moment := end(as_timing, "dosage")) else []
-    period = mapping(mapping(request.get("dispenseRequest")).get("validityPeriod"))
-    given = mapping(request.get("effectivePeriod"))
-    starts += [m for m in (parse(period.get("start")), parse(given.get("start"))) if m] if not starts else []
-    ends += [m for m in (parse(period.get("end")), parse(given.get("end"))) if m] if not ends else []
-    return (min(starts) if starts else None, max(ends) if ends else None)
-
-
-def shown(moment: Moment | None) -> str:
-    """``on 2026-05-01``, or ``(date unknown)``."""
-    return f"on {moment.day}" if moment else "(date unknown)"
+def order(moment: Moment | None) -> float:
+    """Sorts by time; what is undated comes first."""
+    return moment.timestamp if moment else 0.0
 
 
 def days(count: float) -> timedelta:

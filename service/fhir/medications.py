@@ -1,23 +1,24 @@
 """Drugs that an order names by reference only, https://hl7.org/fhir/R4/medicationrequest.html#5.1.4.
 
-Many systems keep the drug in a Medication of its own. A search brings it only with ``_include``, which
-the templates of prefetch may not use (https://cds-hooks.hl7.org/2.0/#prefetch-query-restrictions). An
-order whose drug is not known may be the very one that a card would call missing.
+Many systems keep the drug in a Medication of its own: contained in the order, beside it in the Bundle, or
+only on the server. A search brings it with ``_include``, which the templates of prefetch may not use
+(https://cds-hooks.hl7.org/2.0/#prefetch-query-restrictions). An order whose drug is not known may be the very
+one that a card would call missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
 
 from service.fhir.queries import QUERIES, filled
-from service.fhir.reading import Resource, elements, mapping, reference, string
+from service.fhir.r4 import CodeableConcept, Medication, OfMedication
+from service.fhir.read import Reading
+from service.fhir.references import type_and_id
 
 KEYS = tuple(key for key, query in QUERIES.items() if query.section == "medications")
-
-UNNAMED = "the drug of an order was not sent"
-
-_OF_NO_CONCERN = ("cancelled", "entered-in-error", "not-taken")
 
 
 def queries_for(patient_id: str, templates: Mapping[str, str]) -> dict[str, str]:
@@ -33,23 +34,45 @@ def with_medications(key: str, query: str) -> str:
     return f"{query}&_include={QUERIES[key].resource_type}:medication" if key in KEYS else query
 
 
-def lacks_a_medication(value: object) -> bool:
-    """Whether a Bundle has an order that names its drug only by a reference to what is not in it."""
-    if not isinstance(value, Mapping):
-        return False
-    resources = [mapping(entry.get("resource")) for entry in elements(value.get("entry"))]
-    wanted = set(_wanted(resources))
-    return bool(wanted) and not wanted <= {reference(one) for one in resources}
+@dataclass(frozen=True, slots=True)
+class Medications:
+    """The Medications of a call by their names: ``Medication/1``, or the fullUrl of their entry."""
+
+    by_name: Mapping[str, Medication]
+
+    @staticmethod
+    def among(readings: Iterable[Reading]) -> Medications:
+        """Those of all keys."""
+        return Medications({name: one for reading in readings for name, one in reading.medications.items()})
+
+    def resolve(self, order: OfMedication) -> bool:
+        """Give a resource the concepts of its drug; False where a reference names it that leads nowhere."""
+        if order.medication_codeable_concept is not None:
+            order.drug = (order.medication_codeable_concept,)
+        elif order.medication_reference is not None:
+            order.drug = tuple(self._concepts(order))
+            return bool(order.drug) or order.is_of_no_concern
+        return True
+
+    def _concepts(self, order: OfMedication) -> Iterable[CodeableConcept]:
+        target = order.medication_reference
+        name = target.reference or "" if target else ""
+        medication = _contained(order, name[1:]) if name.startswith("#") else self._found(name)
+        if medication is not None:
+            yield from medication.naming_concepts()
+            yield from (CodeableConcept(text=text) for text in medication.naming_texts() if text)
+        elif target is not None and target.display:
+            yield CodeableConcept(text=target.display)
+
+    def _found(self, name: str) -> Medication | None:
+        return self.by_name.get(name) or self.by_name.get("/".join(type_and_id(name)))
 
 
-def _wanted(resources: list[Mapping[str, Any]]) -> Iterator[str]:
-    for resource in resources:
-        target = mapping(resource.get("medicationReference"))
-        name = string(target.get("reference"))
-        is_told = bool(target.get("display")) or name.startswith("#") or _has_concept(resource)
-        if target and not is_told and string(resource.get("status")) not in _OF_NO_CONCERN:
-            yield "/".join(name.split("/")[-2:])
-
-
-def _has_concept(resource: Resource) -> bool:
-    return bool(resource.get("medicationCodeableConcept"))
+def _contained(order: OfMedication, identity: str) -> Medication | None:
+    for document in order.contained or ():
+        if isinstance(document, dict) and document.get("id") == identity:
+            try:
+                return msgspec.convert(document, Medication)
+            except msgspec.ValidationError:
+                return None
+    return None

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
-from service.fhir.reading import Resource, elements, mapping, string
+from service.fhir.r4 import Measured, Quantity, Range, Ratio, concepts
 
 MILLIGRAM_5HIAA_IN_MICROMOLE = 5.2307
 """1 mg of 5-HIAA (C10H9NO3, 191.18 g/mol) in micromoles."""
@@ -113,25 +112,26 @@ _UNITS = {
 _CANONICAL = frozenset(_UNITS.values())
 
 
-@lru_cache(maxsize=1024)
 def canonical_unit(text: str) -> str:
     """Canonical spelling of a unit: UCUM and the usual laboratory spellings mean the same."""
+    if len(text) > _LONGEST_UNIT:
+        return text[:_LONGEST_UNIT]
     squeezed = re.sub(r"\s+", "", text).replace("µ", "u").replace("μ", "u").lower()
     return _UNITS.get(squeezed) or _UNITS.get(text.strip().lower(), text.strip())
 
 
-def from_quantity(quantity: object) -> Interval | None:
+_LONGEST_UNIT = 40  # characters; no unit is longer, and what is shown of one must not be
+
+
+def from_quantity(quantity: Quantity | None) -> Interval | None:
     """Read a FHIR Quantity with its comparator; None where it holds no finite number."""
-    if not isinstance(quantity, dict):
+    value = _finite(quantity.value) if quantity else None
+    if quantity is None or value is None:
         return None
-    value = _finite(quantity.get("value"))
-    if value is None:
-        return None
-    unit = _unit(string(quantity.get("code")), string(quantity.get("unit")))
-    return _compared(value, string(quantity.get("comparator")), unit)
+    unit = _unit(quantity.code or "", quantity.unit or "")
+    return _compared(value, quantity.comparator or "", unit)
 
 
-@lru_cache(maxsize=1024)
 def _unit(code: str, words: str) -> str:
     """The canonical unit of the code, or of the words where the code has none."""
     unit = canonical_unit(code or words)
@@ -141,13 +141,11 @@ def _unit(code: str, words: str) -> str:
 _DECIMAL = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 
 
-def _finite(value: object) -> float | None:
+def _finite(value: float | str | None) -> float | None:
     """A JSON number; also one that was sent as text, which is invalid FHIR and plain to read."""
-    if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
-        return float(value)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    return float(value) if abs(value) < _LARGEST else None  # NaN is not below either
+    if isinstance(value, str):
+        return float(value) if _DECIMAL.fullmatch(value.strip()) else None
+    return value if value is not None and abs(value) < _LARGEST else None  # NaN is not below either
 
 
 _LARGEST = 1e15
@@ -169,20 +167,20 @@ def _compared(value: float, comparator: str, unit: str) -> Interval | None:
     return None
 
 
-def from_range(value: object) -> Interval | None:
+def from_range(value: Range | None) -> Interval | None:
     """Read a FHIR Range; an open end is infinite."""
-    fields = mapping(value)
-    low, high = from_quantity(fields.get("low")), from_quantity(fields.get("high"))
+    low, high = (from_quantity(value.low), from_quantity(value.high)) if value else (None, None)
     if low is None and high is None:
         return None
     unit = (low or high or exact(0)).unit
     return Interval(low.low if low else -math.inf, high.high if high else math.inf, unit=unit)
 
 
-def from_ratio(value: object) -> tuple[Interval | None, float]:
+def from_ratio(value: Ratio | None) -> tuple[Interval | None, float]:
     """Read a FHIR Ratio as a percentage, with its denominator (the number counted)."""
-    fields = mapping(value)
-    part, whole = from_quantity(fields.get("numerator")), from_quantity(fields.get("denominator"))
+    part, whole = (
+        (from_quantity(value.numerator), from_quantity(value.denominator)) if value else (None, None)
+    )
     if part is None or whole is None or not (part.is_exact and whole.is_exact) or whole.low <= 0:
         return None, 0.0
     return exact(_tidy(100 * part.low / whole.low), "%"), whole.low
@@ -213,37 +211,38 @@ def _number(text: str) -> float:
     return float(text.replace(",", "."))
 
 
-def value_of(observation: Resource) -> Interval | None:
+def value_of(result: Measured) -> Interval | None:
     """The value of an Observation or of one of its components, in whichever ``value[x]`` it came."""
-    if (quantity := from_quantity(observation.get("valueQuantity"))) is not None:
+    if (quantity := from_quantity(result.value_quantity)) is not None:
         return quantity
-    if (spread := from_range(observation.get("valueRange"))) is not None:
+    if (spread := from_range(result.value_range)) is not None:
         return spread
-    if (whole := observation.get("valueInteger")) is not None and not isinstance(whole, bool):
-        return exact(float(whole)) if isinstance(whole, int) and abs(whole) < 10**9 else None
-    return from_text(string(observation.get("valueString")))
+    if (whole := result.value_integer) is not None:
+        return exact(float(whole)) if abs(whole) < 10**9 else None
+    return from_text(result.value_string or "")
 
 
-def upper_reference_limit(observation: Resource, *, unit: str) -> float | None:
+def upper_reference_limit(observation: Measured, *, unit: str) -> float | None:
     """The top of the reference range printed with the result, in the unit of the result."""
-    for spread in elements(observation.get("referenceRange")):
-        high = from_quantity(spread.get("high"))
+    for spread in observation.reference_range or ():
+        high = from_quantity(spread.high)
         if high is not None and high.unit in (unit, ""):
             return high.high
-        stated = from_text(string(spread.get("text")))
+        stated = from_text(spread.text or "")
         if high is None and stated is not None and stated.unit in (unit, "") and math.isfinite(stated.high):
             return stated.high
     return None
 
 
-def interpretation(observation: Resource) -> str:
+_INTERPRETATIONS = (("high", {"H", "HH", "HU"}), ("low", {"L", "LL", "LU"}), ("normal", {"N"}))
+
+
+def interpretation(observation: Measured) -> str:
     """``high``, ``low``, ``normal`` or an empty string, from ``Observation.interpretation``."""
-    codes = {
-        string(coding.get("code")).upper()
-        for concept in elements(observation.get("interpretation"))
-        for coding in elements(concept.get("coding"))
+    stated = {
+        coding.code.upper()
+        for concept in concepts(observation.interpretation)
+        for coding in concept.codings
+        if coding.code
     }
-    for meaning, known in (("high", {"H", "HH", "HU"}), ("low", {"L", "LL", "LU"}), ("normal", {"N"})):
-        if codes & known:
-            return meaning
-    return ""
+    return next((meaning for meaning, known in _INTERPRETATIONS if stated & known), "")

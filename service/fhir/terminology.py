@@ -1,93 +1,78 @@
 """Code lists and word lists: what a code or a phrase in the record means to the rules.
 
 The lists belong to the clinicians and live in ``cards/codelists`` and ``cards/wordlists``; their
-README says where each code was seen. Every column beyond the code becomes an attribute.
+README says where each code was seen. Every column beyond the code becomes an attribute. A language is a
+folder of word lists; a phrase of any language counts.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-import orjson
-
+from service.content_files import collect, read_rows, read_text
 from service.errors import ContentError
-from service.fhir.reading import codings, elements, string
+from service.fhir.about import About, ListedCode
+from service.fhir.lists import DrugWords, code_list_files, read_drug_words, read_queried, word_list_files
+from service.fhir.phrases import Phrase, WordLists
+from service.fhir.r4 import CodeableConcept
 
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
 
 
-class Concept(NamedTuple):
-    """One row of a code list."""
+class SiteName(NamedTuple):
+    """A stem by which words name a site; the first of ``cards/sites.csv`` that fits counts."""
 
-    list_name: str
-    system: str
-    code: str
-    display: str
-    attributes: Mapping[str, str]
-
-    def get(self, attribute: str) -> str:
-        """The attribute's value, or an empty string."""
-        return self.attributes.get(attribute, "")
-
-
-@dataclass(frozen=True, slots=True)
-class WordList:
-    """Phrases that mean something, less the phrases that take the meaning back."""
-
-    positive: re.Pattern[str]
-    negative: re.Pattern[str] | None
-
-    def found_in(self, text: str) -> bool:
-        """Whether the text holds a phrase of the list, as whole words, and no negative one."""
-        return bool(text) and self.match(text) is not None
-
-    def match(self, text: str) -> str | None:
-        """The phrase found, as written in the text."""
-        found = self.positive.search(text)
-        if found is None or (self.negative is not None and self.negative.search(text)):
-            return None
-        return found.group(0)
+    stem: str
+    site: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True)
 class Terminology:
     """Every list, indexed for lookup by ``(system, code)`` and by name."""
 
-    by_code: Mapping[tuple[str, str], tuple[Concept, ...]]
-    by_list: Mapping[str, tuple[Concept, ...]]
-    word_lists: Mapping[str, WordList]
-    first_words: Mapping[str, frozenset[str]] = field(repr=False)
-    first_stems: tuple[tuple[int, Mapping[str, frozenset[str]]], ...] = field(repr=False)
-    _known_names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
-    _known_interest: dict[bytes, bool] = field(default_factory=dict, repr=False)
+    by_code: Mapping[tuple[str, str], tuple[ListedCode, ...]]
+    by_list: Mapping[str, tuple[ListedCode, ...]]
+    word_lists: WordLists = field(repr=False)
+    drug_words: tuple[DrugWords, ...] = ()
+    queried: tuple[str, ...] = ()
+    sites: tuple[SiteName, ...] = ()
+    removed_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Site of a primary -> the organs whose resection removes it; any resection, for a site without a row."""
 
-    def concepts(self, codeable: object, *lists: str) -> tuple[Concept, ...]:
-        """The rows that a CodeableConcept (or a list of them) hits, in the lists named."""
-        return tuple(row for row in self.all_concepts(codeable) if row.list_name in lists)
+    def about(self, concepts: Iterable[CodeableConcept], *, name: str, findings: str = "") -> About:
+        """What something is about, by its concepts, by its name in words, and by what it found."""
+        codes: dict[str, tuple[ListedCode, ...]] = {}
+        for row in self.rows(concepts):
+            codes[row.list_name] = (*codes.get(row.list_name, ()), row)
+        return About(codes, self.word_lists.lists_in(name), self.word_lists.lists_in(findings))
 
-    def all_concepts(self, codeable: object) -> list[Concept]:
-        """The rows that a CodeableConcept (or a list of them) hits, in any list."""
-        return [row for coding in codings(codeable) for row in self.lookup(coding.system, coding.code)]
+    def about_concept(self, concept: CodeableConcept | None) -> About:
+        """What one concept is about, by its codes and its words."""
+        return self.about((concept,), name=concept.words) if concept else About()
 
-    def has(self, codeable: object, *lists: str, **attributes: str) -> bool:
-        """Whether a CodeableConcept hits a list, in a row with these attributes."""
-        return any(
-            all(hit.get(name) == value for name, value in attributes.items())
-            for hit in self.concepts(codeable, *lists)
-        )
+    def rows(self, concepts: Iterable[CodeableConcept]) -> list[ListedCode]:
+        """The rows that the codes of these concepts hit, in any list."""
+        found: list[ListedCode] = []
+        for concept in concepts:
+            for coding in concept.codings:
+                if coding.code:
+                    found += self.lookup(coding.system or "", coding.code)
+        return found
 
-    def lookup(self, system: str, code: str) -> tuple[Concept, ...]:
+    def lookup(self, system: str, code: str) -> tuple[ListedCode, ...]:
         """The rows of one code. An ICD-10-CM code without a row takes those of its parent."""
         found = self.by_code.get((system, code), ())
         if found or system != ICD10CM:
             return found
+        code = code[:_LONGEST_ICD]
         while not found and len(code) > 3:
             code = code[:-1].rstrip(".")
             found = self.by_code.get((system, code), ())
@@ -95,179 +80,105 @@ class Terminology:
 
     def says(self, word_list: str, *texts: str) -> bool:
         """Whether any of the texts holds a phrase of the word list."""
-        words_wanted = self.word_lists[word_list]
-        return any(words_wanted.found_in(text) for text in texts)
+        return any(word_list in self.word_lists.lists_in(text) for text in texts)
+
+    def site_in(self, text: str) -> tuple[str, str]:
+        """Site and region of a tumour that a body site or a diagnosis names in words."""
+        lowered = text.lower()
+        named = ((one.site, one.region) for one in self.sites if one.stem in lowered)
+        return next(named, ("unknown", "unknown"))
 
     def observation_codes(self) -> tuple[tuple[str, str], ...]:
         """The ``(system, code)`` of every Observation that a rule may rest on."""
         return tuple(
-            (concept.system, concept.code)
-            for name in _OBSERVATION_LISTS
-            for concept in self.by_list.get(name, ())
-            if concept.system in (LOINC, SNOMED) and concept.get("role") not in ("ignore", "breast")
+            (row.system, row.code)
+            for name in self.queried
+            for row in self.by_list.get(name, ())
+            if row.system in (LOINC, SNOMED) and row.get("role") not in ("ignore", "breast")
         )
 
-    def touches(self, codeable: object) -> bool:
-        """Whether a CodeableConcept could matter to any rule, by code or by words."""
-        # The busiest line of a hook call: every resource of a chart is asked for here, and most matter
-        # to no rule. Their concepts come again and again, and writing one out is the cheapest key to it.
-        name = orjson.dumps(codeable)
-        known = self._known_interest.get(name)
-        if known is None:
-            known = self._touches(codeable)
-            _remember(self._known_interest, name, known, longest=_LONGEST_CONCEPT)
-        return known
 
-    def _touches(self, codeable: object) -> bool:
-        return any(
-            self.lookup(coding.system, coding.code) or self.phrases_in_name(coding.display)
-            for coding in codings(codeable)
-        ) or any(self.phrases_in_name(string(one.get("text"))) for one in elements(codeable))
+_LONGEST_ICD = 8  # characters, such as S72.001A
 
-    def phrases_in_name(self, name: str) -> frozenset[str]:
-        """As ``phrases_in``, for names of tests, diagnoses and documents, which come again and again."""
-        known = self._known_names.get(name)
-        if known is None:
-            known = self.phrases_in(name)
-            _remember(self._known_names, name, known, longest=_LONGEST_NAME)
-        return known
-
-    def phrases_in(self, text: str) -> frozenset[str]:
-        """The names of the word lists of which the text holds a phrase."""
-        hits = [name for name in self._candidates(text) if self.word_lists[name].found_in(text)]
-        return frozenset(hits) if hits else _NO_PHRASES  # an empty set takes as much memory as a small one
-
-    def _candidates(self, text: str) -> set[str]:
-        """The word lists that have a phrase beginning with one of the text's words."""
-        candidates: set[str] = set()
-        for token in _TOKEN.findall(text.lower()):
-            candidates |= self.first_words.get(token, _NO_PHRASES)
-            for length, stems in self.first_stems:
-                candidates |= stems.get(token[:length], _NO_PHRASES)
-        return candidates
-
-
-_OBSERVATION_LISTS = (
-    "ki67-observation",
-    "chromogranin-a",
-    "5-hiaa",
-    "tnm-staging",
-    "grade-differentiation",
-    "renal-function",
-    "tumour-size",
-    "echocardiography",
-)
-
-_TOKEN = re.compile(r"[^\W_]+")
-_NO_PHRASES: frozenset[str] = frozenset()
-_LONGEST_NAME = 120  # characters
-_LONGEST_CONCEPT = 512  # bytes of JSON
-_MOST_REMEMBERED = 4096  # names, concepts
-
-_Key = TypeVar("_Key", str, bytes)
-_Value = TypeVar("_Value")
-
-
-def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value, *, longest: int) -> None:
-    if len(key) <= longest:
-        if len(memory) >= _MOST_REMEMBERED:
-            memory.clear()
-        memory[key] = value
+_WORD = re.compile(r"[^\W_]+")
 
 
 def load_terminology(cards_dir: Path) -> Terminology:
     """Read every list under ``cards_dir`` or raise ContentError with every problem."""
     problems: list[str] = []
-    concepts = list(_read_code_lists(cards_dir / "codelists", problems))
-    phrases = dict(_read_word_lists(cards_dir / "wordlists", problems))
+    codes = list(_read_code_lists(code_list_files(cards_dir), problems))
+    phrases = list(_read_word_lists(word_list_files(cards_dir), problems))
+    drug_words = collect(problems, partial(read_drug_words, cards_dir))
+    queried = collect(problems, partial(read_queried, cards_dir))
+    sites = collect(problems, lambda: _read_sites(cards_dir / "sites.csv"))
+    removed_by = collect(problems, lambda: _read_removed_by(cards_dir / "removed-by.csv"))
     if problems:
         raise ContentError(problems)
-    firsts, stems = _first_words(phrases)
     return Terminology(
-        by_code=_index(concepts),
-        by_list=_by_list(concepts),
-        word_lists={
-            name: WordList(_compiled(yes), _compiled(no) if no else None)
-            for name, (yes, no) in phrases.items()
-        },
-        first_words=firsts,
-        first_stems=stems,
+        by_code=_index(codes),
+        by_list=_by_list(codes),
+        word_lists=WordLists(phrases),
+        drug_words=drug_words or (),
+        queried=queried or (),
+        sites=sites or (),
+        removed_by=removed_by or {},
     )
 
 
-def _index(concepts: Iterable[Concept]) -> dict[tuple[str, str], tuple[Concept, ...]]:
-    index: dict[tuple[str, str], tuple[Concept, ...]] = {}
-    for concept in concepts:
-        key = (concept.system, concept.code)
-        index[key] = (*index.get(key, ()), concept)
+def _read_sites(path: Path) -> tuple[SiteName, ...]:
+    return tuple([SiteName(**row) for row in read_rows(path, SiteName._fields)])
+
+
+def _read_removed_by(path: Path) -> dict[str, frozenset[str]]:
+    removing: dict[str, frozenset[str]] = {}
+    for row in read_rows(path, ("site", "removed_by")):
+        removing[row["site"]] = removing.get(row["site"], frozenset()) | {row["removed_by"]}
+    return removing
+
+
+def _index(codes: Iterable[ListedCode]) -> dict[tuple[str, str], tuple[ListedCode, ...]]:
+    index: dict[tuple[str, str], tuple[ListedCode, ...]] = {}
+    for row in codes:
+        key = (row.system, row.code)
+        index[key] = (*index.get(key, ()), row)
     return index
 
 
-def _by_list(concepts: Iterable[Concept]) -> dict[str, tuple[Concept, ...]]:
-    lists: dict[str, tuple[Concept, ...]] = {}
-    for concept in concepts:
-        lists[concept.list_name] = (*lists.get(concept.list_name, ()), concept)
+def _by_list(codes: Iterable[ListedCode]) -> dict[str, tuple[ListedCode, ...]]:
+    lists: dict[str, tuple[ListedCode, ...]] = {}
+    for row in codes:
+        lists[row.list_name] = (*lists.get(row.list_name, ()), row)
     return lists
 
 
 _FIXED_COLUMNS = ("system", "code", "display", "status", "source")
 
 
-def _read_code_lists(folder: Path, problems: list[str]) -> Iterator[Concept]:
-    for path in sorted(folder.glob("*.csv")):
-        if path.stem == "emit":
-            continue
-        with path.open(encoding="utf-8", newline="") as lines:
-            for number, row in enumerate(csv.DictReader(lines), start=2):
-                if not row.get("system") or not row.get("code"):
-                    problems.append(f"{path.name}, line {number}: a row needs a system and a code")
-                    continue
-                if row.get("status") not in ("verified", "code-only"):
-                    problems.append(f"{path.name}, line {number}: status must be verified or code-only")
-                attributes = {k: v for k, v in row.items() if v and k not in _FIXED_COLUMNS}
-                yield Concept(path.stem, row["system"], row["code"], row.get("display") or "", attributes)
+def _read_code_lists(paths: Iterable[Path], problems: list[str]) -> Iterator[ListedCode]:
+    for path in paths:
+        rows = collect(problems, partial(read_rows, path))
+        if rows == []:
+            problems.append(f"{path.name}: a code list needs a code")
+        for number, row in enumerate(rows or (), start=2):
+            if not row.get("system") or not row.get("code"):
+                problems.append(f"{path.name}, line {number}: a row needs a system and a code")
+                continue
+            if row.get("status") not in ("verified", "code-only"):
+                problems.append(f"{path.name}, line {number}: status must be verified or code-only")
+            attributes = {name: value for name, value in row.items() if value and name not in _FIXED_COLUMNS}
+            yield ListedCode(path.stem, row["system"], row["code"], row.get("display") or "", attributes)
 
 
-def _read_word_lists(folder: Path, problems: list[str]) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:
-    for path in sorted(folder.glob("*.txt")):
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+def _read_word_lists(paths: Iterable[Path], problems: list[str]) -> Iterator[Phrase]:
+    """The phrases of every language."""
+    for path in paths:
+        lines = [line.strip() for line in (collect(problems, partial(read_text, path)) or "#").splitlines()]
         phrases = [line for line in lines if line and not line.startswith("#")]
-        positive = [phrase for phrase in phrases if not phrase.startswith("!")]
-        negative = [phrase[1:].strip() for phrase in phrases if phrase.startswith("!")]
-        if not positive:
+        if all(phrase.startswith("!") for phrase in phrases):
             problems.append(f"{path.name}: a word list needs a phrase")
         problems += [
             f"{path.name}: the phrase {phrase!r} holds no word"
-            for phrase in positive
-            if not _TOKEN.search(phrase)
+            for phrase in phrases
+            if not phrase.startswith("!") and not _WORD.search(phrase)
         ]
-        yield path.stem, (positive, negative)
-
-
-def _compiled(phrases: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(_pattern(phrase) for phrase in phrases), re.IGNORECASE)
-
-
-def _pattern(phrase: str) -> str:
-    """Whole words; a blank matches white space or hyphens, a final ``*`` any ending."""
-    stem, star = (phrase[:-1], True) if phrase.endswith("*") else (phrase, False)
-    parts = [re.escape(part) for part in re.split(r"[\s-]+", stem)]
-    # A phrase that begins or ends with a sign ("68ga", "?") has no word boundary there.
-    before = r"(?<!\w)" if stem[:1].isalnum() else ""
-    after = r"\w*" if star else (r"(?!\w)" if stem[-1:].isalnum() else "")
-    return before + r"[\s\-–]+".join(parts) + after
-
-
-def _first_words(
-    word_lists: Mapping[str, tuple[list[str], list[str]]],
-) -> tuple[dict[str, frozenset[str]], tuple[tuple[int, Mapping[str, frozenset[str]]], ...]]:
-    """First word of a phrase -> word lists; and, for phrases of one open-ended word, its stem."""
-    firsts: dict[str, frozenset[str]] = {}
-    stems: dict[int, dict[str, frozenset[str]]] = {}
-    for name, (positive, _negative) in word_lists.items():
-        for phrase in positive:
-            tokens = _TOKEN.findall(phrase.lower())
-            is_stem = len(tokens) == 1 and phrase.endswith("*")
-            index = stems.setdefault(len(tokens[0]), {}) if is_stem else firsts
-            index[tokens[0]] = index.get(tokens[0], _NO_PHRASES) | {name}
-    return firsts, tuple(sorted(stems.items()))
+        yield from (Phrase(path.stem, phrase) for phrase in phrases)

@@ -59,6 +59,21 @@ class Answer:
 
 
 @dataclass(slots=True, eq=False)
+class Allowance:
+    """How much the answers to one call may still hold together; the threads of the call share it."""
+
+    left: int
+    _taking: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, amount: int) -> None:
+        """Take a part; raises ExchangeFailed when there is not so much left."""
+        with self._taking:
+            self.left -= amount
+            if self.left < 0:
+                raise ExchangeFailed("the answers to one call are larger than what is read")
+
+
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One job of :func:`run_within`: until when it may run, and the connections that it uses."""
 
@@ -105,11 +120,13 @@ def get(
     *,
     exchange: Exchange,
     max_bytes: int,
+    allowance: Allowance | None = None,
     certificate_authorities: str | bool = True,
 ) -> Answer:
     """One GET without redirects; the body, after decompression, has at most ``max_bytes`` bytes.
 
-    ``certificate_authorities`` is a PEM file, or True for the usual ones. Raises ExchangeFailed.
+    ``allowance`` is what is left for all bodies of a call. ``certificate_authorities`` is a PEM file, or True
+    for the usual ones. Raises ExchangeFailed.
     """
     if exchange.wire is None:
         raise RuntimeError("an exchange runs only within run_within")
@@ -120,7 +137,7 @@ def get(
             request, stream=True, timeout=(left, left), verify=certificate_authorities
         )
         with contextlib.closing(response):
-            body = _body(response, exchange, max_bytes)
+            body = _body(response, exchange, max_bytes, allowance)
     except requests.Timeout:
         raise ExchangeFailed("no answer within the time allowed") from None
     except requests.exceptions.SSLError:
@@ -135,7 +152,10 @@ def get(
     return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
 
-def _body(response: requests.Response, exchange: Exchange, max_bytes: int) -> bytes:
+def _body(
+    response: requests.Response, exchange: Exchange, max_bytes: int, allowance: Allowance | None
+) -> bytes:
+    """The body, of which urllib3 unpacks no more than a chunk at a time."""
     chunks: list[bytes] = []
     size = 0
     for chunk in response.iter_content(_CHUNK_BYTES):
@@ -144,6 +164,8 @@ def _body(response: requests.Response, exchange: Exchange, max_bytes: int) -> by
         size += len(chunk)
         if size > max_bytes:
             raise ExchangeFailed("the answer is larger than what is read")
+        if allowance is not None:
+            allowance.take(len(chunk))
     exchange.seconds_left()
     return b"".join(chunks)
 

@@ -4,6 +4,9 @@ https://cds-hooks.hl7.org/2.0/#feedback
 
 One bad entry refuses the whole request, with the JSON path of the fault: a client that is told "accepted"
 must be able to rely on it for every entry. What is not needed for an outcome is ignored.
+
+A reason is kept as a code only where it is one that we or HL7 publish, with the display published for it.
+What else a client sends there may be what a clinician typed, so it is kept with the comment.
 """
 
 from __future__ import annotations
@@ -15,10 +18,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.errors import MalformedRequest
+from service.hooks.card import OverrideReason
 
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _LONGEST_ID = 200
 """Characters. Ours have 36; a longer one is no card of anybody, and the store could not index it."""
+_LONGEST_CODE = 1_000
+_LONGEST_COMMENT = 4_000
+_MOST_ENTRIES = 200
+_MOST_SUGGESTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +50,26 @@ class FeedbackItem:
     reason: GivenReason = GivenReason()
 
 
-def parse(body: Any) -> tuple[FeedbackItem, ...]:
+def parse(body: Any, reasons: Mapping[str, OverrideReason]) -> tuple[FeedbackItem, ...]:
     """Read the decoded JSON of a feedback request, or raise MalformedRequest.
 
-    ``card`` need not be known. Moments come back in UTC, ids in lower case.
+    ``card`` need not be known; ``reasons`` are those that are published, by code. Moments come back in UTC,
+    ids in lower case, comments cut to 4,000 characters.
     """
     if not isinstance(body, dict):
         raise MalformedRequest("The body must be a JSON object with the array 'feedback'.", path="$")
     entries = body.get("feedback")
     if not isinstance(entries, list):
         raise MalformedRequest("'feedback' must be an array, of one entry for each card.", path="$.feedback")
-    return tuple(_item(entry, path=f"$.feedback[{index}]") for index, entry in enumerate(entries))
+    if len(entries) > _MOST_ENTRIES:
+        raise MalformedRequest(
+            f"'feedback' has more than {_MOST_ENTRIES} entries; send the others in another request.",
+            path="$.feedback",
+        )
+    return tuple(_item(entry, reasons, path=f"$.feedback[{index}]") for index, entry in enumerate(entries))
 
 
-def _item(entry: Any, *, path: str) -> FeedbackItem:
+def _item(entry: Any, reasons: Mapping[str, OverrideReason], *, path: str) -> FeedbackItem:
     if not isinstance(entry, dict):
         raise MalformedRequest("A feedback entry must be an object.", path=path)
     card = _identifier(entry, "card", path=path)
@@ -64,7 +78,7 @@ def _item(entry: Any, *, path: str) -> FeedbackItem:
     if outcome == "accepted":
         return FeedbackItem(card, outcome, timestamp, _accepted_suggestions(entry, path=path))
     if outcome == "overridden":
-        reason = _override_reason(entry.get("overrideReason"), path=f"{path}.overrideReason")
+        reason = _override_reason(entry.get("overrideReason"), reasons, path=f"{path}.overrideReason")
         return FeedbackItem(card, outcome, timestamp, reason=reason)
     raise MalformedRequest("'outcome' must be 'accepted' or 'overridden'.", path=f"{path}.outcome")
 
@@ -98,6 +112,11 @@ def _accepted_suggestions(entry: Mapping[str, Any], *, path: str) -> tuple[str, 
         raise MalformedRequest(
             "An accepted card needs 'acceptedSuggestions' with at least one id.", path=path
         )
+    if len(suggestions) > _MOST_SUGGESTIONS:
+        raise MalformedRequest(
+            f"'acceptedSuggestions' has more than {_MOST_SUGGESTIONS} entries; no card has so many.",
+            path=path,
+        )
     for index, suggestion in enumerate(suggestions):
         if not isinstance(suggestion, dict):
             raise MalformedRequest("An accepted suggestion must be an object.", path=f"{path}[{index}]")
@@ -106,35 +125,45 @@ def _accepted_suggestions(entry: Mapping[str, Any], *, path: str) -> tuple[str, 
     )
 
 
-def _override_reason(given: Any, *, path: str) -> GivenReason:
+def _override_reason(given: Any, reasons: Mapping[str, OverrideReason], *, path: str) -> GivenReason:
     if given is None:
         return GivenReason()
     if not isinstance(given, dict):
         raise MalformedRequest("'overrideReason' must be an object.", path=path)
-    coding = _coding(given.get("reason"), path=f"{path}.reason")
-    reason = GivenReason(
-        code=_text(coding, "code", path=f"{path}.reason"),
-        system=_text(coding, "system", path=f"{path}.reason"),
-        display=_text(coding, "display", path=f"{path}.reason"),
-        comment=_text(given, "userComment", path=path),
-    )
-    if reason.code is None and reason.comment is None:
+    said = _coding(given.get("reason"), path=f"{path}.reason")
+    comment = _text(given, "userComment", path=path)
+    if not said and not comment:
         raise MalformedRequest("'overrideReason' needs a 'reason', a 'userComment' or both.", path=path)
-    return reason
+    published = reasons.get(said.get("code", ""))
+    if published and said.get("system", published.system) == published.system:
+        return GivenReason(published.code, published.system, published.display, _joined(comment))
+    return GivenReason(comment=_joined(comment, *said.values()))
 
 
-def _coding(reason: Any, *, path: str) -> Mapping[str, Any]:
+def _coding(reason: Any, *, path: str) -> dict[str, str]:
+    """What a reason says: a code, with or without its display and system, or nothing."""
     if reason is None:
         return {}
-    # Before 2.0 the reason was the bare code.
-    coding = {"code": reason} if isinstance(reason, str) else reason
-    if not isinstance(coding, dict) or not coding.get("code"):
+    if isinstance(reason, str) and reason:
+        # Before 2.0 the reason was the bare code.
+        return {"code": reason}
+    if not isinstance(reason, dict) or not reason.get("code"):
         raise MalformedRequest("'reason' must be a coding with a 'code'.", path=path)
-    return coding
+    for name in ("code", "system"):
+        if len(_text(reason, name, path=path)) > _LONGEST_CODE:
+            raise MalformedRequest(
+                f"'{name}' has more than {_LONGEST_CODE} characters.", path=f"{path}.{name}"
+            )
+    said = {name: _text(reason, name, path=path) for name in ("display", "code", "system")}
+    return {name: text for name, text in said.items() if text}
 
 
-def _text(parent: Mapping[str, Any], name: str, *, path: str) -> str | None:
+def _joined(*texts: str) -> str | None:
+    return "\n".join(text for text in texts if text)[:_LONGEST_COMMENT] or None
+
+
+def _text(parent: Mapping[str, Any], name: str, *, path: str) -> str:
     value = parent.get(name)
     if value is not None and not isinstance(value, str):
         raise MalformedRequest(f"'{name}' must be a string.", path=f"{path}.{name}")
-    return value or None
+    return value or ""

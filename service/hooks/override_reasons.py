@@ -6,6 +6,7 @@ https://cds-hooks.hl7.org/2.0/#overridereason for the shape; the codes come with
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -40,3 +41,8 @@ def override_reason(code: str, display: str | None = None) -> OverrideReason:
     Raises KeyError for a code that HL7 does not publish and that comes without display.
     """
     return non_adherence_reasons()[code] if display is None else OverrideReason(code, OWN_SYSTEM, display)
+
+
+def published_reasons(own: Iterable[OverrideReason]) -> dict[str, OverrideReason]:
+    """Code -> reason: all of HL7's, and those of the project's own that cards offer."""
+    return non_adherence_reasons() | {reason.code: reason for reason in own}

@@ -6,33 +6,29 @@ https://cds-hooks.hl7.org/2.0/#http-request_1
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
-from service.fhir.reading import Resource, elements, mapping, string
-from service.hooks import schemas
+from service.fhir.read import Entry
+from service.fhir.references import type_and_id
+from service.hooks.hooks import APPOINTMENTS, DRAFT_ORDERS, SELECTIONS
+from service.hooks.shapes import checked
 
-_IDENTIFIER = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,255}")
-_TOKEN = re.compile(r"[!-~]+")
-_REQUIRED_IN_CONTEXT: Mapping[str, tuple[tuple[str, type], ...]] = {
-    "patient-view": (),
-    "order-select": (("draftOrders", dict), ("selections", list)),
-    "order-sign": (("draftOrders", dict),),
-    "appointment-book": (("appointments", dict),),
-    "encounter-start": (("encounterId", str),),
-}
-SCHEMA_NAMES: Mapping[str, str] = {
-    hook: "".join(part.title() for part in hook.split("-")) + "Request" for hook in _REQUIRED_IN_CONTEXT
-}
-"""Hook -> the name of its request schema in ``schemas/request.json``."""
+MOST_RESOURCES = 1_000  # draft orders, or appointments, of one call
+_TOKEN = re.compile(r"[!-~]{1,16384}")
+_USERS = ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson")
 
 
 @dataclass(frozen=True, slots=True)
 class HookRequest:
-    """What the engine needs of a request; ``user_id`` keeps its type (``Practitioner/1``)."""
+    """What the engine needs of a request; ``user_id`` keeps its type (``Practitioner/1``).
+
+    ``deviations`` are the paths of members that the specification asks for otherwise, for the log.
+    """
 
     service_id: str
     hook: str
@@ -41,118 +37,123 @@ class HookRequest:
     user_id: str = ""
     encounter_id: str | None = None
     selections: tuple[str, ...] = ()
-    draft_orders: tuple[Resource, ...] = ()
-    appointments: tuple[Resource, ...] = ()
+    draft_orders: tuple[Entry, ...] = ()
+    appointments: tuple[Entry, ...] = ()
     prefetch: Mapping[str, Any] = field(default_factory=dict)
     fhir_access: FhirAccess | None = None
+    deviations: tuple[str, ...] = ()
+
+    @property
+    def drafts(self) -> tuple[Entry, ...]:
+        """All that is being ordered or booked."""
+        return (*self.draft_orders, *self.appointments)
 
 
 def read_request(document: Mapping[str, Any], *, service_id: str, hook: str) -> HookRequest:
-    """Check a parsed request against the schema of ``hook`` and take from it what is used.
+    """Check a parsed request of ``hook`` and take from it what is used.
 
     Raises MalformedRequest with a JSON path; its message never repeats a value of the request.
     """
-    if not _plainly_valid(document, hook):
-        _check(document, hook)
-    context = document["context"]
-    access = _fhir_access(document)
-    if access and access.patient_id is not None and access.patient_id != context["patientId"]:
+    sent = checked(document, hook=hook)
+    context = sent.context
+    return HookRequest(
+        service_id=service_id,
+        hook=hook,
+        hook_instance=sent.hookInstance,
+        patient_id=context.patientId,
+        user_id=context.userId,
+        encounter_id=context.encounterId or None,
+        selections=tuple(getattr(context, SELECTIONS.name, None) or ()),
+        draft_orders=_entries(context, DRAFT_ORDERS.name),
+        appointments=_entries(context, APPOINTMENTS.name),
+        prefetch=sent.prefetch or {},
+        fhir_access=_fhir_access(sent),
+        deviations=(*_deviations_of_user(context.userId), *_deviations_of_authorization(sent)),
+    )
+
+
+def _fhir_access(sent: Any) -> FhirAccess | None:
+    authorization = sent.fhirAuthorization
+    if authorization is None:
+        return FhirAccess(sent.fhirServer) if sent.fhirServer else None
+    if not sent.fhirServer:
+        raise MalformedRequest(
+            "has to be the base URL of the FHIR server, because fhirAuthorization is of no use without it",
+            path="$.fhirServer",
+        )
+    if authorization.patient not in (None, sent.context.patientId):
         raise MalformedRequest(
             "has to be the same patient as context.patientId: send a token for that patient or none",
             path="$.fhirAuthorization.patient",
         )
-    return HookRequest(
-        service_id=service_id,
-        hook=hook,
-        hook_instance=document["hookInstance"],
-        patient_id=context["patientId"],
-        user_id=context["userId"],
-        encounter_id=context.get("encounterId") or None,
-        selections=tuple(context["selections"]) if hook == "order-select" else (),
-        draft_orders=tuple(_resources(context.get("draftOrders"))),
-        appointments=tuple(_resources(context.get("appointments"))),
-        prefetch=document.get("prefetch") or {},
-        fhir_access=access,
-    )
+    return _authorized(sent.fhirServer, authorization)
 
 
-def _plainly_valid(document: Mapping[str, Any], hook: str) -> bool:
-    """Whether a request keeps its schema, decided by hand for the usual shapes only.
-
-    jsonschema needs some 130 microseconds for one request, this some 5. Whatever is unusual is
-    left to the schema, which decides and words the error; a property test holds that nothing
-    passes here which the schema refuses.
-    """
-    context = document.get("context")
-    return (
-        document.get("hook") == hook
-        and _filled(document.get("hookInstance"))
-        and isinstance(context, dict)
-        and _filled(context.get("userId"))
-        and isinstance(patient_id := context.get("patientId"), str)
-        and _IDENTIFIER.fullmatch(patient_id) is not None
-        and isinstance(context.get("encounterId"), str | None)
-        and all(isinstance(context.get(name), kind) for name, kind in _REQUIRED_IN_CONTEXT[hook])
-        and (hook != "encounter-start" or _filled(context.get("encounterId")))
-        and (hook != "order-select" or all(isinstance(item, str) for item in context["selections"]))
-        and isinstance(document.get("fhirServer"), str | None)
-        and isinstance(document.get("prefetch"), dict | None)
-        and _authorization_plainly_valid(document)
-    )
-
-
-def _authorization_plainly_valid(document: Mapping[str, Any]) -> bool:
-    authorization = document.get("fhirAuthorization")
-    return authorization is None or (
-        isinstance(authorization, dict)
-        and _filled(document.get("fhirServer"))
-        and isinstance(token := authorization.get("access_token"), str)
-        and _TOKEN.fullmatch(token) is not None
-        and isinstance(kind := authorization.get("token_type"), str)
-        and kind.isascii()
-        and kind.lower() == "bearer"
-        and type(authorization.get("expires_in")) is int
-        and isinstance(authorization.get("scope"), str)
-        and isinstance(authorization.get("subject"), str)
-        and isinstance(authorization.get("patient"), str | None)
-    )
-
-
-def _filled(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _check(document: Mapping[str, Any], hook: str) -> None:
-    fault = schemas.fault_of(document, file="request", name=SCHEMA_NAMES[hook])
-    if fault:
-        raise MalformedRequest(fault.message, path=fault.path)
-
-
-def _fhir_access(document: Mapping[str, Any]) -> FhirAccess | None:
-    base_url = document.get("fhirServer")
-    if not base_url:
-        return None
-    authorization = mapping(document.get("fhirAuthorization"))
+def _authorized(base_url: str, authorization: Any) -> FhirAccess:
+    """A token that no request can carry is left out; the FHIR server then decides what it gives."""
+    if not (_is_token(authorization.access_token) and _is_bearer(authorization.token_type)):
+        return FhirAccess(base_url)
     return FhirAccess(
-        base_url=base_url,
-        token=authorization.get("access_token"),
-        scopes=string(authorization.get("scope")),
-        patient_id=authorization.get("patient"),
+        base_url,
+        token=authorization.access_token,
+        scopes=authorization.scope if isinstance(authorization.scope, str) else "",
+        patient_id=authorization.patient,
     )
 
 
-def _resources(bundle: object) -> Iterator[Resource]:
-    """The resources of a Bundle of the context.
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
-    Clients send Bundles without a type, entries that are resources themselves, one resource in
-    place of a Bundle, and ``{"resource": ...}`` around any of them; all of that is read.
+
+def _is_bearer(value: object) -> bool:
+    """Whether this may be the type of a bearer token, which is the only one there is to CDS Hooks."""
+    return not isinstance(value, str) or (value.isascii() and value.lower() == "bearer")
+
+
+def _deviations_of_user(user_id: str) -> Iterator[str]:
+    if type_and_id(user_id)[0] not in _USERS:
+        yield "context.userId"
+
+
+def _deviations_of_authorization(sent: Any) -> Iterator[str]:
+    authorization = sent.fhirAuthorization
+    if authorization is None:
+        return
+    as_specified = {
+        "access_token": _is_token(authorization.access_token),
+        "token_type": isinstance(authorization.token_type, str) and _is_bearer(authorization.token_type),
+        "expires_in": type(authorization.expires_in) is int,
+        "scope": isinstance(authorization.scope, str),
+        "subject": isinstance(authorization.subject, str),
+    }
+    yield from (f"fhirAuthorization.{name}" for name, holds in as_specified.items() if not holds)
+
+
+def _entries(context: Any, name: str) -> tuple[Entry, ...]:
+    found = tuple(islice(_entries_of(getattr(context, name, None)), MOST_RESOURCES + 1))
+    if len(found) > MOST_RESOURCES:
+        raise MalformedRequest(f"has to hold at most {MOST_RESOURCES} resources", path=f"$.context.{name}")
+    return found
+
+
+def _entries_of(bundle: object) -> Iterator[Entry]:
+    """The resources of a Bundle of the context, and what its entries hold in their place.
+
+    Clients send Bundles without a type, entries that are resources themselves, one entry in place of
+    several, one resource in place of a Bundle, and ``{"resource": ...}`` around any of them; all are read.
     """
-    whole = _unwrapped(mapping(bundle))
-    entries = elements(whole.get("entry")) if whole.get("resourceType") in ("Bundle", None) else [whole]
-    for entry in entries:
-        resource = _unwrapped(entry)
-        if string(resource.get("resourceType")):
-            yield resource
+    whole = _unwrapped(bundle) if isinstance(bundle, dict) else {}
+    entries = whole.get("entry") if whole.get("resourceType") in ("Bundle", None) else whole
+    for entry in _listed(entries):
+        within = entry if isinstance(entry, dict) else {}
+        full_url = within.get("fullUrl")
+        yield Entry(_unwrapped(within), full_url if isinstance(full_url, str) else "")
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, list) else (value,)
 
 
 def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 LONGEST_SUMMARY = 139
 """Characters (Unicode code points)."""
-
+_LONGEST_VALUE = 1_000  # characters that a reader may want of one value
 _SHORTEST_VALUE = 8  # characters that a value keeps in any case, so that it can be recognised
 _ELLIPSIS = "…"
 _SPACE = re.compile(r"[\s\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -23,6 +23,13 @@ _MARKUP = re.compile(r"[\\`*_\[\]|~<>&@]|:(?=//)")
 _AT_LINE_START = re.compile(r"^(?:[#+=-]|\d{1,9}(?=[.)]))")
 _LINK_WORDS = re.compile(r"\b(www)\.", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+def shortened(value: str) -> str:
+    """A value in a length that somebody may read, so that no answer grows with what a chart holds."""
+    if len(value) <= _LONGEST_VALUE:
+        return value
+    return value[:_LONGEST_VALUE].rsplit(" ", 1)[0] + _ELLIPSIS
 
 
 def one_line(value: str) -> str:
@@ -41,9 +48,10 @@ def markdown(value: str) -> str:
     into a link. Signs that are markup only at the start of a line are escaped only there, because many
     EHRs show the text as it is.
     """
-    if _PLAIN.fullmatch(value):
-        return value
-    escaped = _AT_LINE_START.sub(_escaped_start, _MARKUP.sub(_escaped, one_line(value)))
+    shown = shortened(value)
+    if _PLAIN.fullmatch(shown):
+        return shown
+    escaped = _AT_LINE_START.sub(_escaped_start, _MARKUP.sub(_escaped, one_line(shown)))
     return _LINK_WORDS.sub(r"\1\\.", escaped)
 
 

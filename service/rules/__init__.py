@@ -37,7 +37,7 @@ from service.rules import (
     tnm,
     tumour_board,
 )
-from service.rules.base import ALL_HOOKS, Rule
+from service.rules.base import Rule
 
 RULES: tuple[Rule, ...] = (
     octreotide_prophylaxis.RULE,
@@ -73,8 +73,9 @@ RULES: tuple[Rule, ...] = (
     neoadjuvant_prrt.RULE,
 )
 
+HOOKS = frozenset(hook for rule in RULES for hook in rule.hooks)
 RULES_OF_HOOK: Mapping[str, tuple[Rule, ...]] = {
-    hook: tuple(rule for rule in RULES if hook in rule.hooks) for hook in ALL_HOOKS
+    hook: tuple(rule for rule in RULES if hook in rule.hooks) for hook in HOOKS
 }
 """Each hook with the rules that belong to it, in the same order."""
 

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.plan import Kind, PlannedAct
+from service.facts.imaging import echocardiography
+from service.facts.patient import Patient
+from service.facts.plan import Kind, PlannedAct, plan
+from service.facts.syndrome import function
+from service.hook_names import ENCOUNTER_START, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, is_for_this_admission, settled
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for an echocardiogram or NT-proBNP where surgery is planned in confirmed syndrome."""
-    if not facts.function.is_confirmed:
-        return Silent(f"carcinoid syndrome is not confirmed ({facts.function.why})")
-    act = _operation(facts)
+    status, act = function(patient), _operation(patient)
+    if not status.is_confirmed:
+        return Silent("not-confirmed", {"why": status.why})
     if act is None:
-        return Silent("no operation is planned in this context")
-    if silent := settled(facts.workup.echocardiography):
+        return Silent("no-operation")
+    if silent := settled(echocardiography(patient)):
         return silent
-    values = {"procedure": act.name, "when": act.when}
-    return Fires(_wording(facts), values, all_evidence(act.evidence, facts.function.evidence))
+    evidence = all_evidence(act.evidence, status.evidence)
+    return Fires("missing", {"procedure": act.name, "when": act.when}, evidence)
 
 
-def _operation(facts: Facts) -> PlannedAct | None:
-    acts = facts.plan.of(Kind.ABDOMINAL_SURGERY, Kind.OTHER_SURGERY)
-    is_admission = facts.context.hook == "encounter-start"
-    return next((act for act in acts if not is_admission or is_for_this_admission(act, facts)), None)
-
-
-def _wording(facts: Facts) -> str:
-    if not facts.record.is_known("imaging", "observations", "procedures"):
-        return "unverified"
-    return "missing" if facts.record.is_known("orders", "appointments") else "orders-unknown"
+def _operation(patient: Patient) -> PlannedAct | None:
+    acts = plan(patient).of(Kind.ABDOMINAL_SURGERY, Kind.OTHER_SURGERY)
+    is_admission = patient.hook == ENCOUNTER_START
+    return next((act for act in acts if not is_admission or is_for_this_admission(act, patient)), None)
 
 
 RULE = Rule(
     id="carcinoid-heart-echo",
-    hooks=frozenset({"patient-view", "encounter-start"}),
+    hooks=frozenset({PATIENT_VIEW, ENCOUNTER_START}),
     scope=Scope.SAFETY,
     decide=decide,
-    holes=frozenset({"procedure", "when"}),
+    holes=frozenset({"procedure", "when", "why"}),
     waits_in_emergency=True,
 )

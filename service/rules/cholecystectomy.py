@@ -2,67 +2,66 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.gallbladder import Gallbladder
-from service.facts.plan import Kind, PlannedAct
+from service.facts.drugs import treatment
+from service.facts.gallbladder import Gallbladder, biliary
+from service.facts.operability import operability
+from service.facts.patient import Patient
+from service.facts.plan import Kind, PlannedAct, plan
+from service.facts.spread import spread
+from service.facts.tumour import tumour
 from service.fhir.evidence import Evidence
+from service.hook_names import APPOINTMENT_BOOK, ORDER_SELECT, ORDER_SIGN
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import all_evidence, unread
+from service.rules.questions import all_evidence
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Suggest to think of the gallbladder when the abdomen is opened anyway."""
-    act = _operation(facts)
+    act = _operation(patient)
     if act is None:
-        return Silent("no abdominal operation is being ordered or booked, and no analogue for one")
-    if silent := _pointless(facts, act):
+        return Silent("no-operation-for-analogue" if _is_analogue_drafted(patient) else "no-operation")
+    if silent := _pointless(act, patient):
         return silent
-    if not facts.treatment.has_analogue:
-        return _no_analogue(facts)
-    biliary = facts.biliary
-    if biliary.gallbladder is not Gallbladder.PRESENT:
-        return Silent(biliary.why)
-    return Fires(_wording(facts), {"procedure": act.name, "when": act.when}, _evidence(facts, act))
+    if not treatment(patient).has_analogue:
+        return Silent("no-analogue")
+    found = biliary(patient)
+    if found.gallbladder is not Gallbladder.PRESENT:
+        return Silent(found.gallbladder.value, {"says": found.says})
+    values = {"procedure": act.name, "when": act.when}
+    return Fires("gallstones" if found.stones else "consider", values, _evidence(act, patient))
 
 
-def _operation(facts: Facts) -> PlannedAct | None:
+def _operation(patient: Patient) -> PlannedAct | None:
     """One in the hook's context; one on record where the analogue is what is being ordered."""
-    analogue_is_drafted = any(drug.is_draft for drug in facts.treatment.long_acting_analogues)
-    acts = facts.plan.of(Kind.ABDOMINAL_SURGERY)
-    return next((act for act in acts if act.is_current or analogue_is_drafted), None)
+    acts, is_analogue_drafted = plan(patient).of(Kind.ABDOMINAL_SURGERY), _is_analogue_drafted(patient)
+    return next((act for act in acts if act.is_current or is_analogue_drafted), None)
 
 
-def _pointless(facts: Facts, act: PlannedAct) -> Silent | None:
-    if facts.tumour.is_benign or not facts.spread.has_liver_metastases:
-        return Silent("no liver metastases of a malignant tumour are on record")
-    if facts.tumour.is_poorly_differentiated:
-        return Silent("a long-term analogue is not expected in poorly differentiated disease")
+def _is_analogue_drafted(patient: Patient) -> bool:
+    return any(drug.is_draft for drug in treatment(patient).long_acting_analogues)
+
+
+def _pointless(act: PlannedAct, patient: Patient) -> Silent | None:
+    if tumour(patient).is_benign:
+        return Silent("benign")
+    if not spread(patient).has_liver_metastases:
+        return Silent("no-liver-metastases")
+    if tumour(patient).is_poorly_differentiated:
+        return Silent("no-long-term-analogue")
     if act.is_emergency:
-        return Silent("the operation is an emergency")
-    if facts.operability.unfit:
-        return Silent("the patient is described as unfit or frail")
-    return None
+        return Silent("emergency-operation")
+    return Silent("unfit") if operability(patient).unfit else None
 
 
-def _no_analogue(facts: Facts) -> Answer:
-    return unread(facts, "medications") or Silent("no somatostatin analogue is active or drafted")
-
-
-def _wording(facts: Facts) -> str:
-    if facts.biliary.stones:
-        return "gallstones"
-    return "consider" if facts.record.is_known("procedures", "conditions") else "unverified"
-
-
-def _evidence(facts: Facts, act: PlannedAct) -> tuple[Evidence, ...]:
-    analogues = (drug.evidence for drug in facts.treatment.long_acting_analogues)
-    return all_evidence(act.evidence, analogues, facts.spread.evidence, facts.biliary.stones)
+def _evidence(act: PlannedAct, patient: Patient) -> tuple[Evidence, ...]:
+    analogues = [drug.evidence for drug in treatment(patient).long_acting_analogues]
+    return all_evidence(act.evidence, analogues, spread(patient).evidence, biliary(patient).stones)
 
 
 RULE = Rule(
     id="cholecystectomy",
-    hooks=frozenset({"order-select", "order-sign", "appointment-book"}),
+    hooks=frozenset({ORDER_SELECT, ORDER_SIGN, APPOINTMENT_BOOK}),
     scope=Scope.TREATMENT,
     decide=decide,
-    holes=frozenset({"procedure", "when"}),
+    holes=frozenset({"procedure", "when", "says"}),
 )

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
+from service.facts.drugs import treatment
+from service.facts.markers import chromogranin_a
+from service.facts.patient import Patient
+from service.facts.syndrome import function
+from service.facts.tumour import tumour
+from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled, to_repeat, unread
+from service.rules.questions import is_low_yield, settled, to_repeat
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for a chromogranin A; it marks tumour mass, and never proves function."""
-    item = facts.workup.chromogranin_a
-    if silent := settled(item):
-        return silent
-    if facts.tumour.is_poorly_differentiated:
-        return Silent("chromogranin A is of little use in poorly differentiated disease")
-    if facts.function.other_syndromes:
-        return Silent("a hormone panel follows this functioning tumour")
-    if is_low_yield(facts):
-        return Silent("chromogranin A has a low yield in this tumour")
-    if repeat := to_repeat(item):
-        return repeat
-    if unknown := unread(facts, "observations"):
-        return unknown
-    return _missing(facts)
+    item = chromogranin_a(patient)
+    return settled(item) or _of_little_use(patient) or to_repeat(item) or _missing(patient)
 
 
-def _missing(facts: Facts) -> Answer:
-    if _baseline_is_lost(facts):
-        return Fires("current", evidence=tuple(one.evidence for one in facts.treatment.long_acting_analogues))
-    inhibitors = facts.treatment.of("ppi", roles=("ppi",))
+def _of_little_use(patient: Patient) -> Silent | None:
+    if tumour(patient).is_poorly_differentiated:
+        return Silent("little-use-in-poor-differentiation")
+    if function(patient).other_syndromes:
+        return Silent("hormone-panel")
+    return Silent("low-yield") if is_low_yield(patient) else None
+
+
+def _missing(patient: Patient) -> Answer:
+    drugs = treatment(patient)
+    if _baseline_is_lost(patient):
+        return Fires("current", evidence=tuple(one.evidence for one in drugs.long_acting_analogues))
+    inhibitors = drugs.of("ppi", roles=("ppi",))
     if inhibitors:
         names = ", ".join(sorted({drug.name for drug in inhibitors}))
         return Fires("proton-pump-inhibitor", {"drug": names}, tuple(drug.evidence for drug in inhibitors))
-    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
+    return Fires("missing")
 
 
-def _baseline_is_lost(facts: Facts) -> bool:
+def _baseline_is_lost(patient: Patient) -> bool:
     """After this long on an analogue a value is current, no longer a baseline."""
-    starts = [drug.starts or drug.authored for drug in facts.treatment.long_acting_analogues]
-    return any(start and start.days_before(facts.now) > facts.defaults.baseline_lost_days for start in starts)
+    starts = [drug.starts or drug.authored for drug in treatment(patient).long_acting_analogues]
+    longest = patient.defaults.baseline_lost_days
+    return any(start and start.days_before(patient.now) > longest for start in starts)
 
 
 RULE = Rule(
     id="chromogranin-a",
-    hooks=frozenset({"patient-view"}),
+    hooks=frozenset({PATIENT_VIEW}),
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
 from service.facts.decision import TreatmentKind
+from service.facts.imaging import cross_sectional
+from service.facts.patient import Patient
+from service.facts.spread import spread
+from service.facts.tumour import tumour
+from service.hook_names import ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope
-from service.rules.questions import nothing_to_decide, settled, to_repeat, treatment_before, unread
+from service.rules.questions import nothing_to_decide, settled, to_repeat, treatment_before
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for CT or MRI of the abdomen; either satisfies, MRI is named for the liver."""
-    item = facts.workup.cross_sectional
-    if silent := nothing_to_decide(facts) or settled(item):
-        return silent
-    if repeat := to_repeat(item):
-        return repeat
-    if unknown := unread(facts, "imaging"):
-        return unknown
-    treatment = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
-    if treatment is not None and facts.tumour.is_confirmed:
+    item = cross_sectional(patient)
+    return nothing_to_decide(patient) or settled(item) or to_repeat(item) or _missing(patient)
+
+
+def _missing(patient: Patient) -> Answer:
+    treatment = treatment_before(patient, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
+    if treatment is not None and tumour(patient).is_confirmed:
         return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
-    if facts.spread.has_liver_metastases:
-        return Fires("liver-metastases", evidence=facts.spread.evidence)
-    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
+    if spread(patient).has_liver_metastases:
+        return Fires("liver-metastases", evidence=spread(patient).evidence)
+    return Fires("missing")
 
 
 RULE = Rule(
     id="cross-sectional-imaging",
-    hooks=frozenset({"patient-view", "order-sign"}),
+    hooks=frozenset({PATIENT_VIEW, ORDER_SIGN}),
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",

@@ -2,67 +2,68 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.extent import Extent
-from service.facts.operations import REMOVAL
+from service.facts.imaging import cross_sectional, sstr_imaging
+from service.facts.operability import operability
+from service.facts.operations import REMOVAL, operations, primary_resection
+from service.facts.orders import surgical_referral
+from service.facts.patient import Patient
+from service.facts.size import size_mm
+from service.facts.spread import Extent, spread
+from service.facts.syndrome import function
+from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, unread
+from service.rules.liver import spread_too_far
+from service.rules.questions import is_low_yield
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """A prompt to refer; it orders no operation."""
-    spread = facts.spread
-    if spread.extent not in (Extent.LOCALISED, Extent.REGIONAL):
-        return Silent(f"the extent on record is: {spread.extent.value}")
-    if silent := _decided_otherwise(facts) or _no_standard(facts):
+    found = spread(patient)
+    if not found.is_curable:
+        return spread_too_far(patient)
+    if silent := _decided_otherwise(patient) or _no_standard(patient):
         return silent
-    if unknown := unread(facts, "procedures"):
-        return unknown
-    if not (spread.m_category == "0" or _imaging_is_done(facts)):
-        return unread(facts, "imaging") or Silent(
-            "cross-sectional and SSTR imaging come first, and no M0 is on record"
-        )
-    wording = "regional" if spread.extent is Extent.REGIONAL else "localised"
-    return Fires(wording, {"site": facts.tumour.site}, spread.evidence)
+    if not (found.m_category == "0" or _imaging_is_done(patient)):
+        return Silent("imaging-first")
+    wording = "regional" if found.extent is Extent.REGIONAL else "localised"
+    return Fires(wording, {"site": tumour(patient).site}, found.evidence)
 
 
-def _imaging_is_done(facts: Facts) -> bool:
-    return facts.workup.cross_sectional.is_done and facts.workup.sstr_imaging.is_done
+def _imaging_is_done(patient: Patient) -> bool:
+    return cross_sectional(patient).is_done and sstr_imaging(patient).is_done
 
 
-def _decided_otherwise(facts: Facts) -> Silent | None:
-    if facts.treatment.primary_resected:
-        return Silent("the primary has been resected")
-    if facts.operations.planned_of(REMOVAL):
-        return Silent("resection of the primary is planned")
-    if facts.surgical_referral:
-        return Silent(f"a surgical opinion is {facts.surgical_referral.says}")
-    said = facts.operability
-    if stated := said.unresectable or said.unfit or said.surveillance:
-        return Silent(f"on record: {stated.says}")
-    return None
+def _decided_otherwise(patient: Patient) -> Silent | None:
+    if primary_resection(patient):
+        return Silent("primary-resected")
+    if operations(patient).planned_of(REMOVAL):
+        return Silent("resection-planned")
+    if referral := surgical_referral(patient):
+        return Silent("referred", {"order": referral.says})
+    said = operability(patient)
+    stated = said.unresectable or said.unfit or said.surveillance
+    return Silent("on-record", {"what": stated.says}) if stated else None
 
 
-def _no_standard(facts: Facts) -> Silent | None:
+def _no_standard(patient: Patient) -> Silent | None:
     """Where resection is not the standard: surveillance is accepted, or the tumour is another disease."""
-    if facts.tumour.is_poorly_differentiated:
-        return Silent("the tumour is poorly differentiated")
-    if _is_small_and_silent(facts):
-        return Silent("a small pancreatic tumour that does not function may be watched")
+    if tumour(patient).is_poorly_differentiated:
+        return Silent("poorly-differentiated")
+    if _is_small_and_silent(patient):
+        return Silent("small-pancreatic")
     # A small appendiceal tumour is done with only once it is removed, which is asked above.
-    if facts.tumour.site != "appendix" and is_low_yield(facts):
-        return Silent("a small rectal tumour or a gastric tumour of type 1")
-    return None
+    is_watched = tumour(patient).site != "appendix" and is_low_yield(patient)
+    return Silent("low-yield") if is_watched else None
 
 
-def _is_small_and_silent(facts: Facts) -> bool:
+def _is_small_and_silent(patient: Patient) -> bool:
     """The measured size decides; without one T1, which is below the limit (AJCC 8, from memory)."""
-    if facts.tumour.site != "pancreas" or facts.function.is_likely or facts.function.other_syndromes:
+    syndrome, size = function(patient), size_mm(patient)
+    if tumour(patient).site != "pancreas" or syndrome.is_likely or syndrome.other_syndromes:
         return False
-    size = facts.workup.size_mm
     if size is None:
-        return facts.spread.t_category == "1"
-    return size <= facts.defaults.small_pancreatic_tumour_mm
+        return spread(patient).t_category == "1"
+    return size <= patient.defaults.small_pancreatic_tumour_mm
 
 
 RULE = Rule(
@@ -71,5 +72,5 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     group="pathway",
-    holes=frozenset({"site"}),
+    holes=frozenset({"site", "order", "what"}),
 )

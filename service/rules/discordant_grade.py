@@ -2,65 +2,74 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.extent import Extent
-from service.facts.proliferation import Grade
-from service.facts.tumour import Differentiation, describe_condition
+from service.facts.grade import Grade, proliferation
+from service.facts.patient import Patient
+from service.facts.spread import Extent, spread
+from service.facts.tumour import Differentiation, differentiation_in_words, tumour
+from service.facts.words import describe
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 _SPREAD = (Extent.REGIONAL, Extent.LIVER_ONLY, Extent.LIVER_AND_BEYOND, Extent.BEYOND_LIVER)
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """The first contradiction found, with everything that it rests on."""
-    wording = _contradiction(facts)
+    wording = _contradiction(patient)
     if wording is None:
-        return Silent("behaviour, differentiation and grade on record do not contradict each other")
-    values = {
-        "values": "; ".join(count.says for count in facts.proliferation.counts),
-        "code": "; ".join(
-            describe_condition(one.condition) for one in facts.tumour.primaries if not one.is_metastasis
-        ),
-        "spread": "; ".join(one.says for one in facts.spread.evidence),
-        "differentiation": facts.tumour.differentiation.value,
+        return Silent("no-contradiction")
+    evidence = all_evidence(proliferation(patient).evidence, spread(patient).evidence)
+    return Fires(wording, _values(patient), evidence)
+
+
+def _values(patient: Patient) -> dict[str, str]:
+    coded = [one.condition for one in tumour(patient).primaries if not one.is_metastasis]
+    return {
+        "values": "; ".join(count.says for count in proliferation(patient).counts),
+        "code": "; ".join(describe(one, patient) for one in coded),
+        "spread": "; ".join(one.says for one in spread(patient).evidence),
+        "differentiation": differentiation_in_words(patient),
     }
-    evidence = all_evidence(facts.proliferation.evidence, facts.spread.evidence)
-    return Fires(wording, values, evidence)
 
 
-def _contradiction(facts: Facts) -> str | None:
-    if facts.tumour.is_benign and facts.spread.has_metastasis_code and facts.spread.extent in _SPREAD:
+def _contradiction(patient: Patient) -> str | None:
+    if _is_benign_and_spread(patient):
         return "benign-metastasis"
-    if _is_poor_and_low(facts):
+    if _is_poor_and_low(patient):
         return "poor-low"
-    if _is_well_and_high(facts):
+    if _is_well_and_high(patient):
         return "well-high"
-    if facts.proliferation.is_discordant:
+    if proliferation(patient).is_discordant:
         return "specimens"
-    return "differentiation" if _has_both_differentiations(facts) else None
+    return "differentiation" if _has_both_differentiations(patient) else None
 
 
-def _is_poor_and_low(facts: Facts) -> bool:
+def _is_benign_and_spread(patient: Patient) -> bool:
+    """Coded benign, and a metastasis that no other cancer may explain."""
+    found = spread(patient)
+    return tumour(patient).is_benign and found.has_metastasis_code and found.extent in _SPREAD
+
+
+def _is_poor_and_low(patient: Patient) -> bool:
     """Poorly differentiated, and every value on record grades G1 or G2."""
-    grade = facts.proliferation.grade
-    return facts.tumour.is_poorly_differentiated and grade is not None and grade < Grade.G3
+    grade = proliferation(patient).grade
+    return tumour(patient).is_poorly_differentiated and grade is not None and grade < Grade.G3
 
 
-def _is_well_and_high(facts: Facts) -> bool:
+def _is_well_and_high(patient: Patient) -> bool:
     """Coded as a carcinoid, and a Ki-67 that hardly any well differentiated tumour reaches."""
-    limit = facts.defaults.discordant_ki67_percent
-    return facts.tumour.differentiation is Differentiation.WELL and any(
+    limit = patient.defaults.discordant_ki67_percent
+    return tumour(patient).differentiation is Differentiation.WELL and any(
         count.grade and count.interval and count.interval.is_above(limit)
-        for count in facts.proliferation.ki67
+        for count in proliferation(patient).ki67
     )
 
 
-def _has_both_differentiations(facts: Facts) -> bool:
+def _has_both_differentiations(patient: Patient) -> bool:
     """A code says poor and another, or the pathology, says well."""
-    stated = [primary.differentiation for primary in facts.tumour.primaries]
-    stated.append(facts.tumour.differentiation)
-    return Differentiation.WELL in stated and Differentiation.POOR in stated
+    coded = [primary.differentiation for primary in tumour(patient).primaries]
+    stated = {*coded, tumour(patient).differentiation}
+    return stated >= {Differentiation.WELL, Differentiation.POOR}
 
 
 RULE = Rule(

@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
 from service.facts.decision import TreatmentKind
-from service.facts.function import Function
+from service.facts.markers import hiaa
+from service.facts.patient import Patient
+from service.facts.spread import spread
+from service.facts.syndrome import Function, function
+from service.facts.tumour import tumour
+from service.hook_names import APPOINTMENT_BOOK, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled, to_repeat, treatment_before, unread
+from service.rules.questions import is_low_yield, settled, to_repeat, treatment_before
 
 _ASKED_AT = ("midgut", "midgut-or-duodenum", "midgut-or-hindgut", "unknown")
+_PROCEDURES = (TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for 5-HIAA in midgut and unknown primaries, with symptoms, or with liver metastases."""
-    item = facts.workup.hiaa
-    if silent := _pointless_here(facts) or settled(item):
+    item = hiaa(patient)
+    if silent := _pointless_here(patient) or settled(item):
         return silent
-    if repeat := to_repeat(item):
-        return repeat
-    if unknown := unread(facts, "observations"):
-        return unknown
-    procedure = treatment_before(facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
-    if procedure is not None and _function_matters(facts):
+    return to_repeat(item) or _missing(patient)
+
+
+def _missing(patient: Patient) -> Answer:
+    procedure = treatment_before(patient, *_PROCEDURES)
+    if procedure is not None and _function_matters(patient):
         return Fires("before-procedure", {"procedure": procedure.name}, procedure.evidence)
-    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
+    return Fires("missing")
 
 
-def _pointless_here(facts: Facts) -> Silent | None:
-    if facts.context.hook != "patient-view" and not treatment_before(
-        facts, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL
-    ):
-        return Silent("no operation or liver-directed treatment is being ordered")
-    if facts.spread.has_liver_metastases or facts.function.has_flushing or facts.function.has_diarrhoea:
+def _pointless_here(patient: Patient) -> Silent | None:
+    if patient.hook != PATIENT_VIEW and not treatment_before(patient, *_PROCEDURES):
+        return Silent("no-procedure-ordered")
+    symptoms = function(patient)
+    if spread(patient).has_liver_metastases or symptoms.has_flushing or symptoms.has_diarrhoea:
         return None
-    if is_low_yield(facts) or facts.tumour.region not in _ASKED_AT:
-        return Silent("5-HIAA has a low yield at this site without symptoms or liver metastases")
+    if is_low_yield(patient) or tumour(patient).region not in _ASKED_AT:
+        return Silent("low-yield")
     return None
 
 
-def _function_matters(facts: Facts) -> bool:
+def _function_matters(patient: Patient) -> bool:
     """Midgut tumour with liver metastases whose function is unknown, just before anaesthesia."""
-    return (
-        facts.tumour.is_confirmed
-        and facts.tumour.region.startswith("midgut")
-        and facts.spread.has_liver_metastases
-        and facts.function.level <= Function.POSSIBLE
+    found = tumour(patient)
+    is_at_risk = (
+        found.is_confirmed and found.region.startswith("midgut") and spread(patient).has_liver_metastases
     )
+    return is_at_risk and function(patient).level <= Function.POSSIBLE
 
 
 RULE = Rule(
     id="hiaa",
-    hooks=frozenset({"patient-view", "order-sign", "appointment-book"}),
+    hooks=frozenset({PATIENT_VIEW, ORDER_SIGN, APPOINTMENT_BOOK}),
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",

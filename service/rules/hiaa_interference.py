@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
+from service.facts.drugs import treatment
+from service.facts.markers import current_hiaa
+from service.facts.patient import Patient
+from service.facts.syndrome import function
+from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import all_evidence, unread
+from service.rules.questions import all_evidence
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """A raised result beside what raises it, or one within range beside what lowers it."""
-    marker = facts.function.current_hiaa
+    marker, status = current_hiaa(patient), function(patient)
     if marker is None:
-        return Silent("no current 5-HIAA that can be judged is on record")
-    if facts.function.syndrome_on_problem_list:
-        return Silent("carcinoid syndrome is on record and does not rest on the result")
+        return Silent("not-measured")
+    if status.syndrome_on_problem_list:
+        return Silent("syndrome-on-record")
     found = marker.interference if marker.is_high else marker.lowered_by
     if not found:
-        return _nothing_found(facts)
-    drugs = facts.treatment.of("5hiaa-interference")
+        return Silent("nothing-changes-it")
+    drugs = treatment(patient).of("5hiaa-interference")
     evidence = all_evidence((marker.evidence,), (drug.evidence for drug in drugs if drug.name in found))
-    values = {"result": marker.says, "interference": ", ".join(found), "level": facts.function.level.words}
+    values = {"result": marker.says, "interference": ", ".join(found), "level": status.words}
     return Fires("raised" if marker.is_high else "lowered", values, evidence)
-
-
-def _nothing_found(facts: Facts) -> Answer:
-    return unread(facts, "medications") or Silent("nothing on record is known to have changed the 5-HIAA")
 
 
 RULE = Rule(
     id="hiaa-interference",
-    hooks=frozenset({"patient-view"}),
+    hooks=frozenset({PATIENT_VIEW}),
     scope=Scope.WORKUP,
     decide=decide,
     holes=frozenset({"result", "interference", "level"}),

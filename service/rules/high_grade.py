@@ -7,54 +7,54 @@ from __future__ import annotations
 
 import re
 
-from service.facts import Facts
-from service.facts.proliferation import Grade
-from service.facts.tumour import Differentiation
-from service.fhir.reading import words
+from service.facts.grade import Grade, proliferation
+from service.facts.orders import is_ordered
+from service.facts.patient import Patient
+from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_ordered, treatment_before
+from service.rules.questions import treatment_before
 
 _GRADE_3 = re.compile(r"\b(?:G\s*3|grade\s*(?:3|III))\b", re.IGNORECASE)
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Name the high grade and ask for the differentiation; never a diagnosis from Ki-67 alone."""
-    found = facts.proliferation
+    found = proliferation(patient)
     if found.alert_grade is not Grade.G3:
-        return Silent("no Ki-67 or mitotic count is above the limit of G3")
-    if _is_coded_as_such(facts):
-        return Silent("the high grade is part of the diagnosis on record")
-    values = {
-        "value": "; ".join(
-            count.shown for count in found.counts if (count.grade or count.alert_grade) is Grade.G3
-        )
-    }
-    values["differentiation"] = facts.tumour.differentiation.value
-    if facts.tumour.differentiation is Differentiation.WELL:
-        return Fires("stated", values, found.evidence)
-    treatment = treatment_before(facts)
-    ambiguous = facts.tumour.differentiation is Differentiation.AMBIGUOUS
-    wording = "ambiguous" if ambiguous else "not-stated"
-    if treatment is None:
-        return Fires(wording, values, found.evidence, _omitted(facts))
-    values["treatment"] = treatment.name
-    evidence = (*found.evidence, *treatment.evidence)
-    return Fires(f"{wording}-before-treatment", values, evidence, _omitted(facts))
+        return Silent("not-high")
+    if _is_coded_as_such(patient):
+        return Silent("coded-so")
+    if tumour(patient).differentiation is Differentiation.WELL:
+        return Fires("stated", _values(patient), found.evidence)
+    return _to_be_stated(patient)
 
 
-def _omitted(facts: Facts) -> frozenset[str]:
-    """No second review; until it has an answer the card stays."""
-    return frozenset({"pathology-review"} if is_ordered(facts, "pathology-review") else ())
+def _to_be_stated(patient: Patient) -> Fires:
+    """A warning only where a treatment is being ordered."""
+    is_ambiguous = tumour(patient).differentiation is Differentiation.AMBIGUOUS
+    wording, treatment = "ambiguous" if is_ambiguous else "not-stated", treatment_before(patient)
+    values, evidence = _values(patient), proliferation(patient).evidence
+    if treatment is not None:
+        wording, values["treatment"] = f"{wording}-before-treatment", treatment.name
+        evidence = (*evidence, *treatment.evidence)
+    # No second review; until it has an answer the card stays.
+    omitted = frozenset({"pathology-review"} if is_ordered(patient, "pathology-review") else ())
+    return Fires(wording, values, evidence, omitted)
 
 
-def _is_coded_as_such(facts: Facts) -> bool:
+def _values(patient: Patient) -> dict[str, str]:
+    counts = proliferation(patient).counts
+    high = [count.shown for count in counts if (count.grade or count.alert_grade) is Grade.G3]
+    return {"value": "; ".join(high), "differentiation": differentiation_in_words(patient)}
+
+
+def _is_coded_as_such(patient: Patient) -> bool:
     """Poor differentiation is coded, or the well differentiated tumour's name says grade 3."""
-    if facts.tumour.is_poorly_differentiated:
+    found = tumour(patient)
+    if found.is_poorly_differentiated:
         return True
-    names = (words(primary.condition.get("code")) for primary in facts.tumour.primaries)
-    return facts.tumour.differentiation is Differentiation.WELL and any(
-        _GRADE_3.search(name) for name in names
-    )
+    names = (primary.condition.name for primary in found.primaries)
+    return found.differentiation is Differentiation.WELL and any(_GRADE_3.search(name) for name in names)
 
 
 RULE = Rule(

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
+from service.facts.drugs import ANALOGUES, treatment
+from service.facts.patient import Patient
+from service.facts.plan import plan
+from service.facts.syndrome import function
+from service.hook_names import APPOINTMENT_BOOK, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Information on opening the chart; a warning when an analogue or an operation is being ordered."""
-    if not facts.function.has_insulinoma:
-        return Silent("no insulinoma is on record")
-    if facts.context.hook == "patient-view":
-        return Fires("on-record", evidence=facts.function.other_syndrome_evidence)
-    analogues = facts.treatment.of("somatostatin-analogues", drafts_only=True)
-    if analogues:
-        names = ", ".join(dict.fromkeys(drug.name for drug in analogues))
-        evidence = all_evidence(facts.function.other_syndrome_evidence, (drug.evidence for drug in analogues))
+    if not function(patient).has_insulinoma:
+        return Silent("no-insulinoma")
+    insulinoma = function(patient).other_syndrome_evidence
+    if patient.hook == PATIENT_VIEW:
+        return Fires("on-record", evidence=insulinoma)
+    if analogues := treatment(patient).of(ANALOGUES, drafts_only=True):
+        names = ", ".join(dict.fromkeys([drug.name for drug in analogues]))
+        evidence = all_evidence(insulinoma, [drug.evidence for drug in analogues])
         return Fires("analogue", {"drug": names}, evidence)
-    act = next((act for act in facts.plan.needs_anaesthesia if act.is_current), None)
+    act = next((act for act in plan(patient).needs_anaesthesia if act.is_current), None)
     if act is None:
-        return Silent("neither a somatostatin analogue nor an operation is being ordered or booked")
-    evidence = all_evidence(facts.function.other_syndrome_evidence, act.evidence)
-    return Fires("operation", {"procedure": act.name, "when": act.when}, evidence)
+        return Silent("nothing-ordered")
+    values = {"procedure": act.name, "when": act.when}
+    return Fires("operation", values, all_evidence(insulinoma, act.evidence))
 
 
 RULE = Rule(
     id="insulinoma-ssa",
-    hooks=frozenset({"patient-view", "order-select", "order-sign", "appointment-book"}),
+    hooks=frozenset({PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN, APPOINTMENT_BOOK}),
     scope=Scope.SAFETY,
     decide=decide,
     holes=frozenset({"drug", "procedure", "when"}),

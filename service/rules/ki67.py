@@ -2,74 +2,77 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.proliferation import Grading
+from service.facts.grade import Grading, ki67_order, proliferation
+from service.facts.patient import Patient
+from service.facts.progression import progression
 from service.facts.statements import Statement
-from service.fhir import dates
+from service.facts.tissue import has_tissue
+from service.facts.tumour import tumour
+from service.hook_names import ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import nothing_to_decide, treatment_before, unread
+from service.rules.questions import nothing_to_decide, treatment_before
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for the Ki-67 index, or say why the one on record does not grade."""
-    found = facts.proliferation
-    if silent := nothing_to_decide(facts):
+    found, order = proliferation(patient), ki67_order(patient)
+    if silent := nothing_to_decide(patient):
         return silent
     if found.grading is Grading.ON_ITS_WAY:
-        return Silent("a Ki-67 result is on its way")
-    if found.grading is Grading.GRADED and found.ki67:
-        return _graded(facts)
-    if facts.workup.ki67_order is not None:
-        return Silent(f"Ki-67 is {facts.workup.ki67_order.says}")
-    if found.grading is Grading.GRADED:
-        return Fires("mitoses-only", {"value": found.counts[0].shown}, found.evidence)
-    if found.grading is Grading.NOT_GRADABLE:
-        return Fires("not-gradable", {"value": found.counts[0].shown}, found.evidence)
-    return _missing(facts)
+        return Silent("on-its-way")
+    grown = _grown_since(patient)
+    if found.grading is Grading.GRADED and found.ki67 and grown is None:
+        reason = "old-and-not-grown" if _is_old(patient) else "on-record"
+        return Silent(reason, {"count": found.ki67[0].says})
+    if order is not None:
+        return Silent("ki67-ordered", {"because": order.says})
+    return _stale(grown, patient) if grown else _without_index(patient)
 
 
-def _graded(facts: Facts) -> Answer:
-    """A Ki-67 is on record: silent, unless it is old and the tumour has come back or grown since."""
-    found, grown = facts.proliferation, _grown_since(facts)
-    if grown is None or found.newest_ki67 is None:
-        return Silent(f"a Ki-67 is on record: {found.ki67[0].says}")
-    if facts.workup.ki67_order is not None:
-        return Silent(f"Ki-67 is {facts.workup.ki67_order.says}")
-    if unknown := unread(facts, "observations"):
-        return unknown
-    values = {"date": found.newest_ki67.day, "when": dates.shown(grown.moment)}
-    return Fires("stale", values, (*found.evidence, grown.evidence("recurrence or progression")))
-
-
-def _grown_since(facts: Facts) -> Statement | None:
+def _grown_since(patient: Patient) -> Statement | None:
     """F-10: of the same episode a Ki-67 counts at any age, so that age alone is no reason to ask."""
-    newest = facts.proliferation.newest_ki67
-    if newest is None or facts.proliferation.is_on_its_way:
+    found, newest = proliferation(patient), proliferation(patient).newest_ki67
+    if found.grading is not Grading.GRADED or newest is None or found.is_on_its_way:
         return None
-    is_old = newest.days_before(facts.now) > facts.defaults.ki67_stale_days
-    return facts.progression.after(newest) if is_old else None
+    return progression(patient).after(newest) if _is_old(patient) else None
 
 
-def _missing(facts: Facts) -> Answer:
-    """The wording depends on what else is known, and on whether a treatment is being ordered."""
-    if not facts.record.is_known("observations"):
-        return Fires("unverified")
-    treatment = treatment_before(facts) if facts.tumour.is_confirmed else None
+def _is_old(patient: Patient) -> bool:
+    """Whether the last count is so old that a recurrence or progression makes it doubtful."""
+    newest = proliferation(patient).newest_ki67
+    return newest is not None and newest.days_before(patient.now) > patient.defaults.ki67_stale_days
+
+
+def _stale(grown: Statement, patient: Patient) -> Fires:
+    """The tumour has come back or grown since the last count."""
+    found, newest = proliferation(patient), proliferation(patient).newest_ki67
+    values = {"date": newest.day if newest else "", "when": grown.when}
+    what = patient.phrases("statement.progression")
+    return Fires("stale", values, (*found.evidence, grown.evidence(what)))
+
+
+_WITHOUT_INDEX = {Grading.GRADED: "mitoses-only", Grading.NOT_GRADABLE: "not-gradable"}
+
+
+def _without_index(patient: Patient) -> Answer:
+    """A value that is no index of the tumour, else none at all."""
+    found = proliferation(patient)
+    if wording := _WITHOUT_INDEX.get(found.grading):
+        return Fires(wording, {"value": found.counts[0].shown}, found.evidence)
+    treatment = treatment_before(patient) if tumour(patient).is_confirmed else None
     if treatment is not None:
         return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
-    if facts.proliferation.grading is Grading.NO_RESULT:
-        return Fires("no-result", evidence=facts.proliferation.evidence)
-    if facts.record.is_known("procedures", "imaging") and not facts.workup.has_tissue:
-        return Fires("no-tissue")
-    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
+    if found.grading is Grading.NO_RESULT:
+        return Fires("no-result", evidence=found.evidence)
+    return Fires("missing" if has_tissue(patient) else "no-tissue")
 
 
 RULE = Rule(
     id="ki67",
-    hooks=frozenset({"patient-view", "order-sign"}),
+    hooks=frozenset({PATIENT_VIEW, ORDER_SIGN}),
     scope=Scope.GRADING,
     decide=decide,
-    holes=frozenset({"value", "treatment", "date", "when"}),
+    holes=frozenset({"value", "treatment", "date", "when", "count", "because"}),
     waits_in_emergency=True,
     with_several_primaries=True,
 )

@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.proliferation import Grade
-from service.facts.workup import Availability
+from service.facts.board import tumour_board
+from service.facts.grade import Grade, proliferation
+from service.facts.imaging import cross_sectional, sstr_imaging
+from service.facts.item import Availability
+from service.facts.operability import operability
+from service.facts.patient import Patient
+from service.facts.spread import spread
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import lesions_in_words, without_liver_only_disease
+from service.rules.liver import lesions_in_words, treated_lately, without_liver_only_disease
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask the board for surgical and locoregional options; first complete what shows the extent."""
-    if silent := without_liver_only_disease(facts) or _discussed(facts):
+    if silent := without_liver_only_disease(patient) or treated_lately(patient) or _discussed(patient):
         return silent
-    if facts.operability.unfit:
-        return Silent(f"on record: {facts.operability.unfit.says}")
-    values, evidence = {"lesions": lesions_in_words(facts)}, facts.spread.evidence
-    if facts.proliferation.alert_grade is Grade.G3:
-        return Fires("high-grade", values, (*evidence, *facts.proliferation.evidence))
-    return Fires(_how_sure(facts), values, evidence)
+    if unfit := operability(patient).unfit:
+        return Silent("on-record", {"what": unfit.says})
+    values, evidence = {"lesions": lesions_in_words(patient)}, spread(patient).evidence
+    if proliferation(patient).alert_grade is Grade.G3:
+        return Fires("high-grade", values, (*evidence, *proliferation(patient).evidence))
+    return Fires(_how_sure(patient), values, evidence)
 
 
-def _discussed(facts: Facts) -> Silent | None:
+def _discussed(patient: Patient) -> Silent | None:
     """Section 8: any board note later than the liver finding; an undated note counts."""
-    board, finding = facts.workup.tumour_board, facts.spread.newest
+    board = tumour_board(patient)
     if board.availability in (Availability.ORDERED, Availability.DECLINED):
-        return Silent(f"a tumour-board review is {board.because}")
-    if board.is_done and (
-        board.moment is None or finding is None or board.moment.instant.date() >= finding.instant.date()
-    ):
-        return Silent("a tumour-board note is later than the liver finding")
-    return None
+        return Silent("board-asked", {"board": board.because})
+    return Silent("discussed") if board.is_done and _is_later(patient) else None
 
 
-def _how_sure(facts: Facts) -> str:
+def _is_later(patient: Patient) -> bool:
+    note, finding = tumour_board(patient).moment, spread(patient).newest
+    return note is None or finding is None or note.instant.date() >= finding.instant.date()
+
+
+def _how_sure(patient: Patient) -> str:
     """F-5: confirmed only by cross-sectional and SSTR imaging together."""
-    has_sections, has_receptors = facts.workup.cross_sectional.is_done, facts.workup.sstr_imaging.is_done
-    if has_sections and has_receptors:
-        return "confirmed"
-    if not facts.record.is_known("imaging"):
-        return "unverified"
-    return "apparent-without-sections" if has_receptors else "apparent"
+    if not sstr_imaging(patient).is_done:
+        return "apparent"
+    return "confirmed" if cross_sectional(patient).is_done else "apparent-without-sections"
 
 
 RULE = Rule(
@@ -49,5 +51,5 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     group="pathway",
-    holes=frozenset({"lesions"}),
+    holes=frozenset({"lesions", "board"}),
 )

@@ -2,52 +2,54 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.proliferation import Grade
-from service.fhir.evidence import Evidence
+from service.facts.drugs import treatment
+from service.facts.grade import Grade, proliferation
+from service.facts.orders import radiology_referral
+from service.facts.patient import Patient
+from service.facts.precautions import precautions
+from service.facts.spread import spread
+from service.facts.syndrome import function
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import (
-    all_evidence,
+from service.rules.liver import (
     is_multifocal,
     lesions_in_words,
-    number_of_lesions_unread,
+    not_multifocal,
+    treated_lately,
     without_liver_only_disease,
 )
+from service.rules.questions import all_evidence
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Name embolisation as an option; louder where symptoms persist under an analogue."""
-    if silent := without_liver_only_disease(facts) or _speaks_against(facts):
+    if silent := without_liver_only_disease(patient) or treated_lately(patient) or _speaks_against(patient):
         return silent
-    if not is_multifocal(facts):
-        if unread := number_of_lesions_unread(facts):
-            return unread
-        return Silent(f"not multifocal by the record: {lesions_in_words(facts)}")
-    values = {"lesions": lesions_in_words(facts)}
-    if _is_refractory(facts):
-        evidence = all_evidence(facts.spread.evidence, facts.function.evidence, _analogues(facts))
-        return Fires("refractory-symptoms", values, evidence)
-    return Fires("multifocal", values, facts.spread.evidence)
+    if not is_multifocal(patient):
+        return not_multifocal(patient)
+    values, evidence = {"lesions": lesions_in_words(patient)}, spread(patient).evidence
+    if not _has_symptoms(patient):
+        return Fires("multifocal", values, evidence)
+    if not treatment(patient).has_analogue:
+        # An analogue that could not be read would make the symptoms refractory.
+        return Fires("multifocal", values, evidence, also_rests_on=("medications",))
+    analogues = [drug.evidence for drug in treatment(patient).long_acting_analogues]
+    return Fires("refractory-symptoms", values, all_evidence(evidence, function(patient).evidence, analogues))
 
 
-def _speaks_against(facts: Facts) -> Silent | None:
-    if facts.proliferation.alert_grade is Grade.G3:
-        return Silent("a tumour of grade 3 is a matter for the tumour board")
-    if facts.radiology_referral:
-        return Silent(f"an opinion of interventional radiology is {facts.radiology_referral.says}")
-    found = facts.precautions
+def _speaks_against(patient: Patient) -> Silent | None:
+    if proliferation(patient).alert_grade is Grade.G3:
+        return Silent("grade-3")
+    if opinion := radiology_referral(patient):
+        return Silent("opinion-asked", {"order": opinion.says})
+    found = precautions(patient)
     against = found.portal_vein_thrombosis or found.liver_failure or found.biliary_anastomosis
-    return Silent(f"on record: {against.says}") if against else None
+    return Silent("on-record", {"what": against.says}) if against else None
 
 
-def _is_refractory(facts: Facts) -> bool:
-    """Confirmed syndrome with a symptom, although a long-acting analogue is in place."""
-    has_symptom = facts.function.has_flushing or facts.function.has_diarrhoea
-    return facts.function.is_confirmed and has_symptom and facts.treatment.has_analogue
-
-
-def _analogues(facts: Facts) -> tuple[Evidence, ...]:
-    return tuple(drug.evidence for drug in facts.treatment.long_acting_analogues)
+def _has_symptoms(patient: Patient) -> bool:
+    """Confirmed syndrome with a symptom."""
+    found = function(patient)
+    return found.is_confirmed and (found.has_flushing or found.has_diarrhoea)
 
 
 RULE = Rule(
@@ -56,5 +58,5 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     group="pathway",
-    holes=frozenset({"lesions"}),
+    holes=frozenset({"lesions", "order"}),
 )

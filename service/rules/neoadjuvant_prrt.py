@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.extent import Extent
-from service.facts.tumour import Differentiation
-from service.facts.workup import SstrResult
+from service.facts.imaging import SstrResult, sstr_imaging, sstr_result
+from service.facts.operability import operability
+from service.facts.operations import operations, primary_resection
+from service.facts.patient import Patient
+from service.facts.precautions import precautions
+from service.facts.spread import Extent, extent_in_words, spread
+from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_multifocal
+from service.rules.liver import is_multifocal
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Speak only where somebody wrote that resection could become possible."""
-    borderline = facts.operability.borderline
+    borderline = operability(patient).borderline
     if borderline is None:
-        return Silent("nobody calls the disease borderline or otherwise resectable")
-    if facts.tumour.differentiation is not Differentiation.WELL:
-        return Silent(f"the differentiation is {facts.tumour.differentiation.value}")
-    if facts.workup.sstr_result is not SstrResult.POSITIVE:
-        return Silent(f"receptor imaging: {facts.workup.sstr_result.value}")
-    if silent := _beyond_surgery(facts) or _speaks_against(facts):
+        return Silent("not-borderline")
+    if silent := _not_suited(patient) or _beyond_surgery(patient) or _speaks_against(patient):
         return silent
-    return Fires("mention", evidence=(borderline, *facts.workup.sstr_imaging.evidence))
+    return Fires("mention", evidence=(borderline, *sstr_imaging(patient).evidence))
 
 
-def _beyond_surgery(facts: Facts) -> Silent | None:
-    is_beyond = facts.spread.extent in (Extent.LIVER_AND_BEYOND, Extent.BEYOND_LIVER, Extent.UNCLEAR_ORIGIN)
-    if is_beyond or is_multifocal(facts):
-        return Silent(f"metastatic beyond surgery: {facts.spread.extent.value}")
-    return Silent("the primary has been resected") if facts.treatment.primary_resected else None
+def _not_suited(patient: Patient) -> Silent | None:
+    if tumour(patient).differentiation is not Differentiation.WELL:
+        return Silent("not-well-differentiated", {"differentiation": differentiation_in_words(patient)})
+    result = sstr_result(patient)
+    if result is not SstrResult.POSITIVE:
+        return Silent("receptors", {"result": patient.phrases(f"sstr.{result.value}")})
+    return None
 
 
-def _speaks_against(facts: Facts) -> Silent | None:
-    if facts.operations.radionuclide:
-        return Silent(f"on record: {facts.operations.radionuclide.says}")
-    found = facts.precautions
-    if against := found.marrow_failure or found.pregnancy:
-        return Silent(f"on record: {against.says}")
-    if found.egfr is not None and found.egfr < facts.defaults.egfr_no_prrt:
-        return Silent(f"the eGFR is {found.egfr:g}")
+_BEYOND_SURGERY = (Extent.LIVER_AND_BEYOND, Extent.BEYOND_LIVER, Extent.UNCLEAR_ORIGIN)
+
+
+def _beyond_surgery(patient: Patient) -> Silent | None:
+    if spread(patient).extent in _BEYOND_SURGERY or is_multifocal(patient):
+        return Silent("beyond-surgery", {"extent": extent_in_words(patient)})
+    return Silent("primary-resected") if primary_resection(patient) else None
+
+
+def _speaks_against(patient: Patient) -> Silent | None:
+    found = precautions(patient)
+    if against := operations(patient).radionuclide or found.marrow_failure or found.pregnancy:
+        return Silent("on-record", {"what": against.says})
+    if found.egfr is not None and found.egfr < patient.defaults.egfr_no_prrt:
+        return Silent("kidneys", {"egfr": f"{found.egfr:g}"})
     return None
 
 
@@ -48,4 +56,5 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     group="pathway",
+    holes=frozenset({"result", "extent", "egfr"}),
 )

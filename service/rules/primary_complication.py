@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
+from service.facts.complication import complications
+from service.facts.operations import primary_resection
+from service.facts.orders import surgical_referral
+from service.facts.patient import Patient
+from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 
 _SMALL_BOWEL = ("jejunum", "ileum", "small intestine")
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for a surgical review of the primary even where cure is out of reach."""
-    if not facts.tumour.region.startswith("midgut"):
-        return Silent(f"the primary is not of the midgut: {facts.tumour.site}")
-    if not facts.complications:
-        return Silent("no obstruction, ischaemia or bleeding of the bowel is on record")
-    if facts.treatment.primary_resected:
-        return Silent("the primary has been resected")
-    if facts.surgical_referral:
-        return Silent(f"a surgical review is {facts.surgical_referral.says}")
-    complication = facts.complications[0]
-    values = {"complication": complication.what, "site": facts.tumour.site}
-    evidence = tuple(one.evidence for one in facts.complications)
-    if not facts.record.is_known("procedures"):
-        return Fires("unverified", values, evidence)
-    if not complication.is_confirmed:
-        return Fires("suspected", values, evidence)
-    return Fires("small-bowel" if facts.tumour.site in _SMALL_BOWEL else "midgut", values, evidence)
+    site, found = tumour(patient).site, complications(patient)
+    if not tumour(patient).region.startswith("midgut"):
+        return Silent("not-midgut", {"site": site})
+    if not found:
+        return Silent("no-complication")
+    if silent := _looked_after(patient):
+        return silent
+    wording = "small-bowel" if site in _SMALL_BOWEL else "midgut"
+    values = {"complication": found[0].what, "site": site}
+    evidence = tuple([one.evidence for one in found])
+    return Fires(wording if found[0].is_confirmed else "suspected", values, evidence)
+
+
+def _looked_after(patient: Patient) -> Silent | None:
+    if primary_resection(patient):
+        return Silent("primary-resected")
+    review = surgical_referral(patient)
+    return Silent("review-asked-for", {"order": review.says}) if review else None
 
 
 RULE = Rule(
@@ -33,5 +39,5 @@ RULE = Rule(
     hooks=frozenset({"patient-view", "encounter-start"}),
     scope=Scope.TREATMENT,
     decide=decide,
-    holes=frozenset({"complication", "site"}),
+    holes=frozenset({"complication", "site", "order"}),
 )

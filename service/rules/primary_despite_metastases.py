@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.operations import REMOVAL
+from service.facts.operations import REMOVAL, operations, primary_resection
+from service.facts.patient import Patient
+from service.facts.spread import spread
+from service.facts.syndrome import function
+from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_multifocal, unread
+from service.rules.liver import is_multifocal
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask the board; retrospective data and a matched cohort do not agree."""
-    if not facts.spread.has_liver_metastases:
-        return Silent("no liver metastasis of this tumour is on record")
-    if silent := _not_meant(facts):
+    if not spread(patient).has_liver_metastases:
+        return Silent("no-liver-metastasis")
+    if silent := _not_meant(patient):
         return silent
-    if unknown := unread(facts, "procedures"):
-        return unknown
-    wording = "pancreatic-diffuse" if _is_diffuse_and_silent(facts) else "in-place"
-    return Fires(wording, {"site": facts.tumour.site}, facts.spread.evidence)
+    wording = "pancreatic-diffuse" if _is_diffuse_and_silent(patient) else "in-place"
+    return Fires(wording, {"site": tumour(patient).site}, spread(patient).evidence)
 
 
-def _not_meant(facts: Facts) -> Silent | None:
-    if facts.tumour.is_benign:
-        return Silent("the tumour is coded as benign")
-    if facts.tumour.site == "unknown":
-        return Silent("the primary is not known")
-    if facts.tumour.is_poorly_differentiated:
-        return Silent("the tumour is poorly differentiated")
-    if facts.treatment.primary_resected:
-        return Silent("the primary has been resected")
-    if facts.operations.planned_of(REMOVAL):
-        return Silent("resection of the primary is planned")
-    return None
+def _not_meant(patient: Patient) -> Silent | None:
+    found = tumour(patient)
+    if found.is_benign:
+        return Silent("benign")
+    if not found.has_known_site:
+        return Silent("no-primary-site")
+    if found.is_poorly_differentiated:
+        return Silent("poorly-differentiated")
+    if primary_resection(patient):
+        return Silent("primary-resected")
+    return Silent("resection-planned") if operations(patient).planned_of(REMOVAL) else None
 
 
-def _is_diffuse_and_silent(facts: Facts) -> bool:
+def _is_diffuse_and_silent(patient: Patient) -> bool:
     """A pancreatic primary without symptoms, and many liver metastases: text only."""
-    has_symptom = (
-        facts.function.has_flushing or facts.function.has_diarrhoea or facts.function.other_syndromes
-    )
-    return facts.tumour.site == "pancreas" and is_multifocal(facts) and not has_symptom
+    found = function(patient)
+    has_symptom = found.has_flushing or found.has_diarrhoea or found.other_syndromes
+    return tumour(patient).site == "pancreas" and is_multifocal(patient) and not has_symptom
 
 
 RULE = Rule(

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
 from service.facts.decision import TreatmentKind
-from service.facts.workup import SstrResult
+from service.facts.imaging import SstrResult, sstr_imaging, sstr_result
+from service.facts.patient import Patient
+from service.hook_names import ORDER_SIGN
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, treatment_before
 
+_WORDINGS = {
+    SstrResult.NEGATIVE: "negative",
+    SstrResult.NOT_CODED: "not-coded",
+    SstrResult.NONE: "missing",
+}
 
-def decide(facts: Facts) -> Answer:
+
+def decide(patient: Patient) -> Answer:
     """Critical without a positive scan; a warning where a scan was done and its result is not coded."""
-    order = treatment_before(facts, TreatmentKind.RADIONUCLIDE)
+    order, result = treatment_before(patient, TreatmentKind.RADIONUCLIDE), sstr_result(patient)
     if order is None:
-        return Silent("no PRRT is being ordered")
-    result = facts.workup.sstr_result
+        return Silent("no-prrt")
     if result is SstrResult.POSITIVE:
-        return Silent("receptor imaging was positive")
-    values = {"treatment": order.name}
-    evidence = all_evidence(order.evidence, facts.workup.sstr_imaging.evidence)
-    if result is SstrResult.NEGATIVE:
-        return Fires("negative", values, evidence)
-    if not facts.record.is_known("imaging"):
-        return Fires("unverified", values, evidence)
-    return Fires("not-coded" if result is SstrResult.NOT_CODED else "missing", values, evidence)
+        return Silent("positive")
+    evidence = all_evidence(order.evidence, sstr_imaging(patient).evidence)
+    return Fires(_WORDINGS[result], {"treatment": order.name}, evidence)
 
 
 RULE = Rule(
     id="prrt-without-sstr",
-    hooks=frozenset({"order-sign"}),
+    hooks=frozenset({ORDER_SIGN}),
     scope=Scope.SAFETY,
     decide=decide,
     holes=frozenset({"treatment"}),

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.operations import REMOVAL, Role
+from service.facts.operations import REMOVAL, Role, operations
+from service.facts.patient import Patient
+from service.facts.spread import spread
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_multifocal, lesions_in_words, number_of_lesions_unread
+from service.rules.liver import is_multifocal, lesions_in_words, not_multifocal, without_liver_only_disease
 
 _RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
+_ABLATION = frozenset({Role.ABLATION})
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Speak while one of the two is ordered for many liver metastases."""
-    resections = facts.operations.planned_of(_RESECTION, current_only=True)
-    ablations = facts.operations.planned_of((Role.ABLATION,), current_only=True)
+    found = operations(patient)
+    resections, ablations = (found.planned_of(one, current_only=True) for one in (_RESECTION, _ABLATION))
     if not (resections or ablations):
-        return Silent("neither a resection nor an ablation is being ordered")
-    if facts.operations.planned_of(_RESECTION) and facts.operations.planned_of((Role.ABLATION,)):
-        return Silent("both a resection and an ablation are planned")
-    if silent := _disease_does_not_fit(facts):
+        return Silent("neither-ordered")
+    if found.planned_of(_RESECTION) and found.planned_of(_ABLATION):
+        return Silent("both-planned")
+    if silent := without_liver_only_disease(patient):
         return silent
-    if not is_multifocal(facts):
-        return number_of_lesions_unread(facts) or Silent("not multifocal by the record")
+    if not is_multifocal(patient):
+        return not_multifocal(patient)
     ordered = (*resections, *ablations)[0]
-    values = {"procedure": ordered.name, "lesions": lesions_in_words(facts)}
-    return Fires("option", values, (*ordered.evidence, *facts.spread.evidence))
-
-
-def _disease_does_not_fit(facts: Facts) -> Silent | None:
-    if facts.tumour.is_benign:
-        return Silent("the tumour is coded as benign")
-    if not facts.spread.is_liver_only:
-        return Silent(f"the extent on record is: {facts.spread.extent.value}")
-    if facts.tumour.is_poorly_differentiated:
-        return Silent("the tumour is poorly differentiated")
-    return None
+    values = {"procedure": ordered.name, "lesions": lesions_in_words(patient)}
+    return Fires("option", values, (*ordered.evidence, *spread(patient).evidence))
 
 
 RULE = Rule(

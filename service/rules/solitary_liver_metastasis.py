@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
-from service.facts.proliferation import Grade
+from service.facts.grade import Grade, proliferation
+from service.facts.operability import operability
+from service.facts.patient import Patient
+from service.facts.precautions import precautions
+from service.facts.spread import spread
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import (
-    is_solitary,
-    lesions_in_words,
-    nothing_to_decide,
-    number_of_lesions_unread,
-    without_liver_only_disease,
-)
+from service.rules.liver import is_solitary, lesions_in_words, treated_lately, without_liver_only_disease
+from service.rules.questions import nothing_to_decide
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask about resection with or without ablation."""
-    if silent := nothing_to_decide(facts) or without_liver_only_disease(facts):
+    if silent := nothing_to_decide(patient) or _not_meant(patient):
         return silent
-    if facts.proliferation.alert_grade is Grade.G3:
-        return Silent("a tumour of grade 3 is a matter for the tumour board")
-    if against := facts.operability.unfit or facts.precautions.liver_failure:
-        return Silent(f"on record: {against.says}")
-    if is_solitary(facts):
-        return Fires("solitary", {"lesions": lesions_in_words(facts)}, facts.spread.evidence)
-    resectable = facts.operability.resectable
-    if _are_few(facts) and resectable:
-        evidence = (*facts.spread.evidence, resectable)
-        return Fires("few", {"lesions": lesions_in_words(facts)}, evidence)
-    if unread := number_of_lesions_unread(facts):
-        return unread
-    return Silent(f"not solitary by the record: {lesions_in_words(facts)}")
+    values, evidence = {"lesions": lesions_in_words(patient)}, spread(patient).evidence
+    if is_solitary(patient):
+        return Fires("solitary", values, evidence)
+    resectable = operability(patient).resectable
+    if _are_few(patient) and resectable:
+        return Fires("few", values, (*evidence, resectable))
+    return Silent(_why_not_solitary(patient), values)
 
 
-def _are_few(facts: Facts) -> bool:
-    lesions = facts.spread.lesions
-    return lesions is not None and 1 < lesions <= facts.defaults.few_liver_lesions
+def _not_meant(patient: Patient) -> Silent | None:
+    if silent := without_liver_only_disease(patient) or treated_lately(patient):
+        return silent
+    if proliferation(patient).alert_grade is Grade.G3:
+        return Silent("grade-3")
+    against = operability(patient).unfit or precautions(patient).liver_failure
+    return Silent("on-record", {"what": against.says}) if against else None
+
+
+def _are_few(patient: Patient) -> bool:
+    lesions = spread(patient).lesions
+    return lesions is not None and 1 < lesions <= patient.defaults.few_liver_lesions
+
+
+def _why_not_solitary(patient: Patient) -> str:
+    if _are_few(patient):
+        return "not-called-resectable"
+    return "not-counted" if spread(patient).lesions is None else "not-solitary"
 
 
 RULE = Rule(

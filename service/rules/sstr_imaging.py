@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
+from service.facts.imaging import cross_sectional, fdg_done, sstr_imaging
+from service.facts.patient import Patient
+from service.facts.precautions import precautions
+from service.facts.tumour import tumour
+from service.hook_names import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import (
     all_evidence,
@@ -11,58 +15,48 @@ from service.rules.questions import (
     settled,
     to_repeat,
     treatment_before,
+    where_size_stands,
 )
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for SSTR imaging; a plain or FDG PET is not SSTR imaging."""
-    item = facts.workup.sstr_imaging
-    if silent := nothing_to_decide(facts) or settled(item) or _not_meant(facts):
+    item = sstr_imaging(patient)
+    if silent := nothing_to_decide(patient) or settled(item) or _not_meant(patient):
         return silent
-    if facts.tumour.is_poorly_differentiated:
-        return _carcinoma(facts)
-    if repeat := to_repeat(item):
-        return repeat
-    if not facts.record.is_known("imaging"):
-        return Fires("unverified")
-    if not facts.record.is_known("orders"):
-        return Fires("orders-unknown", evidence=facts.workup.cross_sectional.evidence)
-    return _missing(facts)
+    if tumour(patient).is_poorly_differentiated:
+        return Silent("fdg-done") if fdg_done(patient) else Fires("carcinoma")
+    return to_repeat(item) or _missing(patient)
 
 
-def _not_meant(facts: Facts) -> Silent | None:
-    if is_low_yield(facts):
-        return Silent("SSTR imaging has a low yield in this tumour")
-    if pregnancy := facts.precautions.current_pregnancy:
-        return Silent(f"SSTR imaging is not meant for pregnant patients; on record: {pregnancy.says}")
+def _not_meant(patient: Patient) -> Silent | None:
+    if is_low_yield(patient):
+        return Silent("low-yield")
+    if pregnancy := precautions(patient).current_pregnancy:
+        return Silent("pregnant", {"pregnancy": pregnancy.says})
     return None
 
 
-def _carcinoma(facts: Facts) -> Answer:
-    """FDG PET is preferred in poorly differentiated disease."""
-    if facts.workup.fdg_done:
-        return Silent("poorly differentiated, and FDG PET is done")
-    return Fires("carcinoma") if facts.record.is_known("imaging") else Fires("unverified")
-
-
-def _missing(facts: Facts) -> Answer:
+def _missing(patient: Patient) -> Answer:
     """N-28 replaces N-16 where conventional imaging alone was done."""
-    sections = facts.workup.cross_sectional
-    conventional_only = sections.is_done and not facts.workup.sstr_imaging.was_ever_done
-    treatment = treatment_before(facts) if facts.tumour.is_confirmed else None
+    sections = cross_sectional(patient)
+    conventional_only = sections.is_done and not sstr_imaging(patient).was_ever_done
+    treatment = treatment_before(patient) if tumour(patient).is_confirmed else None
+    wording = "conventional-only" if conventional_only else "missing"
+    values, evidence = {}, sections.evidence
     if treatment is not None:
         wording = "conventional-only-before-treatment" if conventional_only else "before-treatment"
-        evidence = all_evidence(treatment.evidence, sections.evidence)
-        return Fires(wording, {"treatment": treatment.name}, evidence)
-    return Fires("conventional-only" if conventional_only else "missing", evidence=sections.evidence)
+        values = {"treatment": treatment.name}
+        evidence = all_evidence(treatment.evidence, evidence)
+    return Fires(wording, values, evidence, also_rests_on=where_size_stands(patient))
 
 
 RULE = Rule(
     id="sstr-imaging",
-    hooks=frozenset({"patient-view", "order-select", "order-sign"}),
+    hooks=frozenset({PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN}),
     scope=Scope.WORKUP,
     decide=decide,
-    holes=frozenset({"date", "treatment"}),
+    holes=frozenset({"date", "treatment", "pregnancy"}),
     waits_in_emergency=True,
     with_several_primaries=True,
 )

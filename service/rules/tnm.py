@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
+from service.facts.orders import is_ordered
+from service.facts.patient import Patient
+from service.facts.staging import tnm
+from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_ordered, settled, unread
+from service.rules.questions import settled
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask to record TNM with the chapter of the tumour's site."""
-    if silent := settled(facts.workup.tnm):
+    if silent := settled(tnm(patient)):
         return silent
-    if facts.tumour.site == "unknown":
-        return Silent("without a known primary there is no TNM")
-    if is_ordered(facts, "tnm-staging"):
-        return Silent("TNM staging is asked for")
-    if unknown := unread(facts, "observations"):
-        return unknown
-    return Fires("missing", {"site": facts.tumour.site})
+    if not tumour(patient).has_known_site:
+        return Silent("no-chapter")
+    if is_ordered(patient, "tnm-staging-words"):
+        return Silent("asked-for")
+    return Fires("missing", {"site": tumour(patient).site})
 
 
 RULE = Rule(

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-from service.facts import Facts
+from service.facts.board import tumour_board
 from service.facts.decision import TreatmentKind
-from service.facts.extent import Extent
+from service.facts.operations import primary_resection
+from service.facts.patient import Patient
+from service.facts.spread import Extent, spread
+from service.facts.syndrome import function
+from service.facts.tumour import tumour
+from service.hook_names import ENCOUNTER_START, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import (
-    is_low_yield,
-    nothing_to_decide,
-    settled,
-    to_repeat,
-    treatment_before,
-    unread,
-)
+from service.rules.questions import is_low_yield, nothing_to_decide, settled, to_repeat, treatment_before
 
 
-def decide(facts: Facts) -> Answer:
+def decide(patient: Patient) -> Answer:
     """Ask for a tumour-board review; notes are recognised by words, so absence is weak evidence."""
-    item = facts.workup.tumour_board
-    if silent := nothing_to_decide(facts) or settled(item):
+    item = tumour_board(patient)
+    if silent := nothing_to_decide(patient) or settled(item) or _must_not_wait(patient):
         return silent
-    if is_low_yield(facts) and facts.treatment.primary_resected:
-        return Silent("a small tumour that has been removed")
-    treatment = treatment_before(facts)
-    if treatment is not None and treatment.kind is TreatmentKind.ANALOGUE and facts.function.is_likely:
-        return Silent("a somatostatin analogue against symptoms must not wait")
-    if repeat := to_repeat(item):
-        return repeat
-    if unknown := unread(facts, "documents"):
-        return unknown
-    return _missing(facts)
+    return to_repeat(item) or _missing(patient)
 
 
-def _missing(facts: Facts) -> Answer:
-    treatment = treatment_before(facts) if facts.tumour.is_confirmed else None
+def _must_not_wait(patient: Patient) -> Silent | None:
+    if is_low_yield(patient) and primary_resection(patient):
+        return Silent("small-and-removed")
+    treatment = treatment_before(patient)
+    is_analogue = treatment is not None and treatment.kind is TreatmentKind.ANALOGUE
+    return Silent("analogue-against-symptoms") if is_analogue and function(patient).is_likely else None
+
+
+def _missing(patient: Patient) -> Answer:
+    treatment = treatment_before(patient) if tumour(patient).is_confirmed else None
     if treatment is not None:
         wording = "before-irreversible-treatment" if treatment.is_irreversible else "before-treatment"
         return Fires(wording, {"treatment": treatment.name}, treatment.evidence)
-    if facts.spread.extent is Extent.UNCLEAR_ORIGIN:
-        return Fires("origin-unclear", evidence=facts.spread.evidence)
-    return Fires("missing" if facts.record.is_known("orders") else "orders-unknown")
+    if spread(patient).extent is Extent.UNCLEAR_ORIGIN:
+        return Fires("origin-unclear", evidence=spread(patient).evidence)
+    return Fires("missing")
 
 
 RULE = Rule(
     id="tumour-board",
-    hooks=frozenset({"patient-view", "encounter-start", "order-sign"}),
+    hooks=frozenset({PATIENT_VIEW, ENCOUNTER_START, ORDER_SIGN}),
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",
-    holes=frozenset({"date", "treatment"}),
+    holes=frozenset({"date", "treatment", "because"}),
     waits_in_emergency=True,
     with_several_primaries=True,
     with_mixed_tumour=True,

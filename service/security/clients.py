@@ -31,7 +31,7 @@ class Client:
     """One caller. Empty ``services`` or ``tenants`` means that all are allowed.
 
     ``find_key`` gives the public key with a ``kid``. ``key_set_url`` is the only ``jku`` that is accepted; it
-    is None where the keys come from a file.
+    is None where the keys come from a file. ``tenant`` is that of this call, or empty.
     """
 
     issuer: str
@@ -41,6 +41,7 @@ class Client:
     tenants: tuple[str, ...] = ()
     key_set_url: str | None = None
     find_key: Callable[[str], SignatureKey | None] = _no_key
+    tenant: str = ""
 
 
 ANONYMOUS = Client(issuer="")

@@ -7,6 +7,7 @@ https://cds-hooks.org/best-practices/. Every refusal looks the same from outside
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,7 +50,7 @@ def authenticate(
     audiences: Collection[str],
     remember_token: RememberToken,
 ) -> Client:
-    """The client that signed the token of an ``Authorization`` header.
+    """The client that signed the token of an ``Authorization`` header, with the tenant that it names.
 
     Raises NotAuthenticated for any fault of the token, StoreUnavailable when replays cannot be recognised.
     """
@@ -69,7 +70,8 @@ def authenticate(
         )
     except jwt.PyJWTError as problem:
         raise NotAuthenticated(type(problem).__name__) from None
-    _check_claims(client, claims)
+    _check_claims(claims)
+    client = replace(client, tenant=_tenant(client, claims))
     expires_at = datetime.fromtimestamp(claims["exp"] + LEEWAY_SECONDS, tz=UTC)
     if not remember_token(client.issuer, claims["jti"], expires_at):
         raise NotAuthenticated("the token was used before")
@@ -115,18 +117,24 @@ def _key(client: Client, header: Mapping[str, Any]) -> SignatureKey:
     return key
 
 
-def _check_claims(client: Client, claims: Mapping[str, Any]) -> None:
+def _check_claims(claims: Mapping[str, Any]) -> None:
     """What the JWT library leaves open."""
     issued_at, expires_at = _seconds(claims["iat"]), _seconds(claims["exp"])
     if not 0 < expires_at - issued_at <= LONGEST_LIFETIME_SECONDS:
         raise NotAuthenticated("the token lives too long")
     if not isinstance(claims["jti"], str) or not 0 < len(claims["jti"]) <= _LONGEST_ID:
         raise NotAuthenticated("the jti is no text")
+
+
+def _tenant(client: Client, claims: Mapping[str, Any]) -> str:
     tenant = claims.get("tenant")
-    if tenant is not None and not isinstance(tenant, str):
+    tenant = "" if tenant is None else tenant
+    # What cannot be printed, such as half a surrogate pair, cannot be stored either.
+    if not isinstance(tenant, str) or not tenant.isprintable() or len(tenant) > _LONGEST_ID:
         raise NotAuthenticated("the tenant is no text")
     if client.tenants and tenant not in client.tenants:
         raise NotAuthenticated("the tenant is not allowed")
+    return tenant
 
 
 def _seconds(value: object) -> float:

@@ -40,10 +40,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from service.errors import ConfigurationError, StoreUnavailable
-from service.store.news import News
 from service.store.tables import SEEN_TOKEN
 
-LATEST_REVISION = "0003"
+LATEST_REVISION = "0004"
 """The newest revision under ``migrations/versions``; kept here so that a database that is up to date is
 recognised without loading Alembic, which costs a worker time and memory."""
 
@@ -51,11 +50,6 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_WAIT_SECONDS = 2.0
 _OUTAGE_SECONDS = 5.0
 _MIGRATION_LOCK = 0x6E65742D636473
-_POSTGRESQL_CONNECTION = {
-    "connect_timeout": 2,  # seconds
-    "tcp_user_timeout": 5000,  # milliseconds; a server that vanished must not hold a hook call
-    "options": "-c statement_timeout=5000 -c lock_timeout=2000",  # milliseconds
-}
 _log = logging.getLogger(__name__)
 
 
@@ -68,15 +62,11 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store. ``secret`` is the key of the digests that stand for patient and user.
-
-    ``news`` is shared with the processes that are forked after it was opened.
-    """
+    """An open store. ``secret`` is the key of the digests that stand for patient and user."""
 
     engine: Engine
     secret: bytes
     outage: Outage = field(default_factory=Outage)
-    news: News = field(default_factory=News)
 
 
 def open_store(url: str, *, secret: bytes) -> Store:
@@ -152,6 +142,7 @@ def reading_if_up(store: Store) -> Iterator[Connection]:
             yield connection
     except StoreUnavailable:
         store.outage.until = time.monotonic() + _OUTAGE_SECONDS
+        _log.warning("Advice declined lately is shown again, because the store cannot be read.")
         raise
 
 
@@ -199,6 +190,7 @@ def unhurried(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.connection.driver_connection.patience_seconds = None  # type: ignore[union-attr]
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -236,8 +228,10 @@ def _read_url(text_of_url: str) -> URL:
 def _engine(url: URL) -> Engine:
     if url.drivername == "sqlite":
         return _sqlite_engine(url)
-    arguments = {name: value for name, value in _POSTGRESQL_CONNECTION.items() if name not in url.query}
-    return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+    # Its driver takes time and memory to load.
+    from service.store.postgresql import postgresql_engine
+
+    return postgresql_engine(url)
 
 
 def _sqlite_engine(url: URL) -> Engine:

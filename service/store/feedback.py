@@ -15,24 +15,33 @@ import orjson
 
 from service.hooks.feedback import FeedbackItem
 from service.store.database import Store, in_utc, insert_new, storable, writing
-from service.store.news import announce_override
 from service.store.tables import ACCEPTED_SUGGESTION, FEEDBACK
 
 
 def record_feedback(
-    store: Store, items: Sequence[FeedbackItem], *, service_id: str, issuer: str, received_at: datetime
+    store: Store,
+    items: Sequence[FeedbackItem],
+    *,
+    service_id: str,
+    issuer: str,
+    tenant: str,
+    received_at: datetime,
 ) -> None:
     """Write the items in one transaction; when this returns they survive a crash and a power cut.
 
-    A report that is there already is not written again. An override is in force, on every worker of this
-    server, for the calls that come after. ``issuer`` is the ``iss`` of the client, empty
-    where calls are open. Raises StoreUnavailable, and then nothing was written.
+    A report that is there already is not written again. ``issuer`` and ``tenant`` are those of the client's
+    token, empty where calls are open. Raises StoreUnavailable, and then nothing was written.
     """
     # In one order, because two requests with the same items must not wait for each other's rows.
-    reports = sorted({_fingerprint(item, issuer): item for item in items}.items())
+    reports = sorted({_fingerprint(item, issuer, tenant): item for item in items}.items())
     if not reports:
         return
-    call = {"service_id": storable(service_id), "issuer": issuer, "received_at": in_utc(received_at)}
+    call = {
+        "service_id": storable(service_id),
+        "issuer": issuer,
+        "tenant": tenant,
+        "received_at": in_utc(received_at),
+    }
     with writing(store, durable=True) as connection:
         insert_new(connection, FEEDBACK, [_row(mark, item) | call for mark, item in reports])
         insert_new(
@@ -44,13 +53,11 @@ def record_feedback(
                 for suggestion in sorted(set(item.accepted_suggestions))
             ],
         )
-    if any(item.outcome == "overridden" for item in items):
-        announce_override(store.news)
 
 
-def _fingerprint(item: FeedbackItem, issuer: str) -> str:
+def _fingerprint(item: FeedbackItem, issuer: str, tenant: str) -> str:
     """What makes two reports the same: everything the client said. The service id is not part of it."""
-    return hashlib.sha256(orjson.dumps([issuer, *astuple(item)])).hexdigest()
+    return hashlib.sha256(orjson.dumps([issuer, tenant, *astuple(item)])).hexdigest()
 
 
 def _row(fingerprint: str, item: FeedbackItem) -> dict[str, Any]:

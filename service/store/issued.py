@@ -22,13 +22,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from uuid_utils import uuid7
 
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.request import HookRequest
-from service.hooks.response import EXPLANATION, SHARED_CHARACTERS
+from service.hooks.response import EXPLANATION
 from service.store.database import Store, after_fork, check, in_utc, insert_new, migrate, storable, writing
-from service.store.news import announce_late_card, latest_override
-from service.store.overrides import DeclinedAdvice, recipient_key
 from service.store.retention import purge
 from service.store.tables import ISSUED_ANSWER
 
@@ -39,7 +38,7 @@ _PAUSE_SECONDS = 1.0
 _LOG_INTERVAL_SECONDS = 60.0
 _FIRST_HOUSEKEEPING_SECONDS = 60.0
 _HOUSEKEEPING_SECONDS = 3600.0
-_REFRESH_SECONDS = 3.0
+_CHECK_SECONDS = 3.0
 _CLOSE_SECONDS = 3.0
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _log = logging.getLogger(__name__)
@@ -49,29 +48,41 @@ _log = logging.getLogger(__name__)
 class ShownCards:
     """What is kept of the cards of an answer: no identifier of patient or user.
 
-    ``cards`` gives the indicator and the rules of each by its uuid; the uuids begin alike.
+    ``uuid`` is that of the answer, so that it is one row however often it is written. ``cards`` gives the
+    indicator and the rules of each by its own uuid.
     """
 
+    uuid: str
     service_id: str
     issuer: str
+    tenant: str
     hook_instance: str
     issued_at: datetime
-    recipient: str  # the digest of client, patient and user
+    recipient: str  # the digest of client, tenant, patient and user
     cards: Mapping[str, tuple[str, Sequence[str]]]
 
 
 def shown_cards(
-    cards: Iterable[Mapping[str, Any]], *, request: HookRequest, issuer: str, secret: bytes, now: datetime
+    cards: Iterable[Mapping[str, Any]],
+    *,
+    request: HookRequest,
+    issuer: str,
+    tenant: str,
+    recipient: str,
+    now: datetime,
 ) -> ShownCards:
-    """Describe the cards of an answer (JSON objects); ``issuer`` is empty where calls are open."""
+    """Describe the cards of an answer (JSON objects).
+
+    ``issuer`` and ``tenant`` are empty where calls are open; ``recipient_key`` makes the ``recipient``.
+    """
     return ShownCards(
+        uuid=str(uuid7()),
         service_id=request.service_id,
         issuer=issuer,
+        tenant=tenant,
         hook_instance=_uuid_or_nothing(request.hook_instance),
         issued_at=now,
-        recipient=recipient_key(
-            secret, issuer=issuer, patient_id=request.patient_id, user_id=request.user_id
-        ),
+        recipient=recipient,
         # A card that names no rule is kept all the same.
         cards={
             card["uuid"]: (card["indicator"], card["extension"][EXPLANATION].get("recommendations", ()))
@@ -94,9 +105,10 @@ def record_issued(store: Store, shown: Sequence[ShownCards]) -> None:
 
 def _row(shown: ShownCards) -> dict[str, Any]:
     return {
-        "id": next(iter(shown.cards))[:SHARED_CHARACTERS],
+        "id": shown.uuid,
         "service_id": shown.service_id,
         "issuer": storable(shown.issuer),
+        "tenant": shown.tenant,
         "hook_instance": shown.hook_instance,
         "issued_at": in_utc(shown.issued_at),
         "recipient": shown.recipient,
@@ -104,36 +116,24 @@ def _row(shown: ShownCards) -> dict[str, Any]:
     }
 
 
-_Waiting = tuple[bytes, ShownCards]
-"""Cards, and the mark of the latest override at the time when they were shown."""
-
-
 class IssuedCardWriter:
     """The queue of a worker process and the thread that empties it.
 
-    The thread also deletes old rows every hour, repairs the store, and keeps ``declined`` up to date.
-    ``start`` belongs after the fork of a worker; the first card starts the thread otherwise. ``dropped``
-    counts the cards that could not be kept since the process began.
+    The thread also deletes old rows every hour and repairs the store. ``start`` belongs after the fork of a
+    worker; the first card starts the thread otherwise. ``dropped`` counts the cards that could not be kept
+    since the process began.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        retention_days: int,
-        declined: DeclinedAdvice | None = None,
-        queue_length: int = _QUEUE_LENGTH,
-    ) -> None:
+    def __init__(self, store: Store, *, retention_days: int, queue_length: int = _QUEUE_LENGTH) -> None:
         self.dropped = 0
         self._store = store
         self._retention_days = retention_days
-        self._declined = declined
         self._queue_length = queue_length
         self._begin_in_this_process()
 
     def _begin_in_this_process(self) -> None:
         self._process = os.getpid()
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[ShownCards] = deque()
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -142,8 +142,6 @@ class IssuedCardWriter:
     def after_fork(self) -> None:
         """Call in each worker: leaves the parent its connections and its queue, and starts the thread."""
         after_fork(self._store)
-        if self._declined is not None:
-            self._declined.after_fork()
         self._begin_in_this_process()
         self.start()
 
@@ -160,7 +158,7 @@ class IssuedCardWriter:
         if self._process != os.getpid():
             self.after_fork()
         if len(self._queue) < self._queue_length:
-            self._queue.append((latest_override(self._store.news), shown))
+            self._queue.append(shown)
         else:
             self._drop([shown])
         if self._thread is None:
@@ -174,7 +172,7 @@ class IssuedCardWriter:
 
     def _run(self) -> None:
         next_housekeeping = time.monotonic() + _FIRST_HOUSEKEEPING_SECONDS
-        next_refresh = time.monotonic()
+        next_check = time.monotonic()
         while True:
             # Asked before the queue is emptied, so that nothing put before the stop stays behind.
             stopping = self._stopping.is_set()
@@ -183,42 +181,30 @@ class IssuedCardWriter:
                 self._write(batch)
             elif stopping:
                 return
-            if time.monotonic() >= next_refresh:
-                next_refresh = time.monotonic() + _REFRESH_SECONDS
+            if time.monotonic() >= next_check:
+                next_check = time.monotonic() + _CHECK_SECONDS
                 self._repair_if_down()
-                self._refresh()
             if time.monotonic() >= next_housekeeping:
                 next_housekeeping = time.monotonic() + _HOUSEKEEPING_SECONDS
                 self._keep_house()
             if len(batch) < _BATCH:
                 self._stopping.wait(_POLL_SECONDS)
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> list[ShownCards]:
         """All that are waiting, up to the size of a batch."""
         return [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
 
-    def _write(self, batch: list[_Waiting]) -> None:
+    def _write(self, batch: list[ShownCards]) -> None:
         while True:
             try:
-                record_issued(self._store, [shown for _mark, shown in batch])
+                record_issued(self._store, batch)
             except StoreUnavailable:
                 if self._stopping.wait(_PAUSE_SECONDS):
-                    self._drop([shown for _mark, shown in batch])
+                    self._drop(batch)
                     return
                 self._repair()
             else:
-                self._announce_if_late(batch)
                 return
-
-    def _announce_if_late(self, batch: list[_Waiting]) -> None:
-        """A card may have been overridden before it was written; its row then completes the override."""
-        now = latest_override(self._store.news)
-        if any(mark != now for mark, _shown in batch):
-            announce_late_card(self._store.news)
-
-    def _refresh(self) -> None:
-        if self._declined is not None:
-            self._declined.refresh(datetime.now(UTC))
 
     def _repair_if_down(self) -> None:
         # Not only when a card cannot be written: where every call needs the store, none is shown meanwhile.

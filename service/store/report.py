@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy import (
+    CTE,
     JSON,
     ColumnElement,
     Connection,
@@ -29,7 +30,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    exists,
     func,
     select,
     true,
@@ -114,9 +114,15 @@ def _within(column: ColumnElement[Any], period: Period) -> ColumnElement[bool]:
     return and_(column >= period[0], column < period[1])
 
 
-def _rules(connection: Connection) -> TableValuedAlias:
+def _shown(*conditions: ColumnElement[bool]) -> CTE:
+    """The cards that were shown, gathered once: joined as the view, SQLite would do it for every report."""
+    columns = (ISSUED_CARD.c.uuid, ISSUED_CARD.c.issuer, ISSUED_CARD.c.tenant, ISSUED_CARD.c.rules)
+    return select(*columns).where(*conditions).cte("shown").prefix_with("MATERIALIZED")
+
+
+def _rules(connection: Connection, shown: CTE) -> TableValuedAlias:
     """The rules of each card, a row each with the id as ``value``; to be joined with its card."""
-    rules: ColumnElement[Any] = ISSUED_CARD.c.rules
+    rules: ColumnElement[Any] = shown.c.rules
     if connection.dialect.name == "postgresql":
         return func.json_array_elements_text(cast(rules, JSON)).table_valued("value", name="issued_rule")
     return func.json_each(rules).table_valued("value", name="issued_rule")
@@ -130,17 +136,18 @@ def _outcomes() -> Subquery:
         FEEDBACK.c.fingerprint,
     )
     rank = func.row_number().over(
-        partition_by=(FEEDBACK.c.issuer, FEEDBACK.c.card_uuid), order_by=newest_first
+        partition_by=(FEEDBACK.c.issuer, FEEDBACK.c.tenant, FEEDBACK.c.card_uuid), order_by=newest_first
     )
     return select(FEEDBACK, rank.label("rank")).subquery()
 
 
-def _latest_of_card(outcomes: Subquery) -> ColumnElement[bool]:
-    return and_(is_shown_card(outcomes.c.card_uuid, outcomes.c.issuer), outcomes.c.rank == 1)
+def _latest_of_card(outcomes: Subquery, shown: CTE) -> ColumnElement[bool]:
+    return and_(is_shown_card(outcomes, shown), outcomes.c.rank == 1)
 
 
 def _counts(connection: Connection, period: Period) -> Sequence[Any]:
-    rule, outcomes = _rules(connection), _outcomes()
+    shown, outcomes = _shown(_within(ISSUED_CARD.c.issued_at, period)), _outcomes()
+    rule = _rules(connection, shown)
     query = (
         select(
             rule.c.value,
@@ -148,10 +155,9 @@ def _counts(connection: Connection, period: Period) -> Sequence[Any]:
             func.sum(case((outcomes.c.outcome == "accepted", 1), else_=0)),
             func.sum(case((outcomes.c.outcome == "overridden", 1), else_=0)),
         )
-        .select_from(ISSUED_CARD)
+        .select_from(shown)
         .join(rule, true())
-        .outerjoin(outcomes, _latest_of_card(outcomes))
-        .where(_within(ISSUED_CARD.c.issued_at, period))
+        .outerjoin(outcomes, _latest_of_card(outcomes, shown))
         .group_by(rule.c.value)
         .order_by(rule.c.value)
     )
@@ -159,7 +165,8 @@ def _counts(connection: Connection, period: Period) -> Sequence[Any]:
 
 
 def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCount]]:
-    rule, outcomes = _rules(connection), _outcomes()
+    shown, outcomes = _shown(_within(ISSUED_CARD.c.issued_at, period)), _outcomes()
+    rule = _rules(connection, shown)
     # The same code with another display is the same reason.
     reason = (outcomes.c.reason_code, func.coalesce(outcomes.c.reason_system, ""))
     query = (
@@ -169,10 +176,10 @@ def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCo
             func.coalesce(func.max(outcomes.c.reason_display), ""),
             func.count(),
         )
-        .select_from(ISSUED_CARD)
+        .select_from(shown)
         .join(rule, true())
-        .join(outcomes, _latest_of_card(outcomes))
-        .where(_within(ISSUED_CARD.c.issued_at, period), outcomes.c.reason_code.is_not(None))
+        .join(outcomes, _latest_of_card(outcomes, shown))
+        .where(outcomes.c.reason_code.is_not(None))
         .group_by(rule.c.value, *reason)
         .order_by(rule.c.value, func.count().desc(), *reason)
     )
@@ -180,21 +187,27 @@ def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCo
 
 
 def _comments(connection: Connection, period: Period) -> list[tuple[str, str]]:
-    rule = _rules(connection)
+    shown = _shown(_within(ISSUED_CARD.c.issued_at, period))
+    rule = _rules(connection, shown)
     query = (
         select(rule.c.value, FEEDBACK.c.user_comment)
-        .select_from(ISSUED_CARD)
+        .select_from(shown)
         .join(rule, true())
-        .join(FEEDBACK, is_shown_card(FEEDBACK.c.card_uuid, FEEDBACK.c.issuer))
-        .where(_within(ISSUED_CARD.c.issued_at, period), FEEDBACK.c.user_comment.is_not(None))
+        .join(FEEDBACK, is_shown_card(FEEDBACK, shown))
+        .where(FEEDBACK.c.user_comment.is_not(None))
         .order_by(rule.c.value, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
     )
     return [(rule_id, comment) for rule_id, comment in connection.execute(query)]
 
 
 def _unmatched(connection: Connection, period: Period) -> int:
-    known = exists().where(is_shown_card(FEEDBACK.c.card_uuid, FEEDBACK.c.issuer))
-    query = select(func.count()).select_from(FEEDBACK).where(_within(FEEDBACK.c.received_at, period), ~known)
+    shown = _shown()
+    query = (
+        select(func.count())
+        .select_from(FEEDBACK)
+        .outerjoin(shown, is_shown_card(FEEDBACK, shown))
+        .where(_within(FEEDBACK.c.received_at, period), shown.c.uuid.is_(None))
+    )
     return connection.execute(query).scalar_one()
 
 

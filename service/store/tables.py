@@ -5,43 +5,56 @@ Moments are UTC without zone, because SQLite keeps none; :func:`service.store.da
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ColumnElement, DateTime, ForeignKey, MetaData, String, Table, Text, and_, func
-
-from service.hooks.response import SHARED_CHARACTERS
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    FromClause,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    and_,
+)
 
 METADATA = MetaData()
 
 ISSUED_ANSWER = Table(
     "issued_answer",
     METADATA,
-    Column("id", String(SHARED_CHARACTERS), primary_key=True),
+    Column("id", String(36), primary_key=True),
     Column("service_id", Text, nullable=False),
     Column("issuer", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
     Column("hook_instance", Text, nullable=False),
     Column("issued_at", DateTime, nullable=False, index=True),
     Column("recipient", String(32), nullable=False),
     Column("cards", Text, nullable=False),
+    Index("ix_issued_answer_recipient", "recipient", "issued_at"),
 )
-"""An answer that had cards, in one row: a row for each card would cost a hook call several times as much.
-``id`` is what the uuids of its cards have in common. ``issuer`` is the client's ``iss``, empty where calls
-are open. ``recipient`` is the digest of client, patient and user, empty where patient or user is not known.
-``cards`` is a JSON object: uuid of the card -> array of its indicator and an array of its rules."""
+"""An answer that had cards, in one row: a row for each card would cost a hook call three times as much.
+``issuer`` and ``tenant`` are those of the client's token, empty where calls are open. ``recipient`` is the
+digest of client, tenant, patient and user, empty where patient or user is not known. ``cards`` is a JSON
+object: uuid of the card -> array of its indicator and an array of its rules."""
 
 ISSUED_CARD = Table(
     "issued_card",
     MetaData(),
     Column("uuid", String(36)),
-    Column("answer", String(SHARED_CHARACTERS)),
+    Column("answer", String(36)),
     Column("service_id", Text),
     Column("issuer", Text),
+    Column("tenant", Text),
     Column("hook_instance", Text),
     Column("indicator", Text),
     Column("issued_at", DateTime),
     Column("recipient", String(32)),
     Column("rules", Text),
 )
-"""A view of ``issued_answer`` with a row for each card that was shown; ``rules`` is a JSON array. Find a card
-with :func:`is_shown_card`, which has an index to go by."""
+"""A view of ``issued_answer`` with a row for each card that was shown; ``rules`` is a JSON array. It has no
+index on ``uuid``: come from the recipient or the time, and go on to the feedback."""
 
 FEEDBACK = Table(
     "feedback",
@@ -50,6 +63,7 @@ FEEDBACK = Table(
     Column("card_uuid", String(200), nullable=False, index=True),
     Column("service_id", Text, nullable=False),
     Column("issuer", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
     Column("outcome", String(10), nullable=False),
     Column("reason_code", Text),
     Column("reason_system", Text),
@@ -81,10 +95,10 @@ SEEN_TOKEN = Table(
 """A JWT that was used, by the digest of its ``iss`` and ``jti``."""
 
 
-def is_shown_card(card_uuid: ColumnElement[str], issuer: ColumnElement[str]) -> ColumnElement[bool]:
-    """Joins a row that names a card, by its uuid and its client, with the card."""
+def is_shown_card(reports: FromClause, cards: FromClause) -> ColumnElement[bool]:
+    """Joins reports with the cards that they name: of the same client and the same tenant only."""
     return and_(
-        ISSUED_CARD.c.answer == func.substr(card_uuid, 1, SHARED_CHARACTERS),
-        ISSUED_CARD.c.uuid == card_uuid,
-        ISSUED_CARD.c.issuer == issuer,
+        reports.c.card_uuid == cards.c.uuid,
+        reports.c.issuer == cards.c.issuer,
+        reports.c.tenant == cards.c.tenant,
     )

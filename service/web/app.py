@@ -8,13 +8,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
+import zlib
 from collections.abc import Callable, Collection
 
 import orjson
 from flask import Flask, Response, request
 
-from service.errors import RequestTooLarge, StoreUnavailable, UnknownService, UnsupportedMediaType
-from service.hooks.discovery import SERVICES, Service, discovery_document
+from service.errors import (
+    MalformedRequest,
+    RequestTooLarge,
+    StoreUnavailable,
+    UnknownService,
+    UnsupportedMediaType,
+)
+from service.hooks.discovery import discovery_document
+from service.hooks.hooks import SERVICES, Service
 from service.hooks.request import HookRequest, read_request
 from service.hooks.response import EXPLANATION, response_document
 from service.json_body import read_object
@@ -28,6 +36,8 @@ from service.web.parts import Parts, RecordFeedback
 
 _SERVICES = {service.id: service for service in SERVICES}
 _BASE = "/cds-services"
+_GZIP = ("gzip", "x-gzip")
+_BROKEN_GZIP = "has to be one whole gzip stream, as its Content-Encoding says"
 View = Callable[..., Response]
 
 
@@ -83,8 +93,9 @@ def _call(parts: Parts, service_id: str) -> Response:
     require_service(client, service.id)
     body = _body(parts)
     began = time.perf_counter()
-    hook_request = read_request(parts.read_body(body), service_id=service.id, hook=service.hook)
+    hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
+    line.note(deviations=hook_request.deviations)
     parsed = time.perf_counter()
     answered = parts.respond(_without_forbidden_server(parts, hook_request, client), client)
     document = response_document(answered.cards)
@@ -143,12 +154,29 @@ def _body(parts: Parts) -> bytes:
     # Most say just this, and to take the header apart costs more than the rest of this function.
     if request.content_type != JSON:
         _check_type(request.mimetype)
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise UnsupportedMediaType("The body has to come without Content-Encoding.")
-    body = request.get_data(cache=False)
-    if len(body) > parts.settings.max_body_bytes:
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    if coding not in (*_GZIP, "identity", ""):
+        raise UnsupportedMediaType("The body has to come with Content-Encoding: gzip, or without any.")
+    body = _at_most(parts.settings.max_body_bytes, request.get_data(cache=False))
+    return _unzipped(body, parts.settings.max_body_bytes) if coding in _GZIP else body
+
+
+def _at_most(most: int, body: bytes) -> bytes:
+    if len(body) > most:
         raise RequestTooLarge
     return body
+
+
+def _unzipped(body: bytes, most: int) -> bytes:
+    """The content of one gzip stream, of which no more than ``most`` bytes and one are ever unpacked."""
+    stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        content = _at_most(most, stream.decompress(body, most + 1))
+    except zlib.error:
+        raise MalformedRequest(_BROKEN_GZIP) from None
+    if not stream.eof or stream.unused_data:
+        raise MalformedRequest(_BROKEN_GZIP)
+    return content
 
 
 def _check_type(kind: str) -> None:

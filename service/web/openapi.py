@@ -10,9 +10,8 @@ from typing import Any
 import orjson
 
 from service import VERSION
-from service.hooks import schemas
-from service.hooks.discovery import SERVICES, Service
-from service.hooks.request import SCHEMA_NAMES
+from service.hooks import schemas, shapes
+from service.hooks.hooks import SERVICES, Service
 from service.web.errors import REPLIES
 
 _JSON = "application/json"
@@ -71,7 +70,7 @@ def _call(service: Service) -> dict[str, Any]:
         "summary": service.title,
         "description": service.description,
         "security": [{}, {"jwt": []}],
-        "requestBody": _body(SCHEMA_NAMES[service.hook]),
+        "requestBody": _body(shapes.SCHEMA_NAMES[service.hook]),
         "responses": {
             "200": _success("ServiceResponse"),
             **_errors(400, 401, 403, 404, 412, 413, 415, 500, 503),
@@ -141,7 +140,9 @@ def _reference(schema: str) -> dict[str, str]:
 
 
 def _schemas() -> dict[str, Any]:
-    """The schemas of every file under one roof; their names do not repeat across files."""
-    together = {name: shape for file in schemas.FILES for name, shape in schemas.definitions(file).items()}
+    """All schemas under one roof; no name is there twice."""
+    together = shapes.schemas()
+    for file in schemas.FILES:
+        together |= schemas.definitions(file)
     moved = orjson.dumps(together).replace(b'"#/$defs/', b'"#/components/schemas/')
     return dict(orjson.loads(moved))

@@ -13,17 +13,18 @@ from typing import Any, Protocol
 from service.config import Settings
 from service.hooks.card import Card
 from service.hooks.request import HookRequest
-from service.json_body import read_object
 from service.security.clients import ANONYMOUS, Client
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the engine made of one hook call; durations in milliseconds, sections with their state."""
+    """What the engine made of one hook call; durations in milliseconds, sections with
+    their state and how their entries ended.
+    """
 
     cards: Sequence[Card]
     durations: Mapping[str, float] = field(default_factory=dict)
-    sections: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class RecordIssued(Protocol):
@@ -51,8 +52,7 @@ def anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
 class Parts:
     """Everything behind HTTP.
 
-    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``read_body``
-    parses the body of a hook call or raises MalformedRequest. ``authenticate``
+    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``authenticate``
     takes the Authorization header and the values that ``aud`` may have, and gives the client or
     raises NotAuthenticated. ``check_store`` raises StoreUnavailable while the store cannot be used.
     """
@@ -61,7 +61,6 @@ class Parts:
     respond: Callable[[HookRequest, Client], Answered]
     hooks: Collection[str]
     prefetch: Mapping[str, str]
-    read_body: Callable[[bytes], dict[str, Any]] = read_object
     authenticate: Callable[[str | None, Collection[str]], Client] = anybody
     record_issued: RecordIssued | None = None
     record_feedback: RecordFeedback | None = None

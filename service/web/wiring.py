@@ -14,19 +14,19 @@ from typing import Any
 
 from flask import Flask
 
-from service import VERSION, engine
-from service.charts import ChartMemory
+from service import AFTER_FORK, AT_EXIT, VERSION, engine
+from service.cards import SHARED_CARDS, Knowledge, load_knowledge
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
 from service.fhir.queries import prefetch_templates
-from service.fhir.validation import preload
 from service.hooks import feedback
-from service.hooks.discovery import SERVICES
+from service.hooks.card import OverrideReason
+from service.hooks.hooks import SERVICES
+from service.hooks.override_reasons import published_reasons
 from service.hooks.request import HookRequest
-from service.hooks.unchanged import UnchangedEntries
 from service.rules import RULES
 from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
@@ -35,17 +35,12 @@ from service.security.urls import same_base
 from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, shown_cards
-from service.store.overrides import DeclinedAdvice
+from service.store.overrides import declined_rules, recipient_key
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.web.app import build_app
 from service.web.logs import configure_logging
 from service.web.parts import Answered, Parts, anybody
-from service.wording import SHARED_CARDS, Knowledge, load_knowledge
-
-AFTER_FORK = "net_cds_after_fork"
-AT_EXIT = "net_cds_at_exit"
-"""Extensions: lists of what a server calls in each worker, at its start and at its end."""
 
 Respond = Callable[[HookRequest, Client], Answered]
 
@@ -57,13 +52,10 @@ def wired_app(settings: Settings | None = None) -> Flask:
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
-    # Before the fork, so that workers share the models and no first call waits for them.
-    preload()
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
-    declined = DeclinedAdvice(store, lasts=timedelta(days=knowledge.defaults.override_days))
-    writer = IssuedCardWriter(store, retention_days=settings.retention_days, declined=declined)
-    respond = _responder(settings, knowledge=knowledge, declined=declined)
+    writer = IssuedCardWriter(store, retention_days=settings.retention_days)
+    respond = _responder(settings, knowledge=knowledge, store=store)
     app = build_app(_parts(settings, knowledge=knowledge, respond=respond, store=store, writer=writer))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
@@ -96,10 +88,9 @@ def _parts(
         respond=respond,
         hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
         prefetch=_templates(knowledge),
-        read_body=UnchangedEntries(knowledge.terminology).read_object,
         authenticate=_authenticator(settings, store),
         record_issued=functools.partial(_record_issued, store, writer),
-        record_feedback=functools.partial(_record_feedback, store),
+        record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(check, store),
     )
 
@@ -108,9 +99,9 @@ def _templates(knowledge: Knowledge) -> Mapping[str, str]:
     return prefetch_templates(knowledge.terminology.observation_codes())
 
 
-def _responder(settings: Settings, *, knowledge: Knowledge, declined: DeclinedAdvice) -> Respond:
+def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Respond:
     fetch = _fetcher(settings, _templates(knowledge))
-    charts = ChartMemory(lasts=timedelta(seconds=settings.chart_memory_seconds))
+    declined_for = timedelta(days=knowledge.defaults.override_days)
 
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
@@ -119,18 +110,26 @@ def _responder(settings: Settings, *, knowledge: Knowledge, declined: DeclinedAd
             knowledge=knowledge,
             now=now,
             fetch=fetch,
-            charts=charts,
             overridden=functools.partial(
-                declined.among,
-                issuer=client.issuer,
-                patient_id=request.patient_id,
-                user_id=request.user_id,
-                now=now,
+                declined_rules,
+                store,
+                recipient=_recipient(store, request, client),
+                since=now - declined_for,
             ),
         )
-        return Answered(result.cards, result.milliseconds, _states(result))
+        return Answered(result.cards, result.milliseconds, _sections(result))
 
     return respond
+
+
+def _recipient(store: Store, request: HookRequest, client: Client) -> str:
+    return recipient_key(
+        store.secret,
+        issuer=client.issuer,
+        tenant=client.tenant,
+        patient_id=request.patient_id,
+        user_id=request.user_id,
+    )
 
 
 def _fetcher(settings: Settings, templates: Mapping[str, str]) -> engine.Fetch:
@@ -146,10 +145,10 @@ def _fetcher(settings: Settings, templates: Mapping[str, str]) -> engine.Fetch:
     return fetch
 
 
-def _states(result: engine.HookResult) -> dict[str, str]:
-    if result.record is None:
-        return {}
-    return {name: section.state.value for name, section in result.record.sections.items()}
+def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
+    """The state of each section that was looked at, and how its entries ended."""
+    sections = result.record.sections if result.record else {}
+    return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
 def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Collection[str]], Client]:
@@ -177,11 +176,36 @@ def _record_issued(
     request: HookRequest,
     client: Client,
 ) -> None:
-    now = datetime.now(UTC)
-    writer.put(shown_cards(wire_cards, request=request, issuer=client.issuer, secret=store.secret, now=now))
+    shown = shown_cards(
+        wire_cards,
+        request=request,
+        issuer=client.issuer,
+        tenant=client.tenant,
+        recipient=_recipient(store, request, client),
+        now=datetime.now(UTC),
+    )
+    writer.put(shown)
 
 
-def _record_feedback(store: Store, document: Mapping[str, Any], *, service_id: str, client: Client) -> int:
-    items = feedback.parse(document)
-    record_feedback(store, items, service_id=service_id, issuer=client.issuer, received_at=datetime.now(UTC))
+def _reasons(knowledge: Knowledge) -> Mapping[str, OverrideReason]:
+    return published_reasons(reason for card in knowledge.cards.values() for reason in card.override_reasons)
+
+
+def _record_feedback(
+    store: Store,
+    reasons: Mapping[str, OverrideReason],
+    document: Mapping[str, Any],
+    *,
+    service_id: str,
+    client: Client,
+) -> int:
+    items = feedback.parse(document, reasons)
+    record_feedback(
+        store,
+        items,
+        service_id=service_id,
+        issuer=client.issuer,
+        tenant=client.tenant,
+        received_at=datetime.now(UTC),
+    )
     return len(items)

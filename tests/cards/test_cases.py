@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from service.rules.base import Answer, Fires, NotAssessed
-from service.wording import CardText
+from service.cards import CardText
+from service.engine import Said
+from service.hooks.card import NotAssessed
+from service.rules.base import Fires
 from tests.asking import answers, knowledge
+from tests.cards.rows import Case, cases
+
+CASES = list(cases())
 
 
-def _rows(section: str) -> Iterator[list[str]]:
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    for line in lines[2:]:
-        yield [cell.strip() for cell in line.strip().strip("|").split("|")]
+def _in_words(said: Said, card: CardText) -> str:
+    if isinstance(said, Fires):
+        return f"fires {said.wording} ({card.wordings[said.wording].indicator.name.lower()})"
+    return f"not assessed ({said.section})" if isinstance(said, NotAssessed) else "silent"
 
 
-def _cases() -> Iterator[object]:
-    for card in knowledge().cards.values():
-        for row in _rows(card.sections.get("Cases", "")):
-            assert len(row) == 4, f"{card.id}.md: a case has four cells: {row}"
-            yield pytest.param(card, *row[1:], id=f"{card.id}: {row[0]}")
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_case(case: Case) -> None:
+    found = answers(case.card.id, case.record, case.hook)
 
-
-def _said(answer: Answer, card: CardText) -> str:
-    if isinstance(answer, Fires):
-        return f"fires {answer.wording} ({card.wordings[answer.wording].indicator.name.lower()})"
-    return f"not assessed ({answer.section})" if isinstance(answer, NotAssessed) else "silent"
-
-
-@pytest.mark.parametrize(("card", "record", "hook", "expected"), list(_cases()))
-def test_case(card: CardText, record: str, hook: str, expected: str) -> None:
-    found = answers(card.id, record, hook)
-
-    assert "; ".join(_said(answer, card) for answer in found) == expected, found
+    assert "; ".join(_in_words(said, case.card) for said in found) == case.expected, found
 
 
 _WITH_CASES = [card for card in knowledge().cards.values() if "Cases" in card.sections]
@@ -42,7 +32,7 @@ _WITH_CASES = [card for card in knowledge().cards.values() if "Cases" in card.se
 
 @pytest.mark.parametrize("card", _WITH_CASES, ids=lambda card: card.id)
 def test_every_wording_has_a_case(card: CardText) -> None:
-    fired = {row[3] for row in _rows(card.sections["Cases"])}
+    fired = {case.expected for case in CASES if case.card.id == card.id}
 
     unused = [name for name in card.wordings if not any(f"fires {name} (" in answer for answer in fired)]
 

@@ -64,6 +64,26 @@ def test_a_stale_table_fails(cards_dir: Path, capsys: pytest.CaptureFixture[str]
     assert "the tables are stale" in printed
 
 
+def test_the_tables_beside_the_cards_are_kept_current(
+    cards_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme, of_settings = cards_dir.parent / "README.md", cards_dir.parent / "deploy" / "README.md"
+    of_settings.parent.mkdir()
+    readme.write_text("before\n<!-- rules: x -->\nold\n<!-- end of rules -->\nafter\n", encoding="utf-8")
+    of_settings.write_text("<!-- settings: x -->\n<!-- end of settings -->\n", encoding="utf-8")
+
+    assert check(capsys) == (
+        exits.FINDINGS,
+        "README.md: the tables are stale; run: python -m service cards\n"
+        "deploy/README.md: the tables are stale; run: python -m service cards\n",
+    )
+    assert main(["cards"]) == exits.DONE
+    capsys.readouterr()
+    assert check(capsys)[0] == exits.DONE
+    assert "| `ki67` | Ki-67 index | order-sign, patient-view |\n" in readme.read_text(encoding="utf-8")
+    assert "\n| `CARDS_DIR` | " in of_settings.read_text(encoding="utf-8")
+
+
 def test_a_statement_without_a_rule_fails(cards_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(cards_dir / "statements.csv", ",N-23\n", ",N-99\n")
 
@@ -91,6 +111,25 @@ def test_a_card_that_names_a_statement_unknown_to_the_table_fails(
 
     assert code == exits.FINDINGS
     assert "tnm.md: S99 is not in statements.csv" in printed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("code: {text: TNM", "kode: {text: TNM", "kode"),
+        ("code: {text: TNM", "priority: [], code: {text: TNM", "priority"),
+        ("resourceType: ServiceRequest", "resourceType: ServiceRequests", "resourceType"),
+    ],
+)
+def test_a_suggested_resource_that_is_not_valid_fails(
+    cards_dir: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, path: str
+) -> None:
+    edit(cards_dir / "tnm.md", old, new.replace(", ", "\n      "))
+
+    code, printed = check(capsys)
+
+    assert code == exits.FINDINGS
+    assert f"tnm.md, suggestion tnm: {path} is not valid FHIR R4" in printed
 
 
 def test_a_constraint_names_a_file_that_exists(cards_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,14 @@ import pytest
 from fhir_fixtures.vocabulary import build_bundle
 from service.__main__ import main
 from service.commands import exits
-from service.commands.assessable import assessments
 from service.commands.charts import Chart, read_chart
 from service.commands.fhir_server import Level, Reply, check_answer
+from service.fhir.whose import names_of
 from service.rules import RULES
 from tests.asking import knowledge
 from tests.certificates import of_private_authority, server_side
 from tests.commands.servers import Answer, Say, fhir_answers, server
 
-NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 PHRASES = "ileal NET; liver metastases; carcinoid syndrome; Ki-67 12 %; TACE booked in 5 days"
 
 
@@ -302,21 +300,38 @@ def test_what_cannot_be_examined_is_one_message(
     ],
 )
 def test_an_answer_that_cannot_be_used_is_a_finding(reply: Reply, says: str) -> None:
-    found = list(check_answer("flags", reply, patient_id="p", terminology=knowledge().terminology))
+    found = list(check_answer("flags", reply, names=names_of("p", None), terminology=knowledge().terminology))
 
     assert [says in one.says for one in found] == [True]
     assert found[0].level > Level.NOTE
 
 
-def test_with_everything_readable_every_rule_can_be_assessed() -> None:
-    assert {one.can for one in assessments({}, knowledge=knowledge(), now=NOW)} == {"yes"}
+def test_resources_that_cannot_be_used_are_counted_and_not_named(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    odd = {**chart.of("Condition")[0], "id": "secret-id", "modifierExtension": [{"url": "urn:x"}]}
+
+    code, report = examine(capsys, fhir_answers(Chart(chart.patient_id, (*chart.resources, odd))))
+
+    assert code == exits.FINDINGS
+    assert "conditions: 1 times: Condition carries a modifier" in said(report, "limit")
+    assert report["sections"]["conditions"]["state"] == "partial"
+    assert report["sections"]["conditions"]["count"] == {
+        "used": 3,
+        "something_else": 0,
+        "another_patients": 0,
+        "unreadable": 1,
+    }
+    assert "secret-id" not in str(report)
 
 
-def test_without_imaging_the_rule_on_imaging_can_be_assessed_in_part() -> None:
-    missing = {"diagnosticReports": "not offered", "imagingStudies": "not offered"}
+def test_the_sections_show_how_their_entries_ended(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, chart: Chart
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
 
-    found = {one.rule: one for one in assessments(missing, knowledge=knowledge(), now=NOW)}
+    with server(fhir_answers(chart)) as url:
+        assert main(["doctor", url]) == exits.DONE
 
-    assert found["sstr-imaging"].can in ("partly", "no")
-    assert found["sstr-imaging"].because == "imaging: not offered"
-    assert found["chromogranin-a"].can == "yes"
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["conditions", "known", "3", "0", "0", "0"] in lines

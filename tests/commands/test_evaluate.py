@@ -5,13 +5,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from fhir_fixtures.vocabulary import TODAY, now_on
+from fhir_fixtures.vocabulary import TODAY, build_bundle, now_on
 from service.__main__ import main
 from service.commands import exits
 from service.commands.evaluate import hook_of
 from service.engine import respond
 from service.hooks import schemas
-from service.hooks.discovery import SERVICES
+from service.hooks.hooks import SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.rules import RULES
@@ -57,13 +57,27 @@ def test_a_bundle_gives_the_cards_of_its_request(
     assert found == [(one["summary"], one["indicator"]) for one in response_document(expected.cards)["cards"]]
 
 
+def test_the_conditions_of_another_patient_are_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "bundle.json"
+    bundle.write_bytes(orjson.dumps(build_bundle("ileal NET (of another patient)")))
+
+    assert main(["evaluate", str(bundle)]) == exits.UNUSABLE
+    assert "belongs to another patient" in capsys.readouterr().err
+
+
 def test_json_is_a_response_that_keeps_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
     document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
 
     assert schemas.fault_of(document, file="response", name="ServiceResponse") is None
     why = document["extension"]["net-cds.why"]
     assert {one["rule"] for one in why["answers"]} == {rule.id for rule in RULES}
-    assert why["sections"]["conditions"]["state"] == "known"
+    assert why["sections"]["conditions"] == {
+        "state": "known",
+        "because": "",
+        "count": {"used": 3, "something_else": 0, "another_patients": 0, "unreadable": 0},
+    }
 
 
 def test_cards_are_printed_with_evidence_and_suggestions(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,12 +91,26 @@ def test_cards_are_printed_with_evidence_and_suggestions(capsys: pytest.CaptureF
     assert not any(line.endswith(" ") for line in printed.splitlines())
 
 
-def test_why_names_every_rule_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+def test_why_names_every_rule_with_a_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
     printed = evaluate(capsys, EMBOLISATION, "--why")
 
     assert all(rule.id in printed for rule in RULES)
     assert "fires" in printed
     assert "silent" in printed
+    assert ["conditions", "known", "3", "0", "0", "0"] in [line.split() for line in printed.splitlines()]
+
+
+def test_why_gives_the_reason_of_a_silence_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
+
+    answers = document["extension"]["net-cds.why"]["answers"]
+    silent = [one["because"] for one in answers if one["answer"] == "silent"]
+    assert silent
+    assert all(" " in because and "{" not in because for because in silent)
 
 
 def test_why_lists_the_rules_of_a_patient_without_a_tumour(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,12 +30,14 @@ def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_bundle_is_evaluated_in_a_process_of_its_own() -> None:
     done = run("evaluate", BUNDLE)
 
     assert (done.returncode, done.stdout, done.stderr) == (exits.DONE, "No cards.\n", "")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_missing_ends_in_one_line() -> None:
     done = run("evaluate", "no-such-file.json")
 
@@ -122,6 +124,7 @@ def test_a_service_is_tried_into_a_full_disk(into_a_full_disk: Ended) -> None:
         assert into_a_full_disk("try", url, "--bundle", BUNDLE) == (exits.UNUSABLE, NO_ROOM)
 
 
+@pytest.mark.slow
 def test_nothing_is_added_to_the_message_when_the_process_ends() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -138,15 +141,41 @@ def test_nothing_is_added_to_the_message_when_the_process_ends() -> None:
     assert (done.returncode, done.stderr) == (exits.UNUSABLE, NO_ROOM)
 
 
-@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "2>&-", "2>/dev/full"])
-def test_a_stream_that_is_closed_or_full_leaves_the_exit_code(closed: str) -> None:
+@pytest.mark.parametrize(
+    ("closed", "unbuffered"),
+    [
+        (">&-", ""),
+        (">&- 2>&-", ""),
+        ("2>&-", ""),
+        ("2>/dev/full", ""),
+        ("2>/dev/full", "1"),
+        (">/dev/full 2>/dev/full", ""),
+    ],
+)
+@pytest.mark.slow
+def test_a_stream_that_is_closed_or_full_leaves_the_exit_code(closed: str, unbuffered: str) -> None:
     # Without standard output the Bundle cannot be shown, without standard error the complaint about no file.
-    bundle = BUNDLE if closed == ">&-" else "no-such-file.json"
+    bundle = BUNDLE if closed.startswith(">") else "no-such-file.json"
     command = f"'{sys.executable}' -m service evaluate {bundle} {closed}"
-    done = subprocess.run(["bash", "-c", command], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )
 
     expected = "The output could not be written: standard output is closed.\n" if closed == ">&-" else ""
     assert (done.returncode, done.stderr) == (exits.UNUSABLE, expected)
+
+
+@pytest.mark.slow
+def test_a_usage_that_cannot_be_printed_leaves_the_exit_code() -> None:
+    command = f"'{sys.executable}' -m service unknown 2>/dev/full"
+    done = subprocess.run(["bash", "-c", command], cwd=CHECKOUT, timeout=60, env={"PATH": os.environ["PATH"]})
+
+    assert done.returncode == exits.UNUSABLE
 
 
 @pytest.mark.parametrize(
@@ -223,3 +252,15 @@ def test_a_store_without_tables_or_server_is_one_message(
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == exits.DONE
     assert capsys.readouterr().out.strip()
+
+
+def test_the_server_does_not_load_the_models_of_all_of_fhir(tmp_path: Path) -> None:
+    program = (
+        "import sys, service.commands.serve\n"
+        "from service import create_app\n"
+        "from service.config import Settings\n"
+        f"create_app(Settings(database_url='sqlite:///{tmp_path}/store.sqlite3'))\n"
+        "sys.exit(any(name.startswith('fhir.') for name in sys.modules))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, timeout=60).returncode == 0

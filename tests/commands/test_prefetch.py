@@ -43,6 +43,14 @@ CHART = Chart(
             "participant": [{"actor": SUBJECT}],
         },
         {"resourceType": "AllergyIntolerance", "id": "al", "patient": SUBJECT},
+        {"resourceType": "Immunization", "id": "im", "patient": SUBJECT},
+        {"resourceType": "Immunization", "id": "of-nobody"},
+        {
+            "resourceType": "Coverage",
+            "id": "co",
+            "beneficiary": {"reference": "https://x/Patient/p/_history/2"},
+        },
+        {"resourceType": "Coverage", "id": "of-another", "beneficiary": {"reference": "Patient/q"}},
         {
             "resourceType": "Encounter",
             "id": "e",
@@ -97,6 +105,8 @@ def test_a_search_gives_what_a_server_would(query: str, expected: list[str]) -> 
     [
         ("Appointment?patient={{context.patientId}}&status=booked&date=ge2026-11-25", ["a"]),
         ("AllergyIntolerance?patient=Patient/{{context.patientId}}", ["al"]),
+        ("Immunization?patient={{context.patientId}}", ["im"]),
+        ("Coverage?patient={{context.patientId}}", ["co"]),
         ("Encounter?subject={{context.patientId}}&class=IMP&date=2026-11-24", ["e"]),
         ("Condition?patient={{context.patientId}}", []),
         ("Encounter?_id={{context.encounterId}}", ["e"]),

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from service import create_app
+from service import AT_EXIT, create_app
 from service.config import Settings
 from service.web import logs
-from service.web.wiring import AT_EXIT
 
 
 def pytest_configure(config: pytest.Config) -> None:

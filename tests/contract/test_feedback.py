@@ -109,6 +109,17 @@ def test_a_reason_may_be_a_code_a_comment_or_both(service: FlaskClient, reason: 
     assert report(service, changed(OVERRIDDEN, overrideReason=reason)).status_code == status
 
 
+def test_more_than_a_client_could_have_to_tell_is_refused_with_its_place(service: FlaskClient) -> None:
+    assert report(service, *[OVERRIDDEN] * 200).status_code == 200
+    suggestions = changed(ACCEPTED, acceptedSuggestions=[{"id": SUGGESTION}] * 51)
+    for entries, place in (
+        ([OVERRIDDEN] * 201, "$.feedback"),
+        ([suggestions], "$.feedback[0].acceptedSuggestions"),
+    ):
+        response = report(service, *entries)
+        assert (response.status_code, outcome_of(response)["diagnostics"]) == (400, place)
+
+
 @pytest.mark.conformance("FB-7")
 @pytest.mark.parametrize(
     ("moment", "status"),

@@ -125,9 +125,15 @@ def test_a_value_of_another_type_does_no_harm(service: FlaskClient, key: str, va
 @pytest.mark.conformance("DATA-9")
 def test_resources_of_another_patient_are_not_used(service: FlaskClient) -> None:
     conditions = copy.deepcopy(chart()["prefetch"]["conditions"])
+    own = copy.deepcopy(conditions["entry"][0])
+    own["resource"] |= {"id": "own", "code": {"text": "Ankle sprain"}}
     for entry in conditions["entry"]:
         entry["resource"]["subject"] = {"reference": "Patient/somebody-else"}
-    response = post(service, with_prefetch(chart(HEALTHY_PATIENT), conditions=conditions))
+    # Where every one is somebody else's, the whole call is refused.
+    assert post(service, with_prefetch(chart(HEALTHY_PATIENT), conditions=conditions)).status_code == 400
+    entries = [own, *conditions["entry"]]
+    mixed = conditions | {"entry": entries, "total": len(entries)}
+    response = post(service, with_prefetch(chart(HEALTHY_PATIENT), conditions=mixed))
     assert not [rule for rule in rules_of(response) if rule != "incomplete-data"]
 
 

@@ -15,7 +15,6 @@ from fhir_fixtures.generate import read_patients
 from fhir_fixtures.registry import concept, instant, now_on
 from fhir_fixtures.vocabulary import build_bundle, build_request
 from service.fhir.queries import QUERIES
-from service.fhir.reading import codings
 from tests.asking import knowledge
 
 Resource = dict[str, Any]
@@ -129,7 +128,7 @@ def _asked_for(prefetch: Resource) -> Resource:
     found = [
         entry
         for entry in bundle.get("entry", [])
-        if any((one.system, one.code) in codes for one in codings(entry["resource"]["code"]))
+        if any((one["system"], one["code"]) in codes for one in entry["resource"]["code"].get("coding", ()))
     ]
     return {**prefetch, "observations": {**bundle, "total": len(found), "entry": found}}
 

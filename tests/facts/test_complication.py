@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from service.facts.complication import Complication
-from tests.asking import facts
+from service.facts.complication import complications as read_complications
+from tests.asking import patient
 
 
 def complications(record: str) -> tuple[Complication, ...]:
-    return facts(f"ileal NET; {record}").complications
+    return read_complications(patient(f"ileal NET; {record}"))
 
 
 @pytest.mark.parametrize(

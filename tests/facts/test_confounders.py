@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.asking import facts
+from service.facts.confounders import confounders
+from tests.asking import patient
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from tests.asking import facts
     ],
 )
 def test_what_could_raise_chromogranin_a(record: str, inhibitors: list[str], others: tuple[str, ...]) -> None:
-    found = facts(f"ileal NET 200 days ago; {record}").confounders
+    found = confounders(patient(f"ileal NET 200 days ago; {record}"))
 
     assert [drug.name for drug in found.inhibitors] == inhibitors
     assert found.others == others

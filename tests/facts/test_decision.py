@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from service.facts.decision import TreatmentKind
-from tests.asking import facts
+from service.facts.decision import TreatmentKind, treatment_orders
+from tests.asking import patient
 
 
 def ordered(record: str, hook: str = "order-sign") -> list[TreatmentKind]:
-    return [order.kind for order in facts(f"ileal NET; {record}", hook).treatment_orders]
+    return [order.kind for order in treatment_orders(patient(f"ileal NET; {record}", hook))]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,6 @@ def test_a_booking_is_a_treatment_being_ordered() -> None:
     ],
 )
 def test_what_cannot_be_taken_back(draft: str, is_irreversible: bool) -> None:
-    (order,) = facts(f"ileal NET; {draft}", "order-sign").treatment_orders
+    (order,) = treatment_orders(patient(f"ileal NET; {draft}", "order-sign"))
 
     assert order.is_irreversible is is_irreversible

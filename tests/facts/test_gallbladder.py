@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from service.facts.gallbladder import Biliary, Gallbladder
-from tests.asking import facts
+from service.facts.gallbladder import biliary as read
+from tests.asking import patient
 
 
 def biliary(record: str, hook: str = "patient-view") -> Biliary:
-    return facts(f"ileal NET 200 days ago; {record}", hook).biliary
+    return read(patient(f"ileal NET 200 days ago; {record}", hook))
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from service.facts.operability import Operability
-from tests.asking import facts
+from service.facts.operability import Operability, operability
+from tests.asking import patient
 
 
 def said(record: str) -> Operability:
-    return facts(f"ileal NET 60 days ago; {record}").operability
+    return operability(patient(f"ileal NET 60 days ago; {record}"))
 
 
 @pytest.mark.parametrize(

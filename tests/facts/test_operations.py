@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from service.facts.operations import REMOVAL, Operations, Role
-from tests.asking import facts
+from service.facts.operations import REMOVAL, Operations, Role, primary_resection
+from service.facts.operations import operations as read
+from tests.asking import patient
 
 
 def operations(record: str, hook: str = "patient-view") -> Operations:
-    return facts(record, hook).operations
+    return read(patient(record, hook))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_only_what_is_being_ordered_is_current() -> None:
     ],
 )
 def test_only_a_resection_of_this_primary_counts(record: str, is_resected: bool) -> None:
-    assert (facts(record).treatment.primary_resected is not None) is is_resected
+    assert (primary_resection(patient(record)) is not None) is is_resected
 
 
 @pytest.mark.parametrize(

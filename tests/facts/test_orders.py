@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import pytest
 
+from service.facts.grade import ki67_order
+from service.facts.imaging import cross_sectional
+from service.facts.item import Availability, Item
+from service.facts.markers import chromogranin_a
 from service.facts.orders import Order
-from service.facts.workup import Availability, Item
-from tests.asking import facts
+from tests.asking import patient
 
 
 def item(record: str, hook: str = "patient-view") -> Item:
-    return facts(f"ileal NET 400 days ago; {record}", hook).workup.chromogranin_a
+    return chromogranin_a(patient(f"ileal NET 400 days ago; {record}", hook))
 
 
 def order(record: str) -> Order | None:
-    return facts(f"ileal NET 400 days ago; {record}").workup.ki67_order
+    return ki67_order(patient(f"ileal NET 400 days ago; {record}"))
 
 
 @pytest.mark.parametrize("status", ["draft", "on hold", "plan", "original order", "filler order", "urgent"])
@@ -57,13 +60,13 @@ def test_a_refusal_is_remembered_for_its_window(record: str, availability: str) 
     [("MRI liver booked in 7 days", "ordered"), ("MRI liver booked (cancelled) in 7 days", "absent")],
 )
 def test_a_booking_counts_until_it_is_cancelled(record: str, availability: str) -> None:
-    found = facts(f"ileal NET 400 days ago; {record}").workup.cross_sectional
+    found = cross_sectional(patient(f"ileal NET 400 days ago; {record}"))
 
     assert found.availability.value == availability
 
 
 def test_a_past_booking_does_not_count() -> None:
-    assert facts("ileal NET 400 days ago; MRI liver booked 2 days ago").workup.cross_sectional.is_absent
+    assert cross_sectional(patient("ileal NET 400 days ago; MRI liver booked 2 days ago")).is_absent
 
 
 @pytest.mark.parametrize("intent", ["proposal", "plan"])

@@ -4,25 +4,17 @@ from typing import Any
 
 import pytest
 
-from fhir_fixtures.vocabulary import TODAY, now_on
-from service.facts import Facts, read_facts
-from service.facts.context import Context
+from service.facts.drafts import is_selected
 from service.facts.perioperative import OrderedDrug, Perioperative
-from tests.asking import facts, knowledge
+from service.facts.perioperative import perioperative as read
+from tests.asking import patient, with_drafts
 
 SYNDROME = "ileal NET 200 days ago; carcinoid syndrome 180 days ago"
 OPERATION = f"{SYNDROME}; small-bowel resection planned in 2 days"
 
 
 def perioperative(record: str, hook: str = "order-sign") -> Perioperative:
-    return facts(record, hook).perioperative
-
-
-def with_drafts(record: str, *drafts: dict[str, Any], selections: tuple[str, ...] = ()) -> Facts:
-    """The facts with these drafts in the context of order-select."""
-    known = facts(record, "order-select")
-    context = Context("order-select", drafts=drafts, selections=frozenset(selections))
-    return read_facts(known.record, context, now=now_on(TODAY), defaults=knowledge().defaults)
+    return read(patient(record, hook))
 
 
 def morphine(**members: object) -> dict[str, Any]:
@@ -144,47 +136,53 @@ def test_whether_a_crisis_is_being_treated(record: str, is_crisis: bool) -> None
 
 
 @pytest.mark.parametrize(
-    "selection", ["MedicationRequest/m1", "m1", "urn:uuid:m1", "https://ehr.example.org/MedicationRequest/m1"]
+    ("selection", "chosen"),
+    [
+        ("MedicationRequest/m1", ["m1"]),
+        ("https://ehr.example.org/MedicationRequest/m1", ["m1"]),
+        ("m2", ["m2"]),
+        ("urn:uuid:m2", ["m2"]),
+    ],
 )
-def test_a_draft_is_selected_however_it_is_named(selection: str) -> None:
-    other = {**morphine(), "resourceType": "ServiceRequest"}
-    context = Context("order-select", drafts=(morphine(), other), selections=frozenset({selection}))
+def test_a_draft_is_selected_however_it_is_named(selection: str, chosen: list[str]) -> None:
+    other = {"resourceType": "ServiceRequest", "id": "m1", "code": {"text": "Laparotomy"}}
+    found = with_drafts(OPERATION, morphine(), other, morphine(id="m2"), selections=(selection,))
 
-    assert context.is_selected(context.drafts[0])
+    assert [one.id for one in found.record.drafts if is_selected(one, found)] == chosen
 
 
 def test_only_the_selected_drug_is_ordered_around_the_operation() -> None:
     second = morphine(id="m2")
     found = with_drafts(OPERATION, morphine(), second, selections=("MedicationRequest/m2",))
 
-    assert _near(found.perioperative.histamine) == ["m2"]
+    assert _near(read(found).histamine) == ["m2"]
 
 
 @pytest.mark.parametrize("selections", [(), ("MedicationRequest/unknown",)])
 def test_without_a_readable_selection_every_draft_is_meant(selections: tuple[str, ...]) -> None:
     found = with_drafts(OPERATION, morphine(), selections=selections)
 
-    assert _near(found.perioperative.histamine) == ["m1"]
+    assert _near(read(found).histamine) == ["m1"]
 
 
 def test_a_draft_without_a_drug_is_passed_over() -> None:
     empty = {"resourceType": "MedicationRequest", "id": "m0"}
 
-    assert _near(with_drafts(OPERATION, empty, morphine()).perioperative.histamine) == ["m1"]
+    assert _near(read(with_drafts(OPERATION, empty, morphine())).histamine) == ["m1"]
 
 
 def test_a_draft_of_another_patient_is_left_out() -> None:
     stranger = morphine(subject={"reference": "Patient/patient-2"})
     own = morphine(id="m2", subject={"reference": "https://ehr.example.org/Patient/patient-1"})
 
-    assert _near(with_drafts(OPERATION, stranger, own).perioperative.histamine) == ["m2"]
+    assert _near(read(with_drafts(OPERATION, stranger, own)).histamine) == ["m2"]
 
 
 def test_a_drug_for_home_does_not_matter() -> None:
     system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
     home = morphine(category=[{"coding": [{"system": system, "code": "community"}]}])
 
-    assert with_drafts(OPERATION, home).perioperative.histamine == ()
+    assert read(with_drafts(OPERATION, home)).histamine == ()
 
 
 def test_the_time_of_the_drug_counts_where_it_is_stated() -> None:
@@ -192,8 +190,8 @@ def test_the_time_of_the_drug_counts_where_it_is_stated() -> None:
         dosageInstruction=[{"timing": {"repeat": {"boundsPeriod": {"start": "2026-12-24T08:00:00Z"}}}}]
     )
 
-    assert _near(with_drafts(OPERATION, later).perioperative.histamine) == []
+    assert _near(read(with_drafts(OPERATION, later)).histamine) == []
 
 
 def _near(ordered: tuple[OrderedDrug, ...]) -> list[str]:
-    return [one.drug.resource["id"] for one in ordered if one.act is not None]
+    return [one.drug.resource.id or "" for one in ordered if one.act is not None]

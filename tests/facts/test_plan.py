@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from service.facts.plan import Kind, Plan
-from tests.asking import facts
+from service.facts.plan import plan as planned
+from tests.asking import patient
 
 
 def plan(record: str, hook: str = "patient-view") -> Plan:
-    return facts(f"ileal NET 200 days ago; {record}", hook).plan
+    return planned(patient(f"ileal NET 200 days ago; {record}", hook))
 
 
 def kinds(record: str, hook: str = "patient-view") -> list[Kind]:
@@ -155,7 +156,7 @@ def test_an_act_without_a_time_says_so() -> None:
 
 
 def test_hours_are_told_only_where_a_time_is_stated() -> None:
-    now = facts("male").now
+    now = patient("male").now
     (booked,) = plan("TACE booked in 20 hours").acts
     (day_only,) = plan("TACE planned (date only) tomorrow").acts
 

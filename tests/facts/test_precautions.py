@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from service.facts.precautions import Precautions
-from tests.asking import facts
+from service.facts.precautions import precautions as read_precautions
+from tests.asking import patient
 
 
 def precautions(record: str) -> Precautions:
-    return facts(f"ileal NET; {record}").precautions
+    return read_precautions(patient(f"ileal NET; {record}"))
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 
 from service.facts.progression import Progression
+from service.facts.progression import progression as read_progression
 from service.fhir.dates import parse
-from tests.asking import facts, knowledge
+from tests.asking import knowledge, patient
 
 
 def progression(record: str) -> Progression:
-    return facts(record).progression
+    return read_progression(patient(record))
 
 
 def days(record: str) -> list[str]:

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from service.errors import MalformedRequest
+from service.fhir import r4
 from service.fhir.queries import QUERIES
-from service.fhir.record import Record, State, build_record
-from tests.asking import knowledge
+from service.fhir.read import State
+from service.fhir.record import Count, Record
+from tests.fhir.records import record_of
 
 LOINC = "http://loinc.org"
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
@@ -16,7 +18,7 @@ WARNING = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning",
 
 def record(**values: Any) -> Record:
     """The record of patient p1 from values by prefetch key; other keys are not sent."""
-    return build_record(values, patient_id="p1", terminology=knowledge().terminology)
+    return record_of(values, patient_id="p1")
 
 
 def bundle(*resources: Any, **members: Any) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def test_a_section_that_was_looked_at_and_is_empty_is_known(value: object) -> No
     found = record(observations=value)
 
     assert found.is_known("observations")
-    assert found.of("Observation") == ()
+    assert found.of(r4.Observation) == ()
 
 
 def test_a_key_that_was_not_sent_is_unknown() -> None:
@@ -91,7 +93,16 @@ def test_a_value_that_is_no_answer_is_unknown(value: object) -> None:
         bundle(ki67(), {"id": "no type"}),
         bundle(ki67(), "text"),
         bundle(ki67(), ki67("other", status="done")),
+        bundle(ki67(), ki67("other", status=None)),
         bundle(ki67(), ki67("other", effectiveDateTime="yesterday")),
+        bundle(ki67(), ki67("other", effectiveDateTime="2026-02-30")),
+        bundle(ki67(), ki67("other", effectivePeriod={"end": "2026-13-01"}, effectiveDateTime=None)),
+        bundle(ki67(), ki67("other", valueQuantity={"value": "twelve"})),
+        bundle(ki67(), ki67("other", code={"text": ["Ki-67"]})),
+        bundle(ki67(), ki67("other", code=None)),
+        bundle(ki67(), ki67("other", valueString="25 %")),
+        bundle(ki67(), ki67("other", subject={"display": "A. Patient"})),
+        bundle(ki67(), ki67("other", subject={"identifier": {"system": "urn:mrn", "value": "7"}})),
         bundle(ki67(), ki67("other", subject={"reference": "urn:uuid:11111111-1111-4111-8111-111111111111"})),
     ],
 )
@@ -99,7 +110,7 @@ def test_what_could_not_be_read_whole_is_partial_and_keeps_the_rest(value: objec
     found = record(observations=value)
 
     assert found.sections["observations"].state is State.PARTIAL
-    assert "ki67" in [one["id"] for one in found.of("Observation")]
+    assert "ki67" in [one.id for one in found.of(r4.Observation)]
     assert found.why_not_known("observations") != "not sent"
 
 
@@ -115,7 +126,9 @@ def test_what_could_not_be_read_whole_is_partial_and_keeps_the_rest(value: objec
         bundle(ki67(vendorElement="x")),
         bundle(ki67(subject=...)),
         bundle(ki67(), {"resourceType": "Practitioner", "id": "x"}),
-        bundle(ki67(), {"resourceType": "Observation", "id": "unrelated", "status": "done"}),
+        bundle(ki67(), ki67("unrelated", code={"text": "Sodium"}, status="done")),
+        bundle(ki67(effectiveDateTime="0001-01-01T00:00:00Z")),
+        bundle(ki67(), {"resourceType": "Practitioner", "id": "x"}, total=2),
     ],
 )
 def test_what_is_odd_and_harmless_leaves_the_section_known(value: Any) -> None:
@@ -125,14 +138,15 @@ def test_what_is_odd_and_harmless_leaves_the_section_known(value: Any) -> None:
     found = record(observations=value)
 
     assert found.is_known("observations")
-    assert [one["id"] for one in found.of("Observation")] == ["ki67"]
+    assert [one.id for one in found.of(r4.Observation)] == ["ki67"]
 
 
-def test_included_resources_do_not_count_as_matches() -> None:
-    value = bundle(ki67(), total=2)
-    value["entry"].append({"resource": {"resourceType": "Medication"}, "search": {"mode": "include"}})
+@pytest.mark.parametrize(("total", "expected"), [(1, State.KNOWN), (2, State.KNOWN), (3, State.PARTIAL)])
+def test_a_total_may_count_what_was_included(total: int, expected: State) -> None:
+    value = bundle(ki67(), total=total)
+    value["entry"].append({"resource": {"resourceType": "Practitioner"}, "search": {"mode": "include"}})
 
-    assert state(observations=value) is State.PARTIAL
+    assert state(observations=value) is expected
 
 
 @pytest.mark.parametrize(
@@ -143,14 +157,13 @@ def test_included_resources_do_not_count_as_matches() -> None:
         {"reference": "Patient/p1/_history/3"},
         {"reference": "https://ehr.example.org/fhir/Patient/p1/_history/3"},
         {"reference": "urn:uuid:p1"},
-        {"identifier": {"system": "urn:mrn", "value": "7"}},
-        {"display": "A. Patient"},
+        {"reference": "p1"},
     ],
 )
 def test_a_resource_of_the_patient_is_kept_however_it_is_referred_to(subject: dict[str, Any]) -> None:
     found = record(observations=bundle(ki67(subject=subject)))
 
-    assert len(found.of("Observation")) == 1
+    assert len(found.of(r4.Observation)) == 1
     assert found.is_known("observations")
 
 
@@ -165,7 +178,7 @@ def test_a_resource_of_the_patient_is_kept_however_it_is_referred_to(subject: di
 def test_a_resource_of_another_patient_is_left_out_and_noted(subject: dict[str, Any]) -> None:
     found = record(observations=bundle(ki67(), ki67("other", subject=subject)))
 
-    assert [one["id"] for one in found.of("Observation")] == ["ki67"]
+    assert [one.id for one in found.of(r4.Observation)] == ["ki67"]
     assert any("another patient" in note for note in found.sections["observations"].notes)
     assert found.is_known("observations")
 
@@ -178,7 +191,7 @@ def test_a_name_within_a_bundle_is_followed_to_its_patient() -> None:
         {"fullUrl": there, "resource": {"resourceType": "Patient", "id": "p2"}},
     ]
 
-    assert [one["id"] for one in record(observations=value).of("Observation")] == ["ki67"]
+    assert [one.id for one in record(observations=value).of(r4.Observation)] == ["ki67"]
 
 
 @pytest.mark.parametrize(
@@ -216,13 +229,13 @@ def test_an_appointment_belongs_by_its_participants() -> None:
         appointment("other", "Patient/p2", "Practitioner/7"),
     )
 
-    assert [one["id"] for one in record(appointments=value).of("Appointment")] == ["own", "unnamed"]
+    assert [one.id for one in record(appointments=value).of(r4.Appointment)] == ["own", "unnamed"]
 
 
 def test_an_element_that_cannot_be_read_is_taken_away() -> None:
     found = record(observations=bundle(ki67(effectiveDateTime="yesterday")))
 
-    assert "effectiveDateTime" not in found.of("Observation")[0]
+    assert found.of(r4.Observation)[0].effective_date_time is None
     assert "Observation/ki67: effectiveDateTime" in found.why_not_known("observations")
 
 
@@ -256,7 +269,7 @@ def test_an_element_that_cannot_be_read_is_taken_away() -> None:
 def test_what_could_mean_the_opposite_is_left_out(key: str, resource: dict[str, Any]) -> None:
     found = record(**{key: bundle({**resource, "id": "1", "subject": {"reference": "Patient/p1"}})})
 
-    assert found.of(resource["resourceType"]) == ()
+    assert found.of(r4.TYPES[resource["resourceType"]]) == ()
     assert found.sections[QUERIES[key].section].state is State.PARTIAL
 
 
@@ -265,23 +278,24 @@ def test_the_same_resource_twice_is_one_and_the_later_version_stays() -> None:
     new = ki67(meta={"lastUpdated": "2026-06-01T10:00:00Z"}, valueQuantity={"value": 25, "unit": "%"})
 
     for order in ((old, new), (new, old)):
-        (kept,) = record(observations=bundle(*order)).of("Observation")
-        assert kept["valueQuantity"]["value"] == 25
+        (kept,) = record(observations=bundle(*order)).of(r4.Observation)
+        assert kept.value_quantity is not None
+        assert kept.value_quantity.value == 25
 
 
 @pytest.mark.parametrize("name", [None, "", 5])
 def test_resources_without_id_are_all_kept(name: object) -> None:
     one, other = ki67(id=name), ki67(id=name, valueQuantity={"value": 25, "unit": "%"})
 
-    assert len(record(observations=bundle(one, other)).of("Observation")) == 2
+    assert len(record(observations=bundle(one, other)).of(r4.Observation)) == 2
 
 
 def test_the_order_of_the_entries_does_not_matter() -> None:
     first, second = ki67("a"), ki67("b")
 
-    assert record(observations=bundle(first, second)).of("Observation") == record(
+    assert record(observations=bundle(first, second)).of(r4.Observation) == record(
         observations=bundle(second, first)
-    ).of("Observation")
+    ).of(r4.Observation)
 
 
 def test_a_section_of_several_keys_is_known_only_when_all_are() -> None:
@@ -293,35 +307,15 @@ def test_a_section_of_several_keys_is_known_only_when_all_are() -> None:
 
 
 def test_a_fault_of_fetching_says_why_a_section_is_not_known() -> None:
-    terminology = knowledge().terminology
     faults = {"observations": "the server answered 403"}
 
-    absent = build_record({}, patient_id="p1", terminology=terminology, faults=faults)
-    partly = build_record(
-        {"observations": bundle(ki67())}, patient_id="p1", terminology=terminology, faults=faults
-    )
+    absent = record_of({}, patient_id="p1", faults=faults)
+    partly = record_of({"observations": bundle(ki67())}, patient_id="p1", faults=faults)
 
-    assert absent.sections["observations"].state is State.UNKNOWN
-    assert partly.sections["observations"].state is State.PARTIAL
-    assert (
-        absent.why_not_known("observations")
-        == partly.why_not_known("observations")
-        == "the server answered 403"
-    )
-
-
-def test_medications_that_came_along_can_be_referred_to() -> None:
-    request = {
-        "resourceType": "MedicationRequest",
-        "id": "1",
-        "status": "active",
-        "intent": "order",
-        "subject": {"reference": "Patient/p1"},
-        "medicationReference": {"reference": "Medication/m1"},
-    }
-    medication = {"resourceType": "Medication", "id": "m1", "code": {"text": "octreotide"}}
-
-    assert record(medicationRequests=bundle(request, medication)).medications["Medication/m1"] == medication
+    assert absent.state("observations") is State.UNKNOWN
+    assert partly.state("observations") is State.PARTIAL
+    assert absent.why_not_known("observations") == "the server answered 403"
+    assert partly.why_not_known("observations") == "the server answered 403"
 
 
 def test_reasons_hold_no_value_of_the_chart() -> None:
@@ -332,3 +326,192 @@ def test_reasons_hold_no_value_of_the_chart() -> None:
     texts = found.sections["observations"].reasons + found.sections["observations"].notes
     assert texts
     assert not any("private" in text for text in texts)
+
+
+def test_every_entry_is_accounted_for() -> None:
+    found = record(
+        observations=bundle(
+            ki67(),
+            ki67(),
+            ki67("sodium", code={"text": "Sodium"}),
+            {"resourceType": "Practitioner", "id": "x"},
+            WARNING,
+            ki67("other", subject={"reference": "Patient/p2"}),
+            ki67("no-name", code={}),
+            None,
+        )
+    )
+
+    assert found.sections["observations"].count == Count(2, 3, 1, 2)
+
+
+def test_an_identifier_tells_whose_a_resource_is() -> None:
+    patient = {"resourceType": "Patient", "id": "p1", "identifier": [{"system": "urn:mrn", "value": "7"}]}
+
+    def subject(system: str, value: str) -> dict[str, Any]:
+        return {"identifier": {"system": system, "value": value}}
+
+    found = record(
+        patient=patient,
+        observations=bundle(
+            ki67("own", subject=subject("urn:mrn", "7")),
+            ki67("other", subject=subject("urn:mrn", "8")),
+            ki67("unclear", subject=subject("urn:insurance", "9")),
+        ),
+    )
+
+    assert [one.id for one in found.of(r4.Observation)] == ["own"]
+    assert found.sections["observations"].count == Count(1, 0, 1, 1)
+
+
+def test_data_of_a_record_that_this_one_replaces_are_the_patients() -> None:
+    link = [{"type": "replaces", "other": {"reference": "Patient/old"}}]
+    patient = {"resourceType": "Patient", "id": "p1", "link": link}
+
+    found = record(patient=patient, observations=bundle(ki67(subject={"reference": "Patient/old"})))
+
+    assert len(found.of(r4.Observation)) == 1
+
+
+def test_a_chart_whose_conditions_are_all_somebody_elses_is_refused() -> None:
+    condition = {"resourceType": "Condition", "code": {"text": "NET"}, "subject": {"reference": "Patient/p2"}}
+
+    with pytest.raises(MalformedRequest) as caught:
+        record(conditions=bundle(condition))
+
+    assert caught.value.path == "$.prefetch.conditions"
+
+
+@pytest.mark.parametrize(
+    "code", ["incomplete", "suppressed", "timeout", "throttled", "too-costly", "forbidden", "not-supported"]
+)
+def test_an_outcome_says_by_its_code_that_results_are_missing(code: str) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": code}]}
+
+    assert state(observations=bundle(outcome)) is State.PARTIAL
+
+
+def test_a_bundle_within_a_bundle_is_not_an_empty_chart() -> None:
+    assert state(observations=bundle(bundle(ki67()))) is State.PARTIAL
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"modifierExtension": [{"url": "urn:not", "valueBoolean": True}]},
+        {"implicitRules": "urn:rules"},
+        {"meta": {"tag": [{"code": "SUBSETTED"}]}},
+        {"meta": {"security": [{"code": "MASKED"}]}},
+        {"component": [{"code": {"text": "Ki-67"}, "modifierExtension": [{"url": "urn:not"}]}]},
+        {"code": {"coding": [{"code": 295931}]}},
+        {"code": {"concept": {"text": "Ki-67"}}},
+        {"code": {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason"}]}},
+    ],
+)
+def test_a_resource_that_may_not_be_processed_is_unreadable(members: dict[str, Any]) -> None:
+    found = record(observations=bundle(ki67(**members)))
+
+    assert found.of(r4.Observation) == ()
+    assert found.state("observations") is State.PARTIAL
+    assert found.sections["observations"].count == Count(unreadable=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "members"),
+    [
+        ("medicationRequests", {"medication": {"concept": {"text": "octreotide"}}, "status": "active"}),
+        ("medicationStatements", {"taken": "n", "medicationCodeableConcept": {"text": "octreotide"}}),
+        ("medicationStatements", {"wasNotTaken": True, "medicationCodeableConcept": {"text": "octreotide"}}),
+        ("medicationAdministrations", {"notGiven": True, "medicationCodeableConcept": {"text": "x"}}),
+        ("procedures", {"notDone": True, "code": {"text": "right hemicolectomy"}, "status": "completed"}),
+        ("procedures", {"occurrenceDateTime": "2026-01-01", "code": {"text": "x"}, "status": "completed"}),
+        ("serviceRequests", {"code": {"concept": {"text": "right hemicolectomy"}}, "status": "active"}),
+        ("serviceRequests", {"resourceType": "ProcedureRequest", "code": {"text": "x"}}),
+        ("medicationRequests", {"resourceType": "MedicationOrder", "status": "active"}),
+        ("appointments", {"reason": [{"concept": {"text": "hemicolectomy"}}], "status": "booked"}),
+        ("encounters", {"class": [{"text": "inpatient"}], "reason": [{"use": []}], "status": "planned"}),
+    ],
+)
+def test_the_shape_of_another_release_is_never_absence(key: str, members: dict[str, Any]) -> None:
+    resource = {"resourceType": QUERIES[key].resource_type, "id": "1", **members}
+    found = record(**{key: bundle(resource)})
+
+    section = found.sections[QUERIES[key].section]
+    assert section.count.unreadable == 1
+    assert section.state is State.PARTIAL
+    assert any("another release" in reason for reason in section.reasons)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"coding": [{"system": "urn:local", "code": "A"}, {"system": "urn:ver-status", "code": "refuted"}]},
+        {"text": "Refuted"},
+    ],
+)
+def test_a_status_is_read_wherever_its_code_stands(status: dict[str, Any]) -> None:
+    condition = {"resourceType": "Condition", "code": {"text": "ileal NET"}, "verificationStatus": status}
+
+    (found,) = record(conditions=bundle(condition)).of(r4.Condition)
+
+    assert found.is_refuted
+
+
+def test_a_status_that_none_of_its_value_set_explains_is_unreadable() -> None:
+    status = {"coding": [{"system": "urn:local", "code": "A"}]}
+    condition = {"resourceType": "Condition", "code": {"text": "ileal NET"}, "clinicalStatus": status}
+
+    assert record(conditions=bundle(condition)).state("conditions") is State.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("reference", "beside", "readable"),
+    [
+        ({"reference": "Medication/m1"}, [{"resourceType": "Medication", "id": "m1"}], False),
+        ({"reference": "Medication/m2"}, [], False),
+        ({"reference": "#m9"}, [], False),
+        ({"identifier": {"value": "4711"}}, [], False),
+        ({"reference": "Medication/m2", "display": "octreotide"}, [], True),
+        (
+            {"reference": "https://ehr.example.org/fhir/Medication/m1"},
+            [{"resourceType": "Medication", "id": "m1", "code": {"text": "octreotide"}}],
+            True,
+        ),
+        (
+            {"reference": "Medication/m1"},
+            [
+                {
+                    "resourceType": "Medication",
+                    "id": "m1",
+                    "ingredient": [{"itemCodeableConcept": {"text": "octreotide"}}],
+                }
+            ],
+            True,
+        ),
+    ],
+)
+def test_a_drug_is_found_where_its_reference_leads(
+    reference: dict[str, Any], beside: list[dict[str, Any]], readable: bool
+) -> None:
+    order = {
+        "resourceType": "MedicationRequest",
+        "id": "1",
+        "status": "active",
+        "intent": "order",
+        "medicationReference": reference,
+    }
+    found = record(
+        medicationRequests=bundle(order, *beside), medicationStatements=None, medicationAdministrations=None
+    )
+
+    assert found.is_known("medications") is readable
+    assert [one.about.is_named("drug-octreotide") for one in found.of(r4.MedicationRequest)] == [
+        True
+    ] * readable
+
+
+def test_reasons_do_not_grow_with_what_is_wrong() -> None:
+    reasons = record(observations=bundle(*[0] * 100_000)).sections["observations"].reasons
+
+    assert len(" ".join(reasons)) < 4_000
+    assert reasons[-1] == "and 99980 more"

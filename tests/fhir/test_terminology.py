@@ -5,19 +5,23 @@ from pathlib import Path
 import pytest
 
 from service.errors import ContentError
-from service.fhir.recognition import may_matter, recognise
-from service.fhir.terminology import ICD10CM, LOINC, Terminology, load_terminology
+from service.fhir.r4 import CodeableConcept, Coding
+from service.fhir.terminology import ICD10CM, LOINC, load_terminology
 from tests.asking import knowledge
 
 HEADER = "system,code,display,status,role\n"
 
 
-def lists(folder: Path, *, rows: str = "", words: str = "carcinoid\n") -> Path:
+def lists(folder: Path, *, rows: str = f"{LOINC},0,Any,verified,\n", words: str = "carcinoid\n") -> Path:
     """A folder of content with one code list and one word list."""
     (folder / "codelists").mkdir()
-    (folder / "wordlists").mkdir()
+    (folder / "wordlists" / "en").mkdir(parents=True)
     (folder / "codelists" / "some.csv").write_text(HEADER + rows, encoding="utf-8")
-    (folder / "wordlists" / "tumour.txt").write_text(words, encoding="utf-8")
+    (folder / "wordlists" / "en" / "tumour.txt").write_text(words, encoding="utf-8")
+    (folder / "codelists" / "queried.csv").write_text("code_list\nsome\n", encoding="utf-8")
+    (folder / "wordlists" / "drugs.csv").write_text("word_list,code_list,role,ingredient\n", encoding="utf-8")
+    (folder / "sites.csv").write_text("stem,site,region\n", encoding="utf-8")
+    (folder / "removed-by.csv").write_text("site,removed_by\n", encoding="utf-8")
     return folder
 
 
@@ -61,10 +65,10 @@ def test_a_sign_takes_the_meaning_back_too(tmp_path: Path) -> None:
 def test_the_word_lists_of_a_text_are_named(tmp_path: Path) -> None:
     found = load_terminology(lists(tmp_path, words="carcinoid*\nsmall bowel net\n"))
 
-    assert found.phrases_in("carcinoidosis") == {"tumour"}
-    assert found.phrases_in("a small bowel NET") == {"tumour"}
-    assert found.phrases_in("a small bowel obstruction") == frozenset()
-    assert found.phrases_in("") == frozenset()
+    assert found.word_lists.lists_in("carcinoidosis") == {"tumour"}
+    assert found.word_lists.lists_in("a small bowel NET") == {"tumour"}
+    assert found.word_lists.lists_in("a small bowel obstruction") == frozenset()
+    assert found.word_lists.lists_in("") == frozenset()
 
 
 def test_an_icd_10_cm_code_without_a_row_takes_that_of_its_parent(tmp_path: Path) -> None:
@@ -80,32 +84,14 @@ def test_attributes_are_the_columns_beyond_the_code(tmp_path: Path) -> None:
     found = load_terminology(
         lists(tmp_path, rows=f"{LOINC},1,One,verified,grade\n{LOINC},2,Two,code-only,\n")
     )
-    one, two = ({"coding": [{"system": LOINC, "code": code}]} for code in "12")
+    one, two = (
+        found.about_concept(CodeableConcept(coding=[Coding(system=LOINC, code=code)])) for code in "12"
+    )
 
-    assert found.has(one, "some", role="grade")
-    assert not found.has(two, "some", role="grade")
-    assert found.has(two, "some")
-    assert not found.has(one, "other")
-
-
-@pytest.mark.parametrize(
-    "concept",
-    [
-        None,
-        "29593-1",
-        [],
-        [5],
-        {"coding": "x"},
-        {"coding": [None]},
-        {"coding": [{"system": 5, "code": []}]},
-        {"text": 7},
-    ],
-)
-def test_a_concept_of_the_wrong_shape_hits_nothing(concept: object) -> None:
-    found: Terminology = knowledge().terminology
-
-    assert found.concepts(concept, "ki67-observation") == ()
-    assert not found.touches(concept)
+    assert one.has_row("some", roles=("grade",))
+    assert not two.has_row("some", roles=("grade",))
+    assert two.has_row("some")
+    assert not one.has_row("other")
 
 
 def test_every_problem_of_the_lists_is_named_at_once(tmp_path: Path) -> None:
@@ -113,7 +99,7 @@ def test_every_problem_of_the_lists_is_named_at_once(tmp_path: Path) -> None:
         tmp_path, rows=f"{LOINC},,No code,verified,\n{LOINC},3,Guessed,guessed,\n", words="# nothing\n"
     )
 
-    (folder / "wordlists" / "signs.txt").write_text("?\n", encoding="utf-8")
+    (folder / "wordlists" / "en" / "signs.txt").write_text("?\n", encoding="utf-8")
 
     with pytest.raises(ContentError) as caught:
         load_terminology(folder)
@@ -132,15 +118,3 @@ def test_observations_are_asked_for_by_the_codes_that_rules_rest_on() -> None:
     assert (LOINC, "29593-1") in codes
     assert (LOINC, "85330-9") not in codes
     assert {system for system, _code in codes} <= {LOINC, "http://snomed.info/sct"}
-
-
-def test_what_a_report_or_note_finds_is_never_remembered() -> None:
-    terminology = knowledge().terminology
-    mark = "Jane Roe is unfit for an operation"
-    report = {"resourceType": "DiagnosticReport", "code": {"text": "Ward round"}, "conclusion": mark}
-    order = {"resourceType": "ServiceRequest", "code": {"text": "Ward round"}, "note": [{"text": mark}]}
-
-    assert may_matter(report, terminology)
-    assert may_matter(order, terminology)
-    assert "unfit" in recognise(report, terminology).findings
-    assert mark not in terminology._known_names

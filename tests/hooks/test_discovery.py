@@ -1,10 +1,21 @@
 from __future__ import annotations
 
-from service.hooks.discovery import SERVICES, discovery_document
+from service.hook_names import ALL_HOOKS
+from service.hooks.discovery import discovery_document
+from service.hooks.hooks import SERVICES
 from service.hooks.schemas import fault_of
+from service.rules import RULES
 
 PREFETCH = {"patient": "Patient/{{context.patientId}}"}
 HOOKS = [service.hook for service in SERVICES]
+
+
+def test_every_name_of_a_hook_has_its_row() -> None:
+    assert set(HOOKS) >= ALL_HOOKS
+
+
+def test_no_rule_is_for_a_hook_that_is_never_fired() -> None:
+    assert {hook for rule in RULES for hook in rule.hooks} <= set(HOOKS)
 
 
 def ids(document: dict[str, list[dict[str, str]]]) -> list[str]:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from service.errors import MalformedRequest
+from service.hooks.card import OverrideReason
 from service.hooks.feedback import FeedbackItem, GivenReason, parse
+from service.hooks.override_reasons import OWN_SYSTEM, non_adherence_reasons, published_reasons
 
 _MOMENT = "2026-11-23T03:10:13.081Z"
 _WHEN = datetime(2026, 11, 23, 3, 10, 13, 81000, tzinfo=UTC)
@@ -17,6 +20,10 @@ _ACCEPTED = {
 }
 _OVERRIDDEN = {"card": "c1", "outcome": "overridden", "outcomeTimestamp": _MOMENT}
 _ABSENT = object()
+_OWN = OverrideReason("decided-at-board", OWN_SYSTEM, "The tumour board has decided")
+_REASONS = published_reasons([_OWN])
+_REFUSES = non_adherence_reasons()["patient-refuses"]
+_OF_HL7 = GivenReason(_REFUSES.code, _REFUSES.system, _REFUSES.display)
 
 
 def _changed(entry, **changes):
@@ -24,7 +31,7 @@ def _changed(entry, **changes):
 
 
 def _one(entry):
-    (item,) = parse({"feedback": [entry]})
+    (item,) = parse({"feedback": [entry]}, _REASONS)
     return item
 
 
@@ -42,16 +49,36 @@ def test_an_override_may_have_no_reason():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"reason": {"code": "a", "system": "urn:s", "display": "A"}}, GivenReason("a", "urn:s", "A")),
-        ({"reason": {"code": "a", "system": "urn:s"}}, GivenReason("a", "urn:s")),
-        ({"reason": {"code": "a"}, "userComment": "x"}, GivenReason("a", comment="x")),
+        (
+            {"reason": {"code": _OWN.code, "system": OWN_SYSTEM}},
+            GivenReason(_OWN.code, OWN_SYSTEM, _OWN.display),
+        ),
+        ({"reason": {"code": "patient-refuses", "system": _REFUSES.system, "display": "Mrs A"}}, _OF_HL7),
+        ({"reason": {"code": "patient-refuses", "system": None}}, _OF_HL7),
+        ({"reason": "patient-refuses"}, _OF_HL7),
+        ({"reason": {"code": "patient-refuses"}, "userComment": "x"}, replace(_OF_HL7, comment="x")),
         ({"userComment": "x"}, GivenReason(comment="x")),
         ({"reason": None, "userComment": "x", "extension": {}}, GivenReason(comment="x")),
-        ({"reason": "code-of-a-1.1-client"}, GivenReason("code-of-a-1.1-client")),
     ],
 )
-def test_a_reason_is_a_coding_or_a_comment_or_both(given, reason):
+def test_a_reason_is_a_published_coding_or_a_comment_or_both(given, reason):
     assert _one(_changed(_OVERRIDDEN, overrideReason=given)).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("given", "comment"),
+    [
+        ({"reason": "Mrs A refused"}, "Mrs A refused"),
+        ({"reason": "Mrs A refused " * 100}, "Mrs A refused " * 100),
+        ({"reason": {"code": "no", "display": "Mrs A", "system": "urn:x"}}, "Mrs A\nno\nurn:x"),
+        ({"reason": {"code": "patient-refuses", "system": "urn:Mrs-A"}}, "patient-refuses\nurn:Mrs-A"),
+        ({"reason": {"code": "no"}, "userComment": "Mrs A"}, "Mrs A\nno"),
+        ({"userComment": "x" * 4001}, "x" * 4000),
+        ({"reason": {"code": "no", "display": "y" * 50}, "userComment": "x" * 3999}, "x" * 3999 + "\n"),
+    ],
+)
+def test_what_is_not_published_is_kept_with_the_comment_and_cut(given, comment):
+    assert _one(_changed(_OVERRIDDEN, overrideReason=given)).reason == GivenReason(comment=comment)
 
 
 def test_an_upper_case_uuid_is_that_of_the_card():
@@ -64,12 +91,19 @@ def test_suggestions_of_an_override_and_a_reason_of_an_acceptance_are_ignored():
 
 
 def test_several_cards_come_back_in_their_order():
-    items = parse({"feedback": [_ACCEPTED, _OVERRIDDEN, _ACCEPTED], "extension": {"x": 1}})
+    items = parse({"feedback": [_ACCEPTED, _OVERRIDDEN, _ACCEPTED], "extension": {"x": 1}}, _REASONS)
     assert [item.outcome for item in items] == ["accepted", "overridden", "accepted"]
 
 
+def test_as_much_as_is_allowed_is_read():
+    suggestions = [{"id": f"s{number}"} for number in range(50)]
+    items = parse({"feedback": [_changed(_ACCEPTED, acceptedSuggestions=suggestions)] * 200}, _REASONS)
+    assert {len(item.accepted_suggestions) for item in items} == {50}
+    assert len(items) == 200
+
+
 def test_an_empty_array_is_no_report():
-    assert parse({"feedback": []}) == ()
+    assert parse({"feedback": []}, _REASONS) == ()
 
 
 @pytest.mark.parametrize(
@@ -139,6 +173,15 @@ def test_a_moment_that_cannot_be_told_is_refused(moment):
             _changed(_OVERRIDDEN, overrideReason={"reason": {"code": "a", "system": 7}}),
             "overrideReason.reason.system",
         ),
+        (
+            _changed(_OVERRIDDEN, overrideReason={"reason": {"code": "a" * 1001}}),
+            "overrideReason.reason.code",
+        ),
+        (
+            _changed(_OVERRIDDEN, overrideReason={"reason": {"code": "a", "system": "s" * 1001}}),
+            "overrideReason.reason.system",
+        ),
+        (_changed(_ACCEPTED, acceptedSuggestions=[{"id": "s"}] * 51), "acceptedSuggestions"),
     ],
 )
 def test_a_bad_entry_is_refused_with_its_place(entry, path):
@@ -148,7 +191,7 @@ def test_a_bad_entry_is_refused_with_its_place(entry, path):
 def _assert_refused(entry, path):
     """The bad entry stands between good ones, and the whole is refused."""
     with pytest.raises(MalformedRequest) as refused:
-        parse({"feedback": [_ACCEPTED, entry, _OVERRIDDEN]})
+        parse({"feedback": [_ACCEPTED, entry, _OVERRIDDEN]}, _REASONS)
     assert refused.value.path == f"$.feedback[1].{path}".rstrip(".")
 
 
@@ -161,15 +204,16 @@ def _assert_refused(entry, path):
         ({}, "$.feedback"),
         ({"feedback": None}, "$.feedback"),
         ({"feedback": _ACCEPTED}, "$.feedback"),
+        ({"feedback": [_ACCEPTED] * 201}, "$.feedback"),
     ],
 )
 def test_a_body_without_the_array_is_refused(body, path):
     with pytest.raises(MalformedRequest) as refused:
-        parse(body)
+        parse(body, _REASONS)
     assert refused.value.path == path
 
 
 def test_a_refusal_does_not_repeat_what_was_sent():
     with pytest.raises(MalformedRequest) as refused:
-        parse({"feedback": [_changed(_OVERRIDDEN, outcome="MARK", overrideReason={"userComment": "MARK"})]})
+        _one(_changed(_OVERRIDDEN, outcome="MARK", overrideReason={"userComment": "MARK"}))
     assert "MARK" not in str(refused.value)

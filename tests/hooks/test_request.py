@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from service.errors import MalformedRequest
-from service.hooks import request as module
-from service.hooks.request import SCHEMA_NAMES, HookRequest, read_request
-from service.hooks.schemas import fault_of
+from service.hooks.hooks import SERVICE_OF
+from service.hooks.request import HookRequest, read_request
+from service.hooks.shapes import SCHEMA_NAMES, checked, schemas
 from tests.web.support import HOOKS, request_of, with_context
 
 AUTHORIZATION = {
@@ -93,9 +94,28 @@ def test_a_patient_id_that_is_no_bare_id_is_refused(patient_id: object) -> None:
     assert refusal(with_context(request_of(), patientId=patient_id)).path == "$.context.patientId"
 
 
-@pytest.mark.parametrize("user_id", ["COREPRACTITIONER1", "Device/9", "Practitioner/Practitioner/1", "-"])
-def test_a_user_of_an_odd_form_is_accepted(user_id: str) -> None:
-    assert read(with_context(request_of(), userId=user_id)).user_id == user_id
+@pytest.mark.parametrize("patient_id", ["p", "x" * 255, "a.b_c~d-1", "0"])
+def test_ids_as_clients_write_them_are_read(patient_id: str) -> None:
+    assert read(with_context(request_of(), patientId=patient_id)).patient_id == patient_id
+
+
+@pytest.mark.parametrize("user_id", ["COREPRACTITIONER1", "Device/9", "-", "practitioner/1", "Practitioner/"])
+def test_a_user_of_an_odd_form_is_accepted_and_logged(user_id: str) -> None:
+    found = read(with_context(request_of(), userId=user_id))
+    assert (found.user_id, found.deviations) == (user_id, ("context.userId",))
+
+
+@pytest.mark.parametrize("user_id", ["Practitioner/1", "https://ehr.example.org/r4/PractitionerRole/2"])
+def test_a_user_of_the_usual_form_is_no_deviation(user_id: str) -> None:
+    assert read(with_context(request_of(), userId=user_id)).deviations == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("userId", "x" * 1001), ("encounterId", "x" * 256), ("patientId", "x" * 256)]
+)
+def test_no_id_may_be_endless(name: str, value: str) -> None:
+    assert refusal(with_context(request_of(), **{name: value})).path == f"$.context.{name}"
+    assert refusal(request_of(hookInstance="x" * 256)).path == "$.hookInstance"
 
 
 @pytest.mark.parametrize(
@@ -120,12 +140,13 @@ def test_null_for_an_optional_field_of_the_context_is_accepted() -> None:
     assert read(with_context(request_of(), encounterId=None)).encounter_id is None
 
 
-def test_an_empty_list_of_selections_is_accepted() -> None:
-    document = with_context(request_of("order-select"), selections=[])
+@pytest.mark.parametrize("selections", [[], None])
+def test_selections_may_be_empty(selections: object) -> None:
+    document = with_context(request_of("order-select"), selections=selections)
     assert read(document, "order-select").selections == ()
 
 
-@pytest.mark.parametrize("selections", [None, "ServiceRequest/1", [1], [None], {}])
+@pytest.mark.parametrize("selections", ["ServiceRequest/1", [1], [None], {}])
 def test_selections_of_the_wrong_type_are_refused(selections: object) -> None:
     document = with_context(request_of("order-select"), selections=selections)
     assert refusal(document, "order-select").path.startswith("$.context.selections")
@@ -145,29 +166,57 @@ def test_fhir_access_keeps_the_token_out_of_sight() -> None:
     assert "some-opaque-token" not in repr(found)
 
 
-@pytest.mark.parametrize("name", ["access_token", "token_type", "expires_in", "scope", "subject"])
-@pytest.mark.parametrize("value", [..., None, [], {}, True])
-def test_a_required_part_of_the_authorization_is_missing_or_ill_typed(name: str, value: object) -> None:
-    changed = {k: v for k, v in (AUTHORIZATION | {name: value}).items() if v is not ...}
-    document = request_of(fhirServer="https://fhir.example.org", fhirAuthorization=changed)
-    assert refusal(document).path == f"$.fhirAuthorization.{name}"
+def authorized(**changes: object) -> HookRequest:
+    authorization = {name: value for name, value in (AUTHORIZATION | changes).items() if value is not ...}
+    return read(request_of(fhirServer="https://fhir.example.org", fhirAuthorization=authorization))
 
 
 @pytest.mark.parametrize(
-    ("changes", "path"),
+    "changes",
     [
-        ({"token_type": "mac"}, "$.fhirAuthorization.token_type"),
-        ({"expires_in": "300"}, "$.fhirAuthorization.expires_in"),
-        ({"expires_in": 1.5}, "$.fhirAuthorization.expires_in"),
-        ({"access_token": "two\r\nlines"}, "$.fhirAuthorization.access_token"),
-        ({"patient": 5}, "$.fhirAuthorization.patient"),
-        ({"patient": "p2"}, "$.fhirAuthorization.patient"),
-        ({"patient": ""}, "$.fhirAuthorization.patient"),
+        *(
+            {"access_token": value}
+            for value in (..., None, [], {}, True, "", "two\r\nlines", "ü", "t" * 20_000)
+        ),
+        {"token_type": "mac"},
+        {"token_type": ""},
     ],
 )
-def test_an_authorization_that_cannot_be_used_is_refused(changes: dict[str, Any], path: str) -> None:
-    document = request_of(fhirServer="https://fhir.example.org", fhirAuthorization=AUTHORIZATION | changes)
-    assert refusal(document).path == path
+def test_a_token_that_cannot_be_used_is_left_out_and_logged(changes: dict[str, object]) -> None:
+    found = authorized(**changes)
+    assert found.fhir_access is not None
+    assert (found.fhir_access.token, found.fhir_access.scopes) == (None, "")
+    assert found.deviations == tuple(f"fhirAuthorization.{name}" for name in changes)
+
+
+@pytest.mark.parametrize("name", ["token_type", "expires_in", "scope", "subject"])
+@pytest.mark.parametrize("value", [..., None, [], {}, True, 1.5])
+def test_what_is_not_needed_of_an_authorization_is_not_demanded(name: str, value: object) -> None:
+    found = authorized(**{name: value})
+    assert found.fhir_access is not None
+    assert found.fhir_access.token == "some-opaque-token"
+    assert found.fhir_access.scopes == ("" if name == "scope" else "patient/*.rs")
+    assert found.deviations == (f"fhirAuthorization.{name}",)
+
+
+def test_a_whole_authorization_is_no_deviation() -> None:
+    assert authorized().deviations == authorized(patient=...).deviations == ()
+
+
+@pytest.mark.parametrize("authorization", [[], "some-opaque-token", 5, True])
+def test_an_authorization_that_is_no_object_is_refused(authorization: object) -> None:
+    document = request_of(fhirServer="https://fhir.example.org", fhirAuthorization=authorization)
+    assert refusal(document).path == "$.fhirAuthorization"
+
+
+@pytest.mark.parametrize("patient", [5, "p2", "", "Patient/p1"])
+def test_a_token_for_another_patient_is_refused(patient: object) -> None:
+    authorization = AUTHORIZATION | {"patient": patient}
+    document = request_of(fhirServer="https://fhir.example.org", fhirAuthorization=authorization)
+    assert refusal(document).path == "$.fhirAuthorization.patient"
+    assert (
+        refusal(document | {"fhirAuthorization": {"patient": patient}}).path == "$.fhirAuthorization.patient"
+    )
 
 
 @pytest.mark.parametrize("changes", [{"token_type": "bearer"}, {"token_type": "BEARER"}, {"patient": None}])
@@ -197,7 +246,8 @@ def test_an_authorization_without_server_is_refused(server: dict[str, Any]) -> N
 )
 def test_the_orders_are_found_in_whatever_is_around_them(bundle: dict[str, Any]) -> None:
     document = with_context(request_of("order-sign"), draftOrders=bundle)
-    assert read(document, "order-sign").draft_orders == (ORDER,)
+    drafts = read(document, "order-sign").draft_orders
+    assert [one.resource for one in drafts if "resourceType" in one.resource] == [ORDER]
 
 
 @pytest.mark.parametrize("bundle", [{}, {"entry": None}, {"resourceType": "Bundle"}, {"entry": []}])
@@ -218,6 +268,37 @@ def test_no_message_repeats_what_the_request_said() -> None:
     problem = refusal(document)
     assert mark not in problem.message
     assert mark not in problem.path
+
+
+@pytest.mark.parametrize(
+    ("hook", "name"), [("order-sign", "draftOrders"), ("appointment-book", "appointments")]
+)
+def test_a_thousand_resources_are_read_and_no_more(hook: str, name: str) -> None:
+    def document(count: int) -> dict[str, Any]:
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": ORDER}] * count}
+        return with_context(request_of(hook), **{name: bundle})
+
+    found = read(document(1000), hook)
+    assert len(found.draft_orders + found.appointments) == 1000
+    assert refusal(document(1001), hook).path == f"$.context.{name}"
+
+
+def test_five_thousand_selections_are_read_and_no_more() -> None:
+    def document(count: int) -> dict[str, Any]:
+        return with_context(request_of("order-select"), selections=["ServiceRequest/1"] * count)
+
+    assert len(read(document(5000), "order-select").selections) == 5000
+    assert refusal(document(5001), "order-select").path == "$.context.selections"
+
+
+def test_each_message_says_what_is_expected() -> None:
+    assert refusal({}).message == "is missing; it has to be 'patient-view' on this service"
+    assert refusal(with_context(request_of(), patientId="Patient/p1")).message.startswith(
+        "has to be the bare id"
+    )
+    assert refusal(
+        with_context(request_of("order-select"), selections=[1]), "order-select"
+    ).message.startswith("has to be an array of at most 5000 references")
 
 
 ODD_VALUES = st.sampled_from(
@@ -242,7 +323,7 @@ MEMBERS = [
     st.lists(st.tuples(st.sampled_from(MEMBERS), st.one_of(st.just(...), ODD_VALUES)), max_size=3),
     st.booleans(),
 )
-def test_the_cheap_check_passes_nothing_that_the_schema_refuses(
+def test_what_is_published_and_what_is_checked_agree(
     hook: str, changes: list[tuple[tuple[str, ...], object]], authorized: bool
 ) -> None:
     document = copy.deepcopy(request_of(hook))
@@ -256,5 +337,19 @@ def test_the_cheap_check_passes_nothing_that_the_schema_refuses(
             holder.pop(path[-1], None)
             if value is not ...:
                 holder[path[-1]] = value
-    valid = fault_of(document, file="request", name=SCHEMA_NAMES[hook]) is None
-    assert valid or not module._plainly_valid(document, hook)
+    published = Draft202012Validator({"$ref": f"#/$defs/{SCHEMA_NAMES[hook]}", "$defs": schemas()})
+    if published.is_valid(document):
+        checked(document, hook=hook)
+    else:
+        with pytest.raises(MalformedRequest) as caught:
+            checked(document, hook=hook)
+        assert caught.value.path.startswith("$.")
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_member_is_described_in_words_that_can_answer_it(hook: str) -> None:
+    shape = schemas()[SCHEMA_NAMES[hook]]
+    context = schemas()[SCHEMA_NAMES[hook].replace("Request", "Context")]
+    described = shape["properties"] | context["properties"]
+    assert all(member["description"].startswith("has to be ") for member in described.values())
+    assert {one.name for one in SERVICE_OF[hook].context} <= set(context["required"])

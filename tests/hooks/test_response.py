@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import orjson
 import pytest
 
 from service.hooks.card import Card, Indicator
-from service.hooks.response import SHARED_CHARACTERS, response_document
+from service.hooks.response import response_document
 from service.hooks.schemas import fault_of
 from tests.web.support import a_card, empties
 
@@ -77,20 +76,6 @@ def test_every_card_and_suggestion_gets_its_own_lower_case_uuid() -> None:
     uuids += [suggestion["uuid"] for card in cards for suggestion in card["suggestions"]]
     assert len(set(uuids)) == 300
     assert all(LOWER_CASE_UUID.fullmatch(uuid) for uuid in uuids)
-
-
-def test_the_cards_of_an_answer_are_told_by_the_last_digits_of_their_uuids() -> None:
-    first, second = (response_document([a_card()] * 3)["cards"] for _ in range(2))
-    shared = {card["uuid"][:SHARED_CHARACTERS] for card in first}
-    assert len(shared) == 1
-    assert shared.isdisjoint(card["uuid"][:SHARED_CHARACTERS] for card in second)
-
-
-def test_uuids_begin_with_the_time_so_that_an_index_of_them_grows_at_its_end() -> None:
-    before = time.time_ns() // 1_000_000
-    begun = {card["uuid"][:13].replace("-", "") for card in response_document([a_card()] * 3)["cards"]}
-    assert len(begun) == 1
-    assert before <= int(begun.pop(), 16) <= time.time_ns() // 1_000_000
 
 
 @pytest.mark.parametrize("indicator", list(Indicator))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from service.hooks.text import cut, markdown, one_line, summary, without_tags
+from service.hooks.text import cut, markdown, one_line, shortened, summary, without_tags
 
 
 def shown(text: str) -> str:
@@ -73,7 +73,13 @@ def test_a_number_of_a_list_and_an_address_of_digits_are_escaped(value: str, esc
 
 def test_a_long_value_with_markup_only_at_its_end_is_escaped_in_no_time() -> None:
     # A pattern that tries every way to divide the words would not come to an end here.
-    assert markdown(f"{'a1.1:' * 5000}*") == f"{'a1.1:' * 5000}\\*"
+    assert markdown(f"{'a1.1:' * 190}*") == f"{'a1.1:' * 190}\\*"
+
+
+def test_a_value_that_nobody_would_read_is_shortened_between_words() -> None:
+    assert shortened("Ki-67 12 %, " * 80) == "Ki-67 12 %, " * 80
+    assert shortened("Ki-67 12 %, " * 84) == "Ki-67 12 %, " * 82 + "Ki-67 12 %,…"
+    assert len(shortened("x" * 100_000)) == 1_001
 
 
 def test_one_line_takes_out_breaks_controls_and_direction_marks() -> None:

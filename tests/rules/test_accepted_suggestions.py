@@ -10,10 +10,11 @@ import pytest
 
 from fhir_fixtures.vocabulary import TODAY, now_on
 from service.engine import HookResult, respond
+from service.fhir.read import Entry
 from service.hooks.card import Suggestion
 from service.hooks.request import HookRequest
 from tests.asking import hook_request, knowledge
-from tests.cards.test_cases import _rows
+from tests.cards.rows import cases
 
 _KEYS = {
     "ServiceRequest": "serviceRequests",
@@ -24,14 +25,15 @@ _KEYS = {
 
 
 def _firing_cases() -> Iterator[object]:
-    for card in knowledge().cards.values():
-        seen = set()
-        for name, record, hook, answer in _rows(card.sections.get("Cases", "")):
-            wording = answer.removeprefix("fires ").split(" (")[0]
-            offered = any(wording in suggestion.wordings for suggestion in card.suggestions)
-            if answer.startswith("fires ") and offered and (wording, hook) not in seen:
-                seen.add((wording, hook))
-                yield pytest.param(card.id, record, hook, id=f"{card.id}: {name}")
+    """The first case of each wording with a suggestion, on each hook."""
+    seen = set()
+    for case in cases():
+        wording = case.expected.removeprefix("fires ").split(" (")[0]
+        offered = any(wording in suggestion.wordings for suggestion in case.card.suggestions)
+        kind = (case.card.id, wording, case.hook)
+        if case.expected.startswith("fires ") and offered and kind not in seen:
+            seen.add(kind)
+            yield pytest.param(case.card.id, case.record, case.hook, id=case.id)
 
 
 def _result(request: HookRequest) -> HookResult:
@@ -60,7 +62,7 @@ def _ordered(request: HookRequest, resource: dict[str, Any]) -> HookRequest:
 
 
 def _drafted(request: HookRequest, resource: dict[str, Any]) -> HookRequest:
-    return replace(request, draft_orders=(*request.draft_orders, {**resource, "id": "accepted"}))
+    return replace(request, draft_orders=(*request.draft_orders, Entry({**resource, "id": "accepted"})))
 
 
 def _accepted(request: HookRequest, suggestion: Suggestion) -> HookRequest:

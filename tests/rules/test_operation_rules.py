@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
-from service.engine import HookResult
-from service.hooks.card import Card
-from tests.asking import result
+from service.engine import HookResult, ask_rules
+from service.hooks.card import Card, NotAssessed
+from tests.asking import knowledge, result, with_drafts
 
 OPERATION = "ileal NET 200 days ago; carcinoid syndrome 180 days ago; small-bowel resection planned in 2 days"
 
@@ -52,6 +49,25 @@ def test_a_warning_does_not_name_the_drug_held_ready_for_rescue() -> None:
     assert "norepinephrine" not in found.summary + found.detail
 
 
+@pytest.mark.parametrize(
+    "rule_id", ["histamine-release", "sympathetic-activation", "chemotherapy-check", "cholecystectomy"]
+)
+def test_a_draft_that_could_not_be_read_may_be_the_one_that_matters(rule_id: str) -> None:
+    nameless = {"resourceType": "MedicationRequest", "id": "m0", "status": "draft"}
+    verdicts = ask_rules(with_drafts(OPERATION, nameless), knowledge())
+
+    (said,) = [verdict.said for verdict in verdicts if verdict.rule.id == rule_id]
+
+    assert [one.section for one in said if isinstance(one, NotAssessed)] == ["drafts"]
+
+
+def test_octreotide_is_not_offered_where_the_allergies_could_not_be_read() -> None:
+    found = card(result(f"{OPERATION}; allergies unknown"), "octreotide-prophylaxis")
+
+    assert "octreotide" not in " ".join(one.label for one in found.suggestions)
+    assert found.suggestions != ()
+
+
 def test_an_insulinoma_alone_reaches_the_rules() -> None:
     assert "insulinoma-ssa" in rules(result("insulinoma 60 days ago"))
 
@@ -72,10 +88,9 @@ def test_insulinoma_stands_in_for_octreotide_cover(record: str, hook: str) -> No
 
 def test_the_syndrome_is_suggested_as_a_whole_condition() -> None:
     found = card(result("ileal NET; 5-HIAA 60 mg/24h; flushing"), "carcinoid-syndrome-record")
-    (suggestion,) = found.suggestions
-    resource: Mapping[str, Any] = suggestion.actions[0].resource or {}
+    created = [action.resource or {} for one in found.suggestions for action in one.actions]
+    (resource,) = [one for one in created if one.get("resourceType") == "Condition"]
 
-    assert resource["resourceType"] == "Condition"
     assert resource["subject"] == {"reference": "Patient/patient-1"}
     assert {coding["code"] for coding in resource["code"]["coding"]} == {"E34.00", "35868009"}
     assert resource["verificationStatus"]["coding"][0]["code"] == "provisional"

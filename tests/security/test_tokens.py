@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -162,6 +163,9 @@ ATTACKS: dict[str, Callable[[], str | None]] = {
     "jti a number": lambda: signed(claims(jti=5)),
     "jti enormous": lambda: signed(claims(jti="j" * 600)),
     "tenant a list": lambda: signed(claims(tenant=["north"])),
+    "tenant zero": lambda: signed(claims(tenant=0)),
+    "tenant half a surrogate pair": lambda: signed(claims(tenant="\ud800")),
+    "tenant longer than any name": lambda: signed(claims(tenant="x" * 513)),
     "claims a list": lambda: with_raw_claims(b"[]"),
     "claims not JSON": lambda: with_raw_claims(b"{"),
     "claims nested without end": lambda: with_raw_claims(b"[" * 5000),
@@ -258,14 +262,16 @@ def test_without_the_store_nobody_is_let_in() -> None:
 
 def test_a_tenant_has_to_be_on_the_list_where_there_is_one() -> None:
     north = client(tenants=("north",))
-    assert call(signed(claims(tenant="north")), registered=north) is north
+    assert call(signed(claims(tenant="north")), registered=north) == replace(north, tenant="north")
     for tenant in ("south", None):
         with pytest.raises(NotAuthenticated):
             call(signed(claims(tenant=tenant)), registered=north)
 
 
 def test_any_tenant_is_accepted_without_a_list() -> None:
-    assert call(signed(claims(tenant="anywhere"))).issuer == ISSUER
+    accepted = call(signed(claims(tenant="anywhere")))
+    assert (accepted.issuer, accepted.tenant) == (ISSUER, "anywhere")
+    assert call(signed()).tenant == ""
 
 
 def test_a_jku_is_ignored_where_the_keys_come_from_a_file() -> None:
@@ -285,7 +291,7 @@ def test_a_jku_has_to_be_the_registered_one_before_any_key_is_looked_up(jku: obj
 
 def test_the_registered_jku_is_accepted() -> None:
     remote = client(key_set_url="https://ehr.example.org/keys")
-    assert call(signed(jku="https://ehr.example.org/keys"), registered=remote) is remote
+    assert call(signed(jku="https://ehr.example.org/keys"), registered=remote) == remote
 
 
 def test_each_endpoint_has_its_own_audience() -> None:

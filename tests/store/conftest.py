@@ -54,7 +54,7 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/store.sqlite3"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def database_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
@@ -93,16 +93,20 @@ def shown(now: datetime) -> Callable[..., ShownCards]:
     def make(
         *rules: str,
         issuer: str = "https://ehr.example.org",
+        tenant: str = "",
         patient_id: str = "p1",
         user_id: str = "Practitioner/1",
         issued_at: datetime = now,
     ) -> ShownCards:
+        who = {"issuer": issuer, "tenant": tenant, "patient_id": patient_id, "user_id": user_id}
         return ShownCards(
+            uuid=str(uuid4()),
             service_id="net-patient-view",
             issuer=issuer,
+            tenant=tenant,
             hook_instance=str(uuid4()),
             issued_at=issued_at,
-            recipient=recipient_key(SECRET, issuer=issuer, patient_id=patient_id, user_id=user_id),
+            recipient=recipient_key(SECRET, **who),
             cards={str(uuid4()): ("warning", rules)},
         )
 

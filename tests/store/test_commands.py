@@ -31,9 +31,8 @@ def commented_card(store, shown, overridden, uuid_of):
     card = shown("ki67", issued_at=now - timedelta(days=40))
     record_issued(store, [card])
     item = overridden(uuid_of(card), comment="COMMENT-MARK")
-    record_feedback(
-        store, [item], service_id="net-patient-view", issuer="https://ehr.example.org", received_at=now
-    )
+    call = {"service_id": "net-patient-view", "issuer": "https://ehr.example.org", "tenant": ""}
+    record_feedback(store, [item], received_at=now, **call)
 
 
 def test_migrate_makes_the_tables(run):

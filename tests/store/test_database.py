@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import stat
+import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
 from service.errors import ConfigurationError, StoreUnavailable
+from service.hooks.feedback import FeedbackItem
 from service.store.database import (
     LATEST_REVISION,
     Store,
@@ -25,10 +28,13 @@ from service.store.database import (
     open_store,
     reading,
     reading_if_up,
+    unhurried,
     writing,
 )
+from service.store.feedback import record_feedback
 from service.store.issued import record_issued
-from service.store.tables import ISSUED_ANSWER, ISSUED_CARD, METADATA
+from service.store.postgresql import ImpatientConnection
+from service.store.tables import FEEDBACK, ISSUED_ANSWER, ISSUED_CARD, METADATA
 from service.store.tokens import remember_token
 
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "service/store/migrations"
@@ -88,17 +94,71 @@ def test_the_cards_of_an_answer_come_together_again(store, shown):
     (uuid,) = alone.cards
     several = {f"{uuid[:-1]}{number}": ("info", ["tnm", str(number)]) for number in range(3)}
     record_issued(store, [replace(alone, cards=several), shown("sstr-imaging")])
-    before = _cards(store)
+    before = [_without_recipient(card) for card in _cards(store)]
     configuration = _alembic()
     with writing(store) as connection:
         configuration.attributes["connection"] = connection
         command.downgrade(configuration, "0002")
         assert inspect(connection).get_view_names() == []
     migrate(store)
-    assert _cards(store) == before
+    assert [_without_recipient(card) for card in _cards(store)] == before
     assert len(before) == 4
     with reading(store) as connection:
         assert connection.execute(select(func.count()).select_from(ISSUED_ANSWER)).scalar() == 2
+
+
+def test_what_was_kept_without_tenants_stays_and_advice_declined_is_shown_again(
+    store, shown, now, overridden, uuid_of
+):
+    cards = [shown("ki67"), shown("tnm", tenant="north")]
+    record_issued(store, cards)
+    _report(store, overridden(uuid_of(cards[0])), now=now)
+    configuration = _alembic()
+    with writing(store) as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "0003")
+    migrate(store)
+    kept = _cards(store)
+    assert {card["uuid"] for card in kept} == {uuid_of(card) for card in cards}
+    assert {(card["tenant"], card["recipient"]) for card in kept} == {("", "")}
+    with reading(store) as connection:
+        assert connection.execute(select(FEEDBACK.c.tenant)).scalars().all() == [""]
+
+
+def test_a_reason_that_no_card_offered_joins_the_comment(store, now, overridden):
+    own = "urn:net-cds:override-reason"
+    items = [
+        overridden("offered", code="decided-at-board", system=own, display="As she said", comment="c"),
+        overridden("foreign", code="x", system="urn:ehr", display="She said so", comment="c"),
+        overridden("bare", code="She said so"),
+        overridden("none", comment="c"),
+    ]
+    for item in items:
+        _report(store, item, now=now)
+    configuration = _alembic()
+    with writing(store) as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "0003")
+    migrate(store)
+    names = ("card_uuid", "reason_code", "reason_system", "reason_display", "user_comment")
+    with reading(store) as connection:
+        rows = connection.execute(select(*(FEEDBACK.c[name] for name in names))).all()
+    assert {name: tuple(kept) for name, *kept in rows} == {
+        "offered": ("decided-at-board", own, None, "c"),
+        "foreign": (None, None, None, "c\nShe said so x"),
+        "bare": (None, None, None, "She said so"),
+        "none": (None, None, None, "c"),
+    }
+
+
+def _report(store: Store, item: FeedbackItem, *, now: datetime) -> None:
+    call = {"service_id": "net-patient-view", "issuer": "https://ehr.example.org", "tenant": ""}
+    record_feedback(store, [item], received_at=now, **call)
+
+
+def _without_recipient(card: dict[str, Any]) -> dict[str, Any]:
+    """What every version keeps: digests are not taken along, and answers were once known by their cards."""
+    return {name: value for name, value in card.items() if name not in ("recipient", "answer")}
 
 
 def _cards(store: Store) -> list[dict[str, Any]]:
@@ -259,6 +319,30 @@ def test_a_durable_write_waits_for_the_disk_and_others_do_not(sqlite_store):
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
     with writing(sqlite_store) as connection:
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+
+
+def test_a_server_that_never_answers_is_given_up_and_asked_anew(postgresql_store, monkeypatch):
+    monkeypatch.setattr(ImpatientConnection, "patience_seconds", 0.3)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        _ask_for_a_long_sleep(postgresql_store)
+    assert time.monotonic() - began < 5
+    check(postgresql_store)
+
+
+def _ask_for_a_long_sleep(store: Store) -> None:
+    with writing(store) as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SELECT pg_sleep(20)"))
+
+
+def test_what_is_no_hook_call_may_take_its_time(postgresql_store, monkeypatch):
+    monkeypatch.setattr(ImpatientConnection, "patience_seconds", 0.3)
+    with writing(postgresql_store) as connection:
+        unhurried(connection)
+        connection.execute(text("SELECT pg_sleep(1)"))
+        driver = connection.connection.driver_connection
+    assert driver.patience_seconds == 0.3
 
 
 def test_readers_do_not_wait_for_a_writer(sqlite_store, now):

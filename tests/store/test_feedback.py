@@ -14,7 +14,7 @@ from service.store.database import open_store, reading
 from service.store.feedback import record_feedback
 from service.store.tables import ACCEPTED_SUGGESTION, FEEDBACK
 
-_CALL = {"service_id": "net-patient-view", "issuer": "https://ehr.example.org"}
+_CALL = {"service_id": "net-patient-view", "issuer": "https://ehr.example.org", "tenant": ""}
 _WORKER = """
 import os, sys
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ store = open_store(sys.argv[1], secret=b"k" * 32)
 now = datetime.now(UTC)
 for number in range(1000000):
     item = FeedbackItem(f"card-{number}", "accepted", now, ("s1", "s2"))
-    record_feedback(store, [item], service_id="net-patient-view", issuer="", received_at=now)
+    record_feedback(store, [item], service_id="net-patient-view", issuer="", tenant="", received_at=now)
     print(number, flush=True)
 """
 _REPEATER = """
@@ -42,7 +42,7 @@ items = [FeedbackItem(f"card-{number}", "accepted", now, ("s1",)) for number in 
 sys.stdin.readline()
 for _ in range(20):
     random.shuffle(items)
-    record_feedback(store, items, service_id="net-patient-view", issuer="", received_at=now)
+    record_feedback(store, items, service_id="net-patient-view", issuer="", tenant="", received_at=now)
 print("done", flush=True)
 """
 
@@ -98,6 +98,12 @@ def test_another_suggestion_of_the_same_card_is_another_report(store, now, accep
     assert len(_rows(store)) == 2
 
 
+def test_the_same_report_of_another_tenant_is_another_report(store, now, accepted):
+    for tenant in ("north", "south"):
+        record_feedback(store, [accepted("c1")], received_at=now, **(_CALL | {"tenant": tenant}))
+    assert [row["tenant"] for row in _rows(store)] == ["north", "south"]
+
+
 def test_an_empty_request_changes_nothing(store, now):
     record_feedback(store, [], received_at=now, **_CALL)
     assert _rows(store) == []
@@ -126,6 +132,7 @@ def test_what_was_acknowledged_survives_the_kill_of_the_worker(database_url, sta
     store.engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_locked_database_is_unavailable_and_then_available_again(sqlite_store, now, accepted):
     other = sqlite3.connect(sqlite_store.engine.url.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

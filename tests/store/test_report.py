@@ -25,8 +25,9 @@ def ask(store, now):
 
 @pytest.fixture
 def tell(store, now):
-    def tell(*items, issuer=_EHR, received_at=now):
-        record_feedback(store, items, service_id="net-patient-view", issuer=issuer, received_at=received_at)
+    def tell(*items, issuer=_EHR, tenant="", received_at=now):
+        call = {"service_id": "net-patient-view", "issuer": issuer, "tenant": tenant}
+        record_feedback(store, items, received_at=received_at, **call)
 
     return tell
 
@@ -79,8 +80,9 @@ def test_comments_are_told_on_request_only(ask, tell, four_cards, overridden):
 def test_feedback_on_a_card_of_another_client_or_of_nobody_is_told_apart(ask, tell, four_cards, accepted):
     tell(accepted("never-issued"))
     tell(accepted(four_cards[3]), issuer="https://other.example.org")
+    tell(accepted(four_cards[3]), tenant="south")
     found = ask()
-    assert found.unmatched == 2
+    assert found.unmatched == 3
     assert found.rules[1].accepted == 0
 
 

@@ -29,6 +29,7 @@ def test_what_is_older_than_the_limit_goes_with_all_that_belongs_to_it(store, no
             [accepted(uuid_of(card), at=then)],
             service_id="net-patient-view",
             issuer="",
+            tenant="",
             received_at=then,
         )
     assert purge(store, older_than_days=10, now=now) == Purged(issued_cards=1, feedback=1, tokens=0)

@@ -19,7 +19,7 @@ from service.hooks.card import (
     Source,
     Suggestion,
 )
-from service.hooks.discovery import SERVICES
+from service.hooks.hooks import SERVICES
 from service.hooks.override_reasons import COMMON_CODES, override_reason
 from service.hooks.request import HookRequest
 from service.hooks.schemas import fault_of

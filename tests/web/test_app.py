@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from io import BytesIO
 from typing import Any
 
 import orjson
 import pytest
+from werkzeug.test import TestResponse
 
 from service.config import Settings
 from service.hooks.request import HookRequest
@@ -119,14 +121,53 @@ def test_a_body_that_says_it_is_no_json_is_refused(content_type: str) -> None:
     assert outcome_of(response)["code"] == "not-supported"
 
 
-def test_a_compressed_body_is_refused() -> None:
-    response = app_client().post(
+def post_encoded(body: bytes, coding: str, **settings: int) -> TestResponse:
+    return app_client(settings=Settings(**settings)).post(
         "/cds-services/net-patient-view",
-        data=gzip.compress(orjson.dumps(request_of())),
+        data=body,
         content_type="application/json",
-        headers={"Content-Encoding": "gzip"},
+        headers={"Content-Encoding": coding},
     )
-    assert response.status_code == 415
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
+def test_a_compressed_body_is_read(coding: str) -> None:
+    assert post_encoded(gzip.compress(orjson.dumps(request_of())), coding).status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["deflate", "br", "zstd", "gzip, gzip", "gzip,identity", "x"])
+def test_another_encoding_is_refused(coding: str) -> None:
+    assert post_encoded(gzip.compress(orjson.dumps(request_of())), coding).status_code == 415
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_the_limit_is_that_of_the_content_of_a_compressed_body(extra: int) -> None:
+    body = orjson.dumps(request_of())
+    response = post_encoded(gzip.compress(body + b" " * extra), "gzip", max_body_bytes=len(body))
+    assert response.status_code == (413 if extra else 200)
+
+
+WHOLE = gzip.compress(orjson.dumps(request_of()), mtime=0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", WHOLE[:-1], WHOLE[:20], WHOLE + b"x", WHOLE + WHOLE, WHOLE[:-8] + bytes(8), b"\x1f\x8b"],
+)
+def test_a_broken_gzip_stream_is_malformed(body: bytes) -> None:
+    response = post_encoded(body, "gzip")
+    assert response.status_code == 400
+    assert "one whole gzip stream" in outcome_of(response)["details"]["text"]
+
+
+def test_no_more_of_a_compressed_body_is_unpacked_than_may_be_read() -> None:
+    bomb = gzip.compress(bytes(200_000_000), compresslevel=1)
+    tracemalloc.start()
+    response = post_encoded(bomb, "gzip", max_body_bytes=1_000_000)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert response.status_code == 413
+    assert most < 20_000_000
 
 
 @pytest.mark.parametrize("extra", [0, 1])

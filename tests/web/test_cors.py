@@ -17,7 +17,7 @@ def settings(*allowed: str, authentication: str | None = None, clients: bool = F
     return Settings(
         allowed_origins=allowed,
         authentication=authentication,
-        clients_file=Path("clients.toml") if clients else None,
+        clients_file=Path(__file__) if clients else None,
     )
 
 

@@ -3,17 +3,19 @@ from __future__ import annotations
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from service import VERSION, create_app, server
+from service import AFTER_FORK, AT_EXIT, VERSION, create_app
 from service.config import Settings
 from service.errors import ConfigurationError
-from service.web import logs, wiring
+from service.web import logs
 from tests.certificates import of_private_authority, server_side
 from tests.contract.support import (
     CHECKOUT,
@@ -26,7 +28,7 @@ from tests.contract.support import (
     with_prefetch,
 )
 from tests.fhir.misbehaving import Reply, misbehaving_server
-from tests.security.keys import ISSUER, claims, elliptic, key_set, public, signed
+from tests.security.keys import ISSUER, PUBLIC_URL, claims, elliptic, key_set, public, signed
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def app_with(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for app in made:
-        for close in app.extensions[wiring.AT_EXIT]:
+        for close in app.extensions[AT_EXIT]:
             close()
     logs.remove_logging()
 
@@ -52,8 +54,7 @@ def test_the_version_is_that_of_the_project() -> None:
 
 def test_the_server_finds_what_it_has_to_call(app_with: Callable[..., Flask]) -> None:
     app = app_with()
-    assert (server.AFTER_FORK, server.AT_EXIT) == (wiring.AFTER_FORK, wiring.AT_EXIT)
-    for call in app.extensions[wiring.AFTER_FORK]:
+    for call in app.extensions[AFTER_FORK]:
         call()
     assert post(app.test_client(), chart()).status_code == 200
 
@@ -99,6 +100,22 @@ def test_advice_that_was_declined_is_not_given_to_the_same_user_again(app_with: 
     assert rules <= said("Practitioner/somebody-else")
 
 
+def test_advice_that_was_declined_in_one_hospital_of_an_ehr_is_given_in_the_other(
+    app_with: Callable[..., Flask], tmp_path: Path
+) -> None:
+    (tmp_path / "keys.json").write_bytes(key_set(public(elliptic(), "ec-1")))
+    registered = f'[[client]]\niss = "{ISSUER}"\njwks_file = "keys.json"\ntenants = ["t1", "t2"]\n'
+    (tmp_path / "clients.toml").write_text(registered, encoding="utf-8")
+    service = app_with(public_url=PUBLIC_URL, clients_file=tmp_path / "clients.toml").test_client()
+
+    here, there = Hospital(service, "t1"), Hospital(service, "t2")
+    before = rules_said(there, chart())
+    rules = decline_a_card(here, chart())
+    wait_until_silent(here, chart(), rules)
+    assert not rules & rules_said(here, chart())
+    assert rules_said(there, chart()) == before
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["with the first call", "with the second call"])
 def test_advice_that_was_declined_stays_so_when_the_fhir_server_is_named_with_one_call_only(
     app_with: Callable[..., Flask], first: bool
@@ -113,7 +130,19 @@ def test_advice_that_was_declined_stays_so_when_the_fhir_server_is_named_with_on
     assert not rules & rules_said(client, again)
 
 
-def decline_a_card(client: FlaskClient, request: dict[str, Any]) -> set[str]:
+@dataclass(frozen=True)
+class Hospital:
+    """A tenant of the EHR, whose calls each have a token that says so."""
+
+    service: FlaskClient
+    tenant: str
+
+    def post(self, *arguments: Any, **options: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {signed(claims(tenant=self.tenant))}"}
+        return self.service.post(*arguments, headers=headers, **options)
+
+
+def decline_a_card(client: Any, request: dict[str, Any]) -> set[str]:
     """The rules of a card of the answer, which the user then declines."""
     cards = post(client, request).get_json()["cards"]
     declined = next(card for card in cards if card["indicator"] != "critical")
@@ -123,12 +152,12 @@ def decline_a_card(client: FlaskClient, request: dict[str, Any]) -> set[str]:
     return set(declined["extension"]["net-cds.explanation"]["recommendations"])
 
 
-def rules_said(client: FlaskClient, request: dict[str, Any]) -> set[str]:
+def rules_said(client: Any, request: dict[str, Any]) -> set[str]:
     return {rule for each in explanations(post(client, request)) for rule in each.get("recommendations", ())}
 
 
-def wait_until_silent(client: FlaskClient, request: dict[str, Any], rules: set[str]) -> None:
-    # The row of the issued card is written beside the call; the feedback is known at once.
+def wait_until_silent(client: Any, request: dict[str, Any], rules: set[str]) -> None:
+    # The row of the issued card is written beside the call; from then on the feedback counts.
     until = time.monotonic() + 10
     while rules & rules_said(client, request) and time.monotonic() < until:
         time.sleep(0.05)

@@ -1,23 +1,22 @@
 """The JSON Schemas (draft 2020-12) of the CDS Hooks 2.0 messages.
 
 HL7 publishes none for version 2.0, so these are the project's own, after the tables of
-https://cds-hooks.hl7.org/2.0/. They decide what a request must look like, and
-``/openapi.json`` publishes them.
+https://cds-hooks.hl7.org/2.0/. ``/openapi.json`` publishes them, with those of the requests, which
+:mod:`service.hooks.shapes` has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 
-from service.fhir.reading import mapping
-
-FILES = ("request", "discovery", "response", "feedback")
+FILES = ("discovery", "response", "feedback")
 
 
 class Fault(NamedTuple):
@@ -53,9 +52,9 @@ def fault_of(document: object, *, file: str, name: str) -> Fault | None:
 def _described(error: ValidationError) -> Fault:
     schema = error.schema if isinstance(error.schema, dict) else {}
     if error.validator == "required":
-        missing = next(name for name in schema["required"] if name not in mapping(error.instance))
-        expected = mapping(mapping(schema.get("properties")).get(missing)).get(
-            "description", "is needed here"
+        missing = next(
+            name for name in schema["required"] if name not in cast("Mapping[str, Any]", error.instance)
         )
+        expected = schema.get("properties", {}).get(missing, {}).get("description", "is needed here")
         return Fault(f"{error.json_path}.{missing}", f"is missing; it {expected}")
     return Fault(error.json_path, str(schema.get("description", "is not valid")))

@@ -1,0 +1,200 @@
+"""The code lists and word lists that the service names, and whether ``cards/`` holds just these.
+
+A list that nothing names would make resources matter that no rule reads; a list that is named and missing
+would never be hit. ``cards/codelists/README.md`` describes the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from service.content_files import read_rows
+
+CODE_LISTS = frozenset(
+    {
+        "5-hiaa",
+        "5hiaa-interference",
+        "cga-confounders",
+        "cholecystectomy",
+        "chromogranin-a",
+        "ct-mri",
+        "echocardiography",
+        "gallstones",
+        "grade-differentiation",
+        "ki67-observation",
+        "liver-ablation",
+        "liver-embolisation",
+        "net-benign-icd10cm",
+        "net-excluded-icd10cm",
+        "net-functional-syndromes",
+        "net-history-icd10cm",
+        "net-icdo3-morphology",
+        "net-malignant-icd10cm",
+        "net-secondary-icd10cm",
+        "net-snomed-metastasis",
+        "net-snomed-primary",
+        "other-malignancy",
+        "periop-avoid-histamine",
+        "periop-avoid-sympathomimetic",
+        "ppi",
+        "primary-complication",
+        "procedure-category",
+        "prrt-procedures",
+        "renal-function",
+        "resection-procedures",
+        "somatostatin-analogues",
+        "sstr-imaging",
+        "sstr-result",
+        "symptoms",
+        "systemic-antitumour",
+        "tnm-staging",
+        "tumour-size",
+    }
+)
+"""Every file of ``cards/codelists`` that facts and rules name, without ``.csv``."""
+
+WORD_LISTS = frozenset(
+    {
+        "abdominal-surgery",
+        "acute-care",
+        "anaesthesia-referral",
+        "asthma-or-allergy-kit",
+        "biliary-anastomosis",
+        "biopsy-endoscopy",
+        "bleeding",
+        "borderline-resectable",
+        "by-mouth",
+        "carcinoid-crisis",
+        "carcinoid-crisis-flag",
+        "carcinoid-heart-disease",
+        "carcinoid-syndrome",
+        "carcinoid-syndrome-dismissed",
+        "carcinoid-syndrome-suspected",
+        "cholecystectomy-words",
+        "chromogranin-a-words",
+        "comfort-care",
+        "cough-or-topical",
+        "crisis-under-way",
+        "cross-sectional-imaging",
+        "diarrhoea",
+        "dietary-interference",
+        "echocardiography-words",
+        "endoscopic-resection",
+        "enucleation",
+        "fdg-pet",
+        "five-hiaa",
+        "flushing",
+        "gallbladder",
+        "gallbladder-absent",
+        "gallstones-words",
+        "general-anaesthesia",
+        "home-medicine",
+        "imaging-abdomen",
+        "insulinoma",
+        "interventional-radiology-referral",
+        "intra-arterial",
+        "ki67",
+        "lesion-count",
+        "liver-ablation-words",
+        "liver-biopsy",
+        "liver-embolisation-words",
+        "liver-failure",
+        "liver-resection",
+        "local-anaesthesia-minor",
+        "low-yield-primary",
+        "lymphadenectomy",
+        "margin-positive",
+        "marrow-failure",
+        "mitotic-count",
+        "multifocal",
+        "neuroendocrine-tumour",
+        "no-nodes-examined",
+        "nt-probnp",
+        "obstruction",
+        "octreotide-depot",
+        "octreotide-plan",
+        "octreotide-short-acting",
+        "other-malignancy-words",
+        "other-surgery",
+        "pancreaticoduodenectomy",
+        "pathology-review",
+        "poorly-differentiated",
+        "portal-vein-thrombosis",
+        "pregnancy",
+        "primary-resection",
+        "progression",
+        "prrt",
+        "radioembolisation",
+        "refusal",
+        "rescue-use",
+        "resectable",
+        "solitary",
+        "sstr-imaging-words",
+        "sstr-negative",
+        "sstr-positive",
+        "surgical-referral",
+        "surveillance",
+        "tissue-obtained",
+        "tnm-staging-words",
+        "tumour-board",
+        "tumour-size-words",
+        "unfit",
+        "unresectable",
+        "well-differentiated",
+    }
+)
+"""Every word list that facts and rules name; ``cards/wordlists/drugs.csv`` names the others."""
+
+NOT_CODE_LISTS = ("emit", "queried")
+"""Files beside the code lists: the codes of suggested orders, and what is asked of a FHIR server."""
+
+
+class DrugWords(NamedTuple):
+    """What the phrases of a word list stand for, where no code list has the code of the drug."""
+
+    word_list: str
+    code_list: str
+    role: str
+    ingredient: str
+
+
+def read_drug_words(cards_dir: Path) -> tuple[DrugWords, ...]:
+    """The rows of ``wordlists/drugs.csv``; ContentError where it cannot be read."""
+    rows = read_rows(cards_dir / "wordlists" / "drugs.csv", DrugWords._fields)
+    return tuple(DrugWords(**row) for row in rows)
+
+
+def read_queried(cards_dir: Path) -> tuple[str, ...]:
+    """The code lists whose results are asked for by code; ContentError where that cannot be read."""
+    return tuple(
+        row["code_list"] for row in read_rows(cards_dir / "codelists" / "queried.csv", ("code_list",))
+    )
+
+
+def code_list_files(cards_dir: Path) -> list[Path]:
+    """The files of all code lists."""
+    return [one for one in sorted((cards_dir / "codelists").glob("*.csv")) if one.stem not in NOT_CODE_LISTS]
+
+
+def word_list_files(cards_dir: Path) -> list[Path]:
+    """The files of all word lists, one folder for each language."""
+    return sorted((cards_dir / "wordlists").glob("*/*.txt"))
+
+
+def list_faults(cards_dir: Path, *, drug_words: Iterable[DrugWords], queried: Iterable[str]) -> Iterator[str]:
+    """Every list that nothing names, that is named and missing, or that shares its name with another."""
+    codes = {path.stem for path in code_list_files(cards_dir)}
+    words = {path.stem: path.relative_to(cards_dir).as_posix() for path in word_list_files(cards_dir)}
+    words_named = WORD_LISTS | {one.word_list for one in drug_words}
+    unnamed = [f"codelists/{name}.csv" for name in codes - CODE_LISTS]
+    unnamed += [path for name, path in words.items() if name not in words_named]
+    missing = [f"codelists/{name}.csv" for name in CODE_LISTS - codes]
+    missing += [f"wordlists/en/{name}.txt" for name in words_named - set(words)]
+    yield from (f"{path}: no fact or rule names this list; delete it" for path in sorted(unnamed))
+    yield from (f"{path}: missing" for path in sorted(missing))
+    for name in sorted(codes & set(words)):
+        yield f"{words[name]}: has the name of a code list; end it in -words"
+    for file, names in (("drugs.csv", {one.code_list for one in drug_words}), ("queried.csv", set(queried))):
+        yield from (f"{file}: there is no code list {name}" for name in sorted(names - CODE_LISTS))
