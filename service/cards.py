@@ -201,6 +201,8 @@ class Knowledge:
     defaults: Defaults
     phrases: Phrases
     version: str
+    results_by_code: bool = True
+    """Whether the words have to say that results were asked for by code."""
     _frames: dict[tuple[str, ...], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -229,6 +231,8 @@ def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
     shell, common = knowledge.cards[card_id], knowledge.common
     texts = [knowledge.cards[name] for name in members or (card_id,)]
     limits = {name: knowledge.limits[name] for name in shell.limits}
+    asked = "code" if knowledge.results_by_code else "whole"
+    limits[AMONG_RESULTS] = knowledge.phrases(f"card.among-results.{asked}")
     links = (Link(one.label, one.url) for text in texts for one in text.sources if one.url)
     return Frame(
         source=Source(common.source_label, common.source_url, shell.id, shell.title),
@@ -263,18 +267,21 @@ def load_knowledge(
     holes: Mapping[str, frozenset[str]],
     version: str,
     overrides: Path | None = None,
+    code_map: Path | None = None,
+    results_by_code: bool = True,
 ) -> Knowledge:
     """Load ``cards/`` or raise ContentError with every problem found.
 
     ``holes`` gives, per rule id, the values that the rule can fill; it also says which rules need
-    a card, so that an orphan card and an orphan rule are both refused.
+    a card, so that an orphan card and an orphan rule are both refused. ``results_by_code``: see Knowledge.
     """
     paths = [path for path in sorted(cards_dir.glob("*.md")) if path.stem not in ("README", "common")]
     if not paths:
         raise ContentError(["CARDS_DIR: the folder holds no cards; it has to hold what cards/ holds"])
     problems = list(_orphans({path.stem for path in paths}, set(holes)))
     defaults = collect(problems, lambda: load_defaults(cards_dir / "defaults.toml", overrides))
-    terminology = collect(problems, lambda: load_terminology(cards_dir))
+    longest = int(defaults.report_text_chars) if defaults else 0
+    terminology = collect(problems, lambda: load_terminology(cards_dir, code_map, longest_text=longest))
     if terminology is not None:
         drug_words, queried = terminology.drug_words, terminology.queried
         problems += list_faults(cards_dir, drug_words=drug_words, queried=queried)
@@ -292,6 +299,7 @@ def load_knowledge(
         defaults=defaults,
         phrases=phrases,
         version=f"{version}+{_digest(cards_dir)}",
+        results_by_code=results_by_code,
     )
 
 
@@ -541,11 +549,14 @@ def _coded(value: Any, known: _Known) -> Any:
 
 
 _SHARED_HOLES = frozenset({"items", "count", "details"})
+AMONG_RESULTS = "among_results"
+"""The hole in which every card can say among which results nothing was found."""
 
 
 def _unfillable(front: _CardFront, file: MarkdownFile, known: _Known) -> Iterator[str]:
     """A hole that neither the rule nor a limit fills would show as a hole to a clinician."""
     fillable = known.holes.get(Path(file.name).stem, _SHARED_HOLES) | (known.limits & set(front.limits))
+    fillable |= {AMONG_RESULTS}
     texts = {
         file.at_section(name): text for name, text in file.sections.items() if name.startswith(_WITH_HOLES)
     }

@@ -164,6 +164,17 @@ class Settings(BaseModel):
             "has to arrive; what comes later counts as unreadable.",
         ),
     ] = 5.0
+    results_by: Annotated[
+        Literal["code", "category"],
+        Field(
+            alias="NET_CDS_RESULTS_BY",
+            description="How Observations are asked for. `code`: by the codes that rules read; what is "
+            "named by other codes or in words only never arrives. `category`: by the "
+            "categories laboratory, imaging, procedure, exam, survey and therapy, so that "
+            "results are read by their words as well; for sites whose results have these "
+            "categories, and where a long query is not taken. Much more is read then.",
+        ),
+    ] = "code"
     authorities_file: Annotated[
         Annotated[Path, AfterValidator(_certificates)] | None,
         Field(
@@ -199,6 +210,15 @@ class Settings(BaseModel):
             alias="NET_CDS_DEFAULTS",
             description="TOML file of the form of `cards/defaults.toml` with the numbers that this site "
             "sets otherwise.",
+        ),
+    ] = None
+    code_map_file: Annotated[
+        Annotated[Path, AfterValidator(_existing_file)] | None,
+        Field(
+            alias="NET_CDS_CODE_MAP",
+            description="The codes of this site's own that stand for codes of the lists: a CSV with the "
+            "columns `local_system,local_code,system,code`, as `doctor --propose-map` writes it, or a FHIR "
+            "ConceptMap (`.json`). They are read in every resource and asked of FHIR servers.",
         ),
     ] = None
     secret_file: Annotated[

@@ -16,11 +16,12 @@ from typing import Any, Protocol
 from service.cards import Knowledge
 from service.errors import MissingData
 from service.facts.patient import Patient
-from service.facts.tumour import names_a_tumour
+from service.facts.tumour import names_a_tumour, names_only_a_site
 from service.fhir.access import FhirAccess
-from service.fhir.medications import Medications
+from service.fhir.bookings import name_bookings
+from service.fhir.medications import Medications, reads_of
 from service.fhir.queries import QUERIES
-from service.fhir.read import MISSING, Reading, State, read_key, read_resources
+from service.fhir.read import MISSING, Entry, Reading, State, holds_code, read_key, read_resources
 from service.fhir.record import DRAFTS, Record, Shelf, assemble, names_in, shelve
 from service.hook_names import PATIENT_VIEW
 from service.hooks.card import Card, Indicator, NotAssessed
@@ -50,7 +51,10 @@ class Fetched(Protocol):
 
 
 Fetch = Callable[[FhirAccess, str, Collection[str]], Mapping[str, Fetched]]
-"""``(access, patient id, prefetch keys) -> prefetch key -> outcome``; never raises for a server."""
+"""``(access, patient id, keys) -> key -> outcome``; never raises for a server.
+
+A key is one of prefetch, or names a resource as ``Medication/1``.
+"""
 
 Said = Fires | Silent | NotAssessed
 """What becomes of a rule's answer where a part of the record could not be read."""
@@ -140,22 +144,28 @@ def gather(
 ) -> Record:
     """The record from prefetch, completed by what a FHIR server gives.
 
-    Where the conditions are known and none names a tumour, nothing else is read, unless the ``whole`` record
-    is wanted. Raises MissingData when the conditions cannot be known.
+    Where the conditions are known and none names a tumour or an organ in which one begins, and no histology
+    was sent, nothing else is read, unless the ``whole`` record is wanted.
+    Raises MissingData when the conditions cannot be known.
     """
     assembled = partial(assemble, patient_id=request.patient_id, phrases=knowledge.phrases)
     readings = {key: _prefetched(request, key) for key in _NAMING_A_TUMOUR}
     shelves = _shelves(readings, request, knowledge)
     if not whole and shelves["conditions"].state is State.KNOWN:
         record = assembled(shelves)
-        if not names_a_tumour(record):
+        if not (
+            names_a_tumour(record) or names_only_a_site(record) or _holds_a_histology(request, knowledge)
+        ):
             return record
     readings |= {key: _prefetched(request, key) for key in QUERIES if key not in readings}
     readings[DRAFTS] = read_resources(request.drafts, DRAFTS)
     shelves |= _shelves(readings, request, knowledge, known=shelves)
     if completed := _completed(shelves, request, fetch):
         # The Patient may have come only now, and with it the names by which the others are told.
-        shelves = _shelves(readings | completed, request, knowledge)
+        readings |= completed
+        shelves = _shelves(readings, request, knowledge)
+    if drugs := _drugs_read_singly(shelves, request, fetch):
+        shelves = _shelves(readings | {"drugs": drugs}, request, knowledge)
     record = assembled(shelves)
     if record.state("conditions") is State.UNKNOWN:
         raise MissingData(
@@ -163,6 +173,11 @@ def gather(
             f"fhirAuthorization that allow to read them ({record.why_not_known('conditions')})."
         )
     return record
+
+
+def _holds_a_histology(request: HookRequest, knowledge: Knowledge) -> bool:
+    """Whether one of the few results that can name a tumour was sent; the others are not even looked at."""
+    return holds_code(request.prefetch.get("observations"), knowledge.terminology.histology_codes)
 
 
 def _prefetched(request: HookRequest, key: str) -> Reading:
@@ -177,6 +192,7 @@ def _shelves(
     known: Collection[str] = (),
 ) -> dict[str, Shelf]:
     names = names_in(readings["patient"], request.patient_id)
+    name_bookings(readings.values())
     medications = Medications.among(readings.values())
     return {
         key: shelve(reading, names, medications, knowledge.terminology)
@@ -194,6 +210,19 @@ def _completed(shelves: Mapping[str, Shelf], request: HookRequest, fetch: Fetch 
         return {}
     outcomes = fetch(request.fhir_access, request.patient_id, wanted)
     return {key: _answered(key, outcome, request) for key, outcome in outcomes.items()}
+
+
+def _drugs_read_singly(
+    shelves: Mapping[str, Shelf], request: HookRequest, fetch: Fetch | None
+) -> Reading | None:
+    """The drugs that orders and drafts name, and that came neither beside them nor with their search."""
+    if fetch is None or request.fhir_access is None:
+        return None
+    lacked = [one for shelf in shelves.values() for one in shelf.medications_lacked]
+    reads = reads_of(lacked, request.fhir_access.base_url)
+    outcomes = fetch(request.fhir_access, request.patient_id, reads).values() if reads else ()
+    found = [Entry(one.resource) for one in outcomes if one.resource is not None]
+    return read_resources(found, "drugs") if found else None
 
 
 def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:

@@ -18,7 +18,7 @@ from tests.asking import CARDS, knowledge
 HOLES = {rule.id: rule.holes for rule in RULES}
 CARD = "tnm.md"
 MISSING = (
-    "{indicator: info, rests_on: [observations, imaging, orders, appointments], "
+    "{indicator: info, rests_on: [observations, imaging, documents, orders, appointments], "
     "otherwise: [orders-unknown, unverified]}"
 )
 WORDINGS = f"""wordings:
@@ -145,11 +145,11 @@ def test_one_card_loads_alone(small_folder: Path) -> None:
             "code: {coding: {emit: no-such-code}, text: TNM",
             "emit.csv has no no-such-code",
         ),
-        ("the {site}\n", "the {site\n", "Summary: missing: a brace that is no hole"),
-        ("the {site}\n", "the site}\n", "Summary: missing: a brace that is no hole"),
-        ("the {site}\n", "the {}\n", "Summary: missing: a brace that is no hole"),
-        ("the {site}\n", "the {site.code}\n", "Summary: missing: a brace that is no hole"),
-        ("the {site}\n", "the {site:>200}\n", "Summary: missing: a brace that is no hole"),
+        ("the {site} {", "the {site {", "Summary: missing: a brace that is no hole"),
+        ("the {site} {", "the site} {", "Summary: missing: a brace that is no hole"),
+        ("the {site} {", "the {} {", "Summary: missing: a brace that is no hole"),
+        ("the {site} {", "the {site.code} {", "Summary: missing: a brace that is no hole"),
+        ("the {site} {", "the {site:>200} {", "Summary: missing: a brace that is no hole"),
         ("label: Ask for TNM", "label: Ask for {TNM", "suggestions.0: the label has a brace that is no hole"),
         (
             WORDINGS,
@@ -177,8 +177,8 @@ def test_one_card_loads_alone(small_folder: Path) -> None:
             "wordings.missing: has to be a table of names and values",
         ),
         (
-            "rests_on: [observations, imaging, o",
-            "rests_on: [images, o",
+            "rests_on: [observations, imaging, d",
+            "rests_on: [images, d",
             "wordings.missing.rests_on.0: 'images' is no section",
         ),
         ("otherwise: [orders-unknown, ", "otherwise: [absent, ", "otherwise: there is no wording absent"),
@@ -254,7 +254,7 @@ def test_all_problems_are_reported_at_once(folder: Path) -> None:
 def test_all_faults_of_one_card_are_reported_at_once(folder: Path) -> None:
     change(folder, "title: TNM", "titel: TNM")
     change(folder, "indicator: info", "indicator: loud")
-    change(folder, "the {site}\n", "the {site\n")
+    change(folder, "the {site} {", "the {site {")
 
     assert sum(one.startswith(CARD) for one in problems(folder)) == 4
 
@@ -345,7 +345,7 @@ def test_words_are_read_as_written() -> None:
     card = knowledge().cards["tnm"]
 
     assert card.wordings["missing"].indicator is Indicator.INFO
-    assert card.wordings["missing"].summary == "No TNM on record for this tumour of the {site}"
+    assert card.wordings["missing"].summary == "No TNM for this tumour of the {site} {among_results}"
     assert card.statements == ("S17",)
     assert card.override_reasons[0].code == "stage-elsewhere"
     assert card.review.shown == "not yet reviewed by a clinician"

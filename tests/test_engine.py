@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fhir_fixtures.vocabulary import TODAY, now_on
+from fhir_fixtures.vocabulary import TODAY, build_request, now_on
 from service.engine import HookResult, respond, silent_because
 from service.errors import MalformedRequest, MissingData
 from service.fhir.access import FhirAccess
@@ -16,7 +16,7 @@ from service.fhir.record import State
 from service.hooks.card import Card, Indicator
 from service.hooks.request import HookRequest
 from service.rules import RULES
-from tests.asking import hook_request, knowledge, result, templates
+from tests.asking import as_read, hook_request, knowledge, result, templates
 
 ILEAL = "ileal NET 60 days ago"
 ADVANCED = (
@@ -328,7 +328,7 @@ def fetched(request: HookRequest, answers: Mapping[str, Answer]) -> tuple[HookRe
     asked: dict[str, str] = {}
 
     def fetch(access: FhirAccess, patient_id: str, keys: Collection[str]) -> Mapping[str, Answer]:
-        asked.update(queries_for(patient_id, {key: templates()[key] for key in keys}))
+        asked.update(queries_for(patient_id, {key: templates().get(key, key) for key in keys}))
         missing = Answer(None, complete=False, reason="the server answered 403")
         return {key: answers.get(key, missing) for key in keys}
 
@@ -416,6 +416,48 @@ def test_the_drug_of_an_order_is_fetched_with_it() -> None:
     path = "MedicationRequest?patient=patient-1&_count=200&_include=MedicationRequest:medication"
     assert asked == {"medicationRequests": path}
     assert [card.summary for card in answer.cards] == [card.summary for card in ask(whole).cards]
+
+
+def test_a_drug_that_no_search_brings_is_read_by_itself() -> None:
+    whole = hook_request(COVERED)
+    (drug,) = [
+        one["resource"]
+        for one in whole.prefetch["medicationRequests"]["entry"]
+        if one["resource"]["resourceType"] == "Medication"
+    ]
+    name = f"Medication/{drug['id']}"
+    request = without_drugs(whole)
+
+    answer, asked = fetched(
+        request, {"medicationRequests": Answer(request.prefetch["medicationRequests"]), name: Answer(drug)}
+    )
+
+    assert asked[name] == name
+    assert [card.summary for card in answer.cards] == [card.summary for card in ask(whole).cards]
+
+
+def test_the_drug_of_a_draft_is_read_by_itself() -> None:
+    morphine = {"text": "Morphine 10 mg/mL injection"}
+    draft = {
+        "resourceType": "MedicationRequest",
+        "id": "d1",
+        "status": "draft",
+        "intent": "order",
+        "subject": {"reference": "Patient/patient-1"},
+        "medicationReference": {"reference": "Medication/m1"},
+    }
+    document = build_request(COVERED, hook="order-sign", today=TODAY)
+    document["context"]["draftOrders"] = {"resourceType": "Bundle", "entry": [{"resource": draft}]}
+
+    answer, asked = fetched(
+        as_read(document),
+        {"Medication/m1": Answer({"resourceType": "Medication", "id": "m1", "code": morphine})},
+    )
+
+    assert asked == {"Medication/m1": "Medication/m1"}
+    assert answer.record is not None
+    (read,) = answer.record.drafts
+    assert read.about.says("drug-histamine")
 
 
 def test_conditions_that_cannot_be_fetched_leave_no_answer() -> None:

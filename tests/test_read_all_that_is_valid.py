@@ -6,6 +6,7 @@ same as R4 for the types that are read), the classes of :mod:`service.fhir.r4` s
 
 from __future__ import annotations
 
+import base64
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -94,6 +95,7 @@ TIMES = st.times().map(lambda time: time.isoformat() if time.microsecond else f"
 ZONES = st.sampled_from(["Z", "+00:00", "-05:00", "+14:00", "+05:45"])
 INSTANTS = st.builds("{}T{}{}".format, DAYS, TIMES, ZONES)
 DATES = DAYS | DAYS.map(lambda day: day[:4]) | DAYS.map(lambda day: day[:7])
+BYTES = st.binary(max_size=12).map(lambda data: base64.b64encode(data).decode())
 PRIMITIVES: Mapping[str, st.SearchStrategy[Any]] = {
     "String": TEXT,
     "Markdown": TEXT,
@@ -110,6 +112,9 @@ PRIMITIVES: Mapping[str, st.SearchStrategy[Any]] = {
     "Integer": st.integers(-(2**31), 2**31 - 1),
     "PositiveInt": st.integers(1, 2**31 - 1),
     "UnsignedInt": st.integers(0, 2**31 - 1),
+    "EncodedBytes": BYTES,
+    "Base64Binary": BYTES,
+    "Xhtml": NAMES.map('<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'.format),
     "Decimal": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30),
 }
 

@@ -59,6 +59,8 @@ _SPECIMENS = {
     "primary": ("primary tumour", "Resection specimen of the primary tumour"),
     "liver": ("liver metastasis", "Core biopsy of a liver metastasis"),
     "lymph node": ("lymph node metastasis", "Lymph node dissection specimen"),
+    "ileum": ("Ileum", "Resection specimen of the ileum"),
+    "breast": ("Breast, right", "Core biopsy of the right breast"),
     "cytology": ("primary tumour", "Fine needle aspirate, cytology only"),
 }
 _SPECIMEN = rf"(?: specimen (?P<specimen>{'|'.join(_SPECIMENS)}))?"

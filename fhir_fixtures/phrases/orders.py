@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
@@ -177,6 +178,36 @@ def imaging_report(found: Phrase) -> list[Resource]:
     """A report of an examination that is neither CT nor MRI nor PET: only its conclusion matters."""
     act = Act("report", "Ultrasound abdomen")
     return [_report(found, act)]
+
+
+@phrase(
+    r'pathology report(?: "(?P<text>[^"]*)")?',
+    example='pathology report "Well differentiated neuroendocrine tumour, G2. Ki-67 8 %"',
+    qualifiers={*_REPORT_STATUS, "file", "text file", "document"},
+)
+def pathology_report(found: Phrase) -> list[Resource]:
+    """A DiagnosticReport or DocumentReference with this conclusion; its text may come as a file."""
+    text = found.words.get("text", "")
+    form, data = ("application/pdf", "%PDF-1.7") if found.has("file") else ("text/plain", text)
+    file = {"contentType": form, "data": base64.b64encode(data.encode()).decode()}
+    if found.has("document"):
+        return [_pathology_document(found, file)]
+    report = _report(found, Act("pathology", "", "report-kind", "60568-3"))
+    if found.has("file") or found.has("text file"):
+        return [{**report, "presentedForm": [file]}]
+    return [filled({**report, "conclusion": text})]
+
+
+def _pathology_document(found: Phrase, file: Resource) -> Resource:
+    return {
+        "resourceType": "DocumentReference",
+        "id": "pathology-document",
+        "status": "current",
+        "type": concept("report-kind", "11526-1"),
+        "subject": PATIENT,
+        "date": instant(found.when(days_ago=30)),
+        "content": [{"attachment": file}],
+    }
 
 
 _ORDER_STATUS = {

@@ -51,7 +51,7 @@ def condition(found: Phrase, *, stem: str, codes: Resource, body_site: str = "")
         "bodySite": [{"text": body_site}] if body_site else None,
         "subject": PATIENT,
         "onsetDateTime": day(since),
-        "abatementDateTime": day(found.now) if found.has("resolved", "remission") else None,
+        "abatementDateTime": day(found.end or found.now) if found.has("resolved", "remission") else None,
         "recordedDate": day(since),
         "stage": _stage(found),
         "note": [{"text": found.words["note"]}] if "note" in found.words else None,
@@ -181,6 +181,73 @@ def morphology(found: Phrase) -> list[Resource]:
     """A Condition whose code is an ICD-O-3 morphology."""
     codes = concept("net-icdo3-morphology", found.words["code"])
     return [condition(found, stem="net", codes=codes, body_site=found.words.get("site", ""))]
+
+
+_EDITIONS = {
+    "ICD-10-CM": "http://hl7.org/fhir/sid/icd-10-cm",
+    "ICD-10-GM": "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
+    "ICD-10-NL": "http://hl7.org/fhir/sid/icd-10-nl",
+    "CIM-10": "https://smt.esante.gouv.fr/terminologie-cim-10",
+    "ICD-10-CM by OID": "urn:oid:2.16.840.1.113883.6.90",
+}
+_EXTENSIONS = {
+    "the mCODE extension": "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior",
+    "the MII extension": "https://www.medizininformatik-initiative.de/fhir/ext/modul-onko/StructureDefinition/"
+    "mii-ex-onko-histology-morphology-behavior-icdo3",
+    "an extension on a relative": "http://onconova.github.io/fhir/StructureDefinition/"
+    "onconova-ext-family-history-member-cancer-morphology",
+}
+_PLACES = (*_EXTENSIONS, "its stage", "its evidence", "a result", "a linked result", "another condition")
+
+
+@phrase(
+    rf"code (?P<code>\S+) of (?P<edition>{'|'.join(sorted(_EDITIONS, key=len, reverse=True))})"
+    rf'(?: text "(?P<text>[^"]*)")?'
+    rf"(?: with histology (?P<histology>\S+) in (?P<place>{'|'.join(_PLACES)}))?",
+    example="code C17.2 of ICD-10-GM with histology 8240/3 in its stage",
+    qualifiers=QUALIFIERS - {"text only"},
+)
+def condition_of_an_edition(found: Phrase) -> list[Resource]:
+    """A Condition by a code of one country's ICD-10, and a histology where a country's profiles put it."""
+    code = {"coding": [{"system": _EDITIONS[found.words["edition"]], "code": found.words["code"]}]}
+    resource = condition(found, stem="net", codes=code)
+    if "histology" not in found.words:
+        return [resource]
+    histology = {"coding": [{"system": _ICD_O_3, "code": found.words["histology"]}]}
+    return _with_histology(resource, histology, found)
+
+
+_ICD_O_3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
+
+
+def _with_histology(resource: Resource, histology: Resource, found: Phrase) -> list[Resource]:
+    place = found.words["place"]
+    if place in _EXTENSIONS:
+        return [{**resource, "extension": [{"url": _EXTENSIONS[place], "valueCodeableConcept": histology}]}]
+    if place == "its stage":
+        return [{**resource, "stage": [{"summary": histology}]}]
+    if place == "its evidence":
+        return [{**resource, "evidence": [{"code": [histology]}]}]
+    if place == "another condition":
+        code = {"coding": [{**histology["coding"][0], "system": _EDITIONS[found.words["edition"]]}]}
+        return [resource, condition(found, stem="histology", codes=code)]
+    return [resource, _histology_result(histology, found)]
+
+
+def _histology_result(histology: Resource, found: Phrase) -> Resource:
+    """A result of LOINC 59847-4, with its focus on the first tumour where it is linked."""
+    focus = [{"reference": "Condition/net-1"}] if found.words["place"] == "a linked result" else None
+    resource = {
+        "resourceType": "Observation",
+        "id": "histology",
+        "status": "final",
+        "code": concept("grade-differentiation", "59847-4"),
+        "subject": PATIENT,
+        "focus": focus,
+        "effectiveDateTime": day(found.when(days_ago=60)),
+        "valueCodeableConcept": histology,
+    }
+    return filled(resource)
 
 
 @phrase(

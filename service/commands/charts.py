@@ -22,13 +22,14 @@ from service.commands.documents import Document, elements, has_next, mapping, re
 from service.errors import InputFileError, MalformedRequest
 from service.fhir import r4
 from service.fhir.queries import QUERIES
+from service.fhir.references import ID
 from service.hooks.hooks import APPOINTMENTS, DRAFT_ORDERS, ENCOUNTER_ID, SELECTIONS, SERVICE_OF
 from service.json_body import read_object
 
 MOST_BYTES = 256 * 1024 * 1024
 """The largest file that is read, after decompression."""
 
-_PATIENT_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_PATIENT_ID = re.compile(ID)
 _MOST_NAMED = 10  # patients that an error message lists
 _HOOK_INSTANCE = "5f0c1f7c-8d0b-4f0e-9f57-6d3c9a1b2e44"
 
@@ -233,7 +234,7 @@ def _chosen_patient(entries: Collection[_Entry], wanted: str | None, name: str) 
     if identity is None:
         raise InputFileError(f"{name}: has no Patient {wanted!r}; it has: {known}.")
     if not _PATIENT_ID.fullmatch(identity):
-        raise InputFileError(f"{name}: the Patient needs an id of letters, digits, '-' and '.' (Patient.id).")
+        raise InputFileError(f"{name}: the Patient needs an id of letters, digits and '-._~' (Patient.id).")
     return identity
 
 

@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 import orjson
@@ -38,6 +39,7 @@ from service.commands.fhir_server import (
     names_from,
     timed,
 )
+from service.commands.own_codes import Proposal, as_code_map, proposals, unread_tumours
 from service.commands.terminal import heading, print_sections, rows, terminal
 from service.commands.try_service import ServerUnusable, base_url, token_from
 from service.commands.vocabulary import SeenCode, SeenUnit, incomparable, seen_codes, seen_units, unmapped
@@ -46,19 +48,20 @@ from service.errors import InputFileError, MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import Medications, queries_for
-from service.fhir.queries import QUERIES, filled, prefetch_templates
+from service.fhir.queries import QUERIES, filled
 from service.fhir.r4 import Condition, Observation
 from service.fhir.read import MISSING, Fault, Reading, read_key
 from service.fhir.record import Section, Shelf, assemble, names_in, shelve
-from service.fhir.references import type_and_id
+from service.fhir.references import ID, type_and_id
+from service.fhir.searches import searches
 from service.fhir.terminology import Terminology
 from service.fhir.whose import names_of
 from service.rules import RULES
 from service.security.urls import parse_url, same_base
-from service.web.wiring import knowledge_of
+from service.web.wiring import knowledge_of, templates_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
-_FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_FHIR_ID = re.compile(ID)
 _VERDICTS = ("ready", "ready with limits", "not ready")
 _EXITS = (exits.DONE, exits.FINDINGS, exits.NOT_READY)
 
@@ -71,6 +74,7 @@ class _Report:
     sections: list[_SeenSection] = field(default_factory=list)
     codes: list[SeenCode] = field(default_factory=list)
     units: list[SeenUnit] = field(default_factory=list)
+    proposed: list[Proposal] = field(default_factory=list)
     rules: list[Assessment] = field(default_factory=list)
 
     @property
@@ -102,6 +106,9 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--hook", type=hook_of, choices=HOOKS, help="only the rules of this hook; default: all"
     )
+    parser.add_argument(
+        "--propose-map", metavar="FILE", type=Path, help="write rows for NET_CDS_CODE_MAP, to be reviewed"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 
@@ -112,7 +119,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if plain is None or plain.has_query:
         raise InputFileError(f"{arguments.base_url}: is not a plain http or https URL without a query.")
     if arguments.patient is not None and not _FHIR_ID.fullmatch(arguments.patient):
-        raise InputFileError("--patient: has to be a FHIR id, of letters, digits, '-' and '.'.")
+        raise InputFileError("--patient: has to be an id, of letters, digits and '-._~'.")
     access = FhirAccess(arguments.base_url, token_from(arguments.token_env))
     knowledge = knowledge_of(settings)
     with Progress(
@@ -129,11 +136,20 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.hook:
         offered = {rule.id for rule in RULES if arguments.hook in rule.hooks}
         report.rules = [one for one in report.rules if one.rule in offered]
+    if arguments.propose_map:
+        _write(arguments.propose_map, as_code_map(report.proposed))
     if arguments.json:
         sys.stdout.write(_as_json(report))
     else:
         _print(terminal(), report)
     return _EXITS[report.level]
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise InputFileError(f"--propose-map {path}: cannot be written ({problem.strerror}).") from None
 
 
 def _shows_progress(arguments: argparse.Namespace) -> bool:
@@ -161,7 +177,7 @@ def _examine(
         says = "no patient could be found to try the queries with; name one with --patient ID"
         report.findings.append(Finding(Level.FAULT, "patient", says))
         return report
-    _ask_queries(report, question, knowledge, patient_id=patient_id, advance=advance)
+    _ask_queries(report, question, knowledge, settings, patient_id=patient_id, advance=advance)
     _read_as_service(report, access, knowledge, settings, patient_id=patient_id)
     advance()
     return report
@@ -188,32 +204,37 @@ def _ask_queries(
     report: _Report,
     question: Callable[[str], Reply],
     knowledge: Knowledge,
+    settings: Settings,
     *,
     patient_id: str,
     advance: Callable[[], None],
 ) -> None:
     """Every prefetch query, one at a time, then questions that show what the server ignores."""
-    names = names_of(patient_id, None)
-    for key, template in prefetch_templates(knowledge.terminology.observation_codes()).items():
-        reply = question(filled(template, patient_id=patient_id))
+    names, seen = names_of(patient_id, None), []
+    codes = knowledge.terminology.observation_codes() if settings.results_by == "code" else ()
+    for key, template in templates_of(settings, knowledge).items():
+        reply = question(searches(filled(template, patient_id=patient_id))[0].query)
         if key == "patient":
             names = names_from(reply, patient_id)
-        report.findings += check_answer(key, reply, names=names, terminology=knowledge.terminology)
+        report.findings += check_answer(key, reply, names=names, codes=codes)
+        seen += reply.matches if key != "observations" else []
         advance()
     report.findings += check_paging(question, patient_id)
     advance()
     report.findings += check_statuses(question, patient_id)
     advance()
     everything = question(f"Observation?patient={patient_id}&_sort=-date&_count=500")
-    report.findings += unmapped(typed(everything.matches, Observation), knowledge.terminology)
+    observations = typed(everything.matches, Observation)
+    report.findings += unmapped(observations, knowledge.terminology)
+    report.findings += unread_tumours([*seen, *everything.matches], knowledge.terminology)
+    report.proposed = proposals([*typed(seen, Condition), *observations], knowledge.terminology)
 
 
 def _read_as_service(
     report: _Report, access: FhirAccess, knowledge: Knowledge, settings: Settings, *, patient_id: str
 ) -> None:
     """Fetch everything in parallel as a hook call would, and judge what the record is then worth."""
-    templates = prefetch_templates(knowledge.terminology.observation_codes())
-    queries = queries_for(patient_id, templates)
+    queries = queries_for(patient_id, templates_of(settings, knowledge))
     deadline = settings.fetch_deadline_seconds
     limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
     outcomes, seconds = timed(
@@ -316,6 +337,7 @@ def _as_json(report: _Report) -> str:
         },
         "codes": [asdict(one) for one in report.codes],
         "units": [asdict(one) for one in report.units],
+        "proposed": [one._asdict() for one in report.proposed],
         "rules": [asdict(one) for one in report.rules],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
@@ -333,6 +355,9 @@ def _print(console: Console, report: _Report) -> None:
     if report.units:
         console.print(heading("Units"))
         console.print(rows((one.of, one.unit or "(none)", str(one.count)) for one in report.units))
+    if report.proposed:
+        console.print(heading("Rows for NET_CDS_CODE_MAP, to be reviewed by somebody who knows the codes"))
+        console.print(Text(as_code_map(report.proposed)))
     if report.rules:
         console.print(heading("Rules: can they be assessed here?"))
         console.print(rows((one.can, one.rule, one.because) for one in report.rules))

@@ -7,6 +7,7 @@ that no FHIR server is read and nothing is stored.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -76,7 +77,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the cards. Raises InputFileError, ContentError, ConfigurationError."""
     chart = read_chart(arguments.bundle, patient=arguments.patient)
     document = request_document(chart, hook=arguments.hook, user="Practitioner/at-the-command-line")
-    knowledge = knowledge_of(settings)
+    # The chart is whole: nothing was left out of it by a question that asks by code.
+    knowledge = dataclasses.replace(knowledge_of(settings), results_by_code=False)
     result = respond(
         read_request(document, service_id=SERVICE_OF[arguments.hook].id, hook=arguments.hook),
         knowledge=knowledge,

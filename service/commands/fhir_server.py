@@ -17,18 +17,20 @@ from service.commands.documents import Document, elements, has_next, mapping, re
 from service.commands.validity import Effect, find_defects
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
+from service.fhir.client import FHIR_JSON
 from service.fhir.queries import QUERIES, Query
 from service.fhir.r4 import TYPES, Observation, Patient, Resource
 from service.fhir.read import read_key
-from service.fhir.terminology import Terminology
 from service.fhir.transport import Exchange, ExchangeFailed, get, run_within
 from service.fhir.whose import Names, Whose, names_of, whose
 from service.hooks.text import one_line
 from service.json_body import read_object
 
+Code = tuple[str, str]
+"""System and code."""
+
 _SECONDS = 30.0
 _MOST_BYTES = 64 * 1024 * 1024
-_FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir")
 
 
 class Level(IntEnum):
@@ -65,7 +67,7 @@ class Reply:
             return self.failure
         if self.status != 200:
             return f"HTTP status {self.status}{_diagnostics(self.document)}"
-        if self.media_type not in _FHIR_JSON:
+        if self.media_type not in FHIR_JSON:
             return f"sent as {self.media_type or 'no media type'}, not as application/fhir+json"
         return self.fault
 
@@ -168,8 +170,8 @@ def names_from(reply: Reply, patient_id: str) -> Names:
     return names_of(patient_id, next(iter(typed([reply.document], Patient)), None))
 
 
-def check_answer(key: str, reply: Reply, *, names: Names, terminology: Terminology) -> Iterator[Finding]:
-    """How the server answered one prefetch query."""
+def check_answer(key: str, reply: Reply, *, names: Names, codes: Collection[Code]) -> Iterator[Finding]:
+    """How the server answered one prefetch query; results were asked for by ``codes``, if there are any."""
     if reason := reply.why_unusable:
         yield Finding(Level.FAULT if key == "conditions" else Level.LIMIT, key, reason)
     elif key == "patient":
@@ -177,7 +179,7 @@ def check_answer(key: str, reply: Reply, *, names: Names, terminology: Terminolo
     elif reply.document.get("resourceType") != "Bundle" or reply.document.get("type") != "searchset":
         yield Finding(Level.FAULT, key, "the answer is no searchset Bundle")
     else:
-        yield from _check_search(key, reply, names, terminology)
+        yield from _check_search(key, reply, names, codes)
 
 
 def _check_patient(reply: Reply, names: Names) -> Iterator[Finding]:
@@ -187,7 +189,7 @@ def _check_patient(reply: Reply, names: Names) -> Iterator[Finding]:
     yield from check_validity("patient", [reply.document])
 
 
-def _check_search(key: str, reply: Reply, names: Names, terminology: Terminology) -> Iterator[Finding]:
+def _check_search(key: str, reply: Reply, names: Names, codes: Collection[Code]) -> Iterator[Finding]:
     kind = QUERIES[key].resource_type
     matches = [one for one in reply.matches if one.get("resourceType") == kind]
     yield Finding(Level.NOTE, key, f"{len(matches)} resources on the first page")
@@ -195,7 +197,7 @@ def _check_search(key: str, reply: Reply, names: Names, terminology: Terminology
     yield from _check_patients(key, reply, names)
     yield from _check_count(key, reply)
     if key == "observations":
-        yield from _check_observation_search(typed(matches, Observation), terminology)
+        yield from _check_observation_search(typed(matches, Observation), codes)
     yield from check_validity(key, matches)
 
 
@@ -229,12 +231,10 @@ def _check_count(key: str, reply: Reply) -> Iterator[Finding]:
         )
 
 
-def _check_observation_search(
-    matches: Collection[Observation], terminology: Terminology
-) -> Iterator[Finding]:
+def _check_observation_search(matches: Collection[Observation], codes: Collection[Code]) -> Iterator[Finding]:
     """Whether the list of codes and the order were heeded."""
-    wanted = set(terminology.observation_codes())
-    unasked = sum(1 for one in matches if not wanted & set(codes_of(one)))
+    wanted = set(codes)
+    unasked = sum(1 for one in matches if wanted and not wanted & set(codes_of(one)))
     if unasked:
         yield Finding(
             Level.LIMIT,

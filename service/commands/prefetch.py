@@ -17,6 +17,7 @@ from service.commands.charts import Chart, searchset
 from service.commands.documents import Document, elements, mapping, read, string, typed
 from service.fhir import dates, r4
 from service.fhir.dates import Moment
+from service.fhir.references import ID
 from service.fhir.whose import Names, Whose, names_of, whose
 
 
@@ -27,7 +28,7 @@ class Unresolvable(Exception):
 _HOLE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _TODAY = re.compile(r"today\(\)(?:\s*([+-])\s*(\d{1,5})\s*(day|week|month|year)s?)?")
 _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
-_READ = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})")
+_READ = re.compile(rf"([A-Z][A-Za-z]+)/({ID})")
 _SEARCH = re.compile(r"([A-Z][A-Za-z]+)\?(.+)")
 _DATE = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb)?(\d{4}(?:-\d{2}){0,2}(?:T[\d:.]+(?:Z|[+-]\d{2}:\d{2})?)?)")
 

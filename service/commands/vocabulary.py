@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from service.commands.fhir_server import Finding, Level, codes_of
 from service.fhir import quantities
+from service.fhir.code_systems import ICDO3
 from service.fhir.quantities import Interval
 from service.fhir.r4 import Measured, Observation, Resource
 from service.fhir.terminology import Terminology
@@ -72,7 +73,7 @@ def unmapped(observations: Collection[Observation], terminology: Terminology) ->
                 Level.LIMIT,
                 "observations",
                 f"{count} results look like {measure.name} under codes that the service does not ask for: "
-                f"{codes}. Map them to LOINC, or add them to cards/codelists/{measure.code_list}.csv",
+                f"{codes}. Map them by NET_CDS_CODE_MAP (doctor --propose-map writes the rows), or to LOINC",
             )
 
 
@@ -86,10 +87,16 @@ def seen_codes(resources: Iterable[Resource], terminology: Terminology) -> list[
     seen = Counter(
         (rows[0].list_name, system, code)
         for resource in resources
-        for system, code in codes_of(resource)
+        for system, code in [*codes_of(resource), *_of_histologies(resource)]
         if (rows := terminology.lookup(system, code))
     )
     return [SeenCode(*names, count) for names, count in sorted(seen.items())]
+
+
+def _of_histologies(resource: Resource) -> list[tuple[str, str]]:
+    """The codes in a stage, in evidence and in the value of a histology."""
+    codings = [coding for concept in resource.histologies() for coding in concept.codings]
+    return [(coding.system or ICDO3, coding.code or "") for coding in codings]
 
 
 def seen_units(resources: Iterable[Resource], terminology: Terminology) -> list[SeenUnit]:

@@ -1,6 +1,7 @@
 """Has a tumour board seen the patient since the newest finding? (N-12, F-10)
 
-No standard code exists for a tumour board: notes and referrals are recognised by words.
+Notes and referrals are recognised by the codes of national guides and by words. The board of another
+specialty counts only where its name names a neuroendocrine tumour as well.
 """
 
 from __future__ import annotations
@@ -13,29 +14,38 @@ from service.facts.patient import Patient, fact
 from service.facts.spread import newest_metastasis
 from service.facts.words import evidence, on_day
 from service.fhir.dates import Moment
-from service.fhir.r4 import CarePlan, Composition, DocumentReference, Encounter, Resource
+from service.fhir.r4 import CarePlan, Composition, DocumentReference, Encounter, Procedure, Resource
 
-_WORDS = "tumour-board"
+_LISTS = ("tumour-board", "tumour-board-codes")
 
 
 @fact
 def tumour_board(patient: Patient) -> Item:
     """The newest note decides; without a date it counts as current."""
-    notes, order = _notes(patient), find_order(patient, lambda one: one.about.is_named(_WORDS))
+    notes, order = _notes(patient), find_order(patient, is_board)
     if not notes:
         return not_done(order, patient)
     return _item(notes[0], order, patient)
 
 
+def is_board(resource: Resource) -> bool:
+    """Whether it is of a tumour board that may have seen this tumour."""
+    about = resource.about
+    if about.has_row("tumour-board-codes", roles=("not-a-board",)) or not about.hits(*_LISTS):
+        return False
+    return about.is_named("board-of-this-cancer") or not about.is_named("board-of-another-cancer")
+
+
 def _notes(patient: Patient) -> list[Dated[Resource]]:
     record = patient.record
     found: tuple[Resource, ...] = (
-        *record.about(DocumentReference, _WORDS),
-        *record.about(Composition, _WORDS),
-        *record.about(CarePlan, _WORDS),
-        *record.about(Encounter, _WORDS),
+        *record.of(DocumentReference),
+        *record.of(Composition),
+        *record.of(CarePlan),
+        *record.of(Encounter),
+        *record.of(Procedure),
     )
-    return newest_first([one for one in reversed(found) if one.is_done], patient)
+    return newest_first([one for one in reversed(found) if one.is_done and is_board(one)], patient)
 
 
 def _item(note: Dated[Resource], order: Order | None, patient: Patient) -> Item:
@@ -55,7 +65,7 @@ def _in_words(moment: Moment | None, patient: Patient) -> str:
 def _covers(moment: Moment, patient: Patient) -> bool:
     """Whether the note is young enough, and not from before the newest finding."""
     finding = newest_finding(patient)
-    knows_all = finding is None or moment.instant.date() >= finding.instant.date()
+    knows_all = finding is None or not moment.precedes(finding)
     return knows_all and moment.days_before(patient.now) <= patient.defaults.board_fresh_days
 
 

@@ -30,11 +30,14 @@ class Defaults:
     order_window_days: float
     completed_order_window_days: float
     pregnancy_days: float
+    comfort_care_days: float
+    refusal_days: float
     override_days: float
     cover_before_hours: float
     cover_after_hours: float
     imminent_hours: float
     emergency_hours: float
+    past_act_hours: float
     hiaa_limit_mg_per_24h: float
     hiaa_limit_umol_per_24h: float
     depot_window_days: float
@@ -44,6 +47,7 @@ class Defaults:
     many_liver_lesions: float
     perioperative_hours: float
     crisis_under_way_days: float
+    telotristat_days: float
     echocardiography_days: float
     admission_procedure_days: float
     analogue_ki67_limit_percent: float
@@ -56,6 +60,8 @@ class Defaults:
     small_tumour_mm: float
     most_cards: float
     discordant_ki67_percent: float
+    report_text_chars: float
+    other_cancer_days: float
 
 
 def load_defaults(path: Path, override: Path | None = None) -> Defaults:

@@ -9,7 +9,7 @@ from enum import Enum
 from service.facts.drafts import drafts
 from service.facts.patient import Patient, fact
 from service.facts.words import evidence, on_day
-from service.fhir import r4
+from service.fhir import dates, r4
 from service.fhir.about import ListedCode
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
@@ -24,6 +24,9 @@ class Form(Enum):
     DEPOT = "depot"
     ORAL = "oral"
     UNSTATED = "unstated"
+
+
+_FORM_OF_ROLE = {"short": Form.SHORT_ACTING, "long": Form.DEPOT, "oral": Form.ORAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,11 @@ class Drug:
     def form(self) -> Form:
         """Short-acting or depot octreotide: by code where it says, else by route and words."""
         roles = {row.get("role") for row in self.concepts if row.list_name == ANALOGUES}
-        if roles & {"short", "long", "oral"} and "short-or-long" not in roles:
-            return Form.SHORT_ACTING if "short" in roles else Form.ORAL if "oral" in roles else Form.DEPOT
+        told = [form for role, form in _FORM_OF_ROLE.items() if role in roles]
+        if len(told) == 1:
+            return told[0]
+        if self.says("octreotide-oral"):
+            return Form.ORAL
         if self.says("octreotide-depot"):
             return Form.DEPOT
         return Form.SHORT_ACTING if self.says("octreotide-short-acting") else Form.UNSTATED
@@ -117,16 +123,17 @@ def treatment(patient: Patient) -> Treatment:
 
 
 def _drugs(patient: Patient) -> Iterator[Drug]:
+    """Those that act on the whole body: no cream, no eye drops."""
     record = patient.record
-    for draft in drafts(patient, r4.MedicationRequest):
-        if not draft.is_refusal and not draft.has_ended:
-            yield read_drug(draft, patient, is_draft=True)
+    meant = [one for one in drafts(patient, r4.MedicationRequest) if not one.is_refusal and not one.has_ended]
+    drugs = [read_drug(one, patient, is_draft=True) for one in meant]
     stored: tuple[r4.OfMedication, ...] = (
         *record.of(r4.MedicationRequest),
         *record.of(r4.MedicationStatement),
         *record.of(r4.MedicationAdministration),
     )
-    yield from (read_drug(one, patient) for one in stored if one.is_in_force)
+    drugs += [read_drug(one, patient) for one in stored if one.is_in_force]
+    yield from (one for one in drugs if not patient.terminology.says("local-use", one.resource.use))
 
 
 def read_drug(resource: r4.OfMedication, patient: Patient, *, is_draft: bool = False) -> Drug:
@@ -192,4 +199,6 @@ def _is_depot(drug: Drug) -> bool:
 
 def _still_works(drug: Drug, patient: Patient) -> bool:
     given = drug.ends or drug.starts or drug.authored
-    return given is not None and 0 <= given.days_before(patient.now) <= patient.defaults.depot_window_days
+    if given is None or dates.is_in_future(given, patient.now):
+        return False
+    return given.days_before(patient.now) <= patient.defaults.depot_window_days

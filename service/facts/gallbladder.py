@@ -70,7 +70,7 @@ def _says_absent(condition: Condition) -> bool:
     if about.has_row("cholecystectomy", roles=("history",)):
         return True
     if about.has_row("cholecystectomy", roles=("suggestive",)):
-        return about.says("gallbladder")
+        return about.mentions("gallbladder")
     return about.is_named("gallbladder-absent")
 
 

@@ -15,8 +15,12 @@ from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
+from service.facts import ki67_text
+from service.facts.ki67_text import Ki67Text
 from service.facts.orders import Order, find_order
+from service.facts.owner import Owner, owner_of_report, owner_of_specimen
 from service.facts.patient import Patient, fact
+from service.facts.reports import Report, reports
 from service.facts.words import evidence, on_day
 from service.fhir import dates, quantities
 from service.fhir.about import About
@@ -63,7 +67,8 @@ class Count:
     ``shown`` is the value in words (``Ki-67 12 %``), ``says`` adds specimen, date and remark.
     """
 
-    observation: Observation
+    resource: Resource
+    owner: Owner
     method: Method
     interval: Interval | None
     grade: Grade | None
@@ -75,6 +80,7 @@ class Count:
     says: str
     has_value: bool
     has_unit: bool
+    is_coded: bool
 
     @property
     def is_ki67(self) -> bool:
@@ -83,17 +89,26 @@ class Count:
 
     @property
     def evidence(self) -> Evidence:
-        """The Observation with what it says."""
-        return evidence(self.observation, self.says)
+        """The result or report with what it says."""
+        return evidence(self.resource, self.says)
 
 
 @dataclass(frozen=True, slots=True)
 class Proliferation:
-    """The answer to F-4. ``counts`` are newest first."""
+    """The answer to F-4. ``counts`` are newest first.
+
+    ``unattributed`` are the counts of which it is not known whose tumour they are: beside another cancer.
+    """
 
     grading: Grading
     counts: tuple[Count, ...] = ()
     is_on_its_way: bool = False
+    unattributed: tuple[Count, ...] = ()
+
+    @property
+    def is_only_in_words(self) -> bool:
+        """Whether no coded result grades the tumour, only the words of a report."""
+        return not any(count.is_coded for count in self.counts if count.grade)
 
     @property
     def grade(self) -> Grade | None:
@@ -120,7 +135,7 @@ class Proliferation:
     @property
     def newest_count(self) -> Moment | None:
         """When a delivered Ki-67 or mitotic count with a value was last made, as far as it is dated."""
-        delivered = [one for one in self.counts if one.observation.is_done and one.has_value]
+        delivered = [one for one in self.counts if one.resource.is_done and one.has_value]
         return max((one.moment for one in delivered if one.moment), default=None)
 
     @property
@@ -162,17 +177,19 @@ def _loudness(count: Count) -> tuple[int, float]:
 @fact
 def proliferation(patient: Patient) -> Proliferation:
     """Every Ki-67 and mitotic count of the record, and what they come to."""
-    found = sorted(_counts(patient), key=_newest_then_highest)
-    is_on_its_way = any(count.observation.is_under_way for count in found)
-    delivered = tuple([count for count in found if count.observation.is_done])
+    everything = sorted(_counts(patient), key=_newest_then_highest)
+    found = [count for count in everything if count.owner is Owner.THE_TUMOUR]
+    unsure = tuple([count for count in everything if count.owner is Owner.NOT_STATED and count.has_value])
+    is_on_its_way = _is_announced(patient) or any(count.resource.is_under_way for count in found)
+    delivered = tuple([count for count in found if count.resource.is_done])
     with_value = tuple([count for count in delivered if count.has_value])
     if with_value:
         is_graded = any(count.grade for count in with_value)
         grading = Grading.GRADED if is_graded else Grading.NOT_GRADABLE
-        return Proliferation(grading, with_value, is_on_its_way)
+        return Proliferation(grading, with_value, is_on_its_way, unsure)
     if is_on_its_way:
-        return Proliferation(Grading.ON_ITS_WAY, _ungraded(found), is_on_its_way)
-    return Proliferation(Grading.NO_RESULT if delivered else Grading.NONE, delivered)
+        return Proliferation(Grading.ON_ITS_WAY, _ungraded(found), is_on_its_way, unsure)
+    return Proliferation(Grading.NO_RESULT if delivered else Grading.NONE, delivered, unattributed=unsure)
 
 
 def _ungraded(counts: Iterable[Count]) -> tuple[Count, ...]:
@@ -201,13 +218,72 @@ _LISTS = ("ki67-observation", "ki67", "mitotic-count")
 
 
 def _counts(patient: Patient) -> Iterator[Count]:
-    """The counts of each Observation: its own value, and those of its components."""
+    """The counts of each Observation (its own value, and those of its components) and of each report."""
+    yield from _reported(patient)
     for observation in patient.record.about(Observation, *_LISTS):
         stands = observation.is_done or observation.is_under_way
         if not stands or dates.is_in_future(observation.happened(), patient.now):
             continue
         for part, method in _counted(observation, patient):
-            yield _count(observation, _read(part, method, patient), patient)
+            for read in _read(part, method, patient):
+                yield _count(observation, read, patient)
+
+
+@fact
+def ki67_reports(patient: Patient) -> tuple[tuple[Report, Ki67Text], ...]:
+    """What each report of pathology says of Ki-67, newest first."""
+    grammar = patient.terminology.ki67_grammar
+    return tuple([(one, ki67_text.read(one.text, grammar)) for one in reports(patient) if one.is_pathology])
+
+
+def unread_report(patient: Patient) -> Report | None:
+    """The newest pathology report in which a Ki-67 may stand that could not be read."""
+    unread = (
+        report
+        for report, said in ki67_reports(patient)
+        if not said.values and not said.state and (said.names_it or not report.is_whole)
+    )
+    return next(unread, None)
+
+
+def not_counted(patient: Patient) -> tuple[Evidence, ...]:
+    """What reports say of a Ki-67 that was not performed."""
+    said = [(report.resource, text) for report, text in ki67_reports(patient) if text.state == "not-done"]
+    return tuple([evidence(one, patient.phrases("grade.quoted", words=text.words)) for one, text in said])
+
+
+def _is_announced(patient: Patient) -> bool:
+    """Whether a recent report says that a Ki-67 is to follow."""
+    days = patient.defaults.completed_order_window_days
+    announced = (report.moment for report, said in ki67_reports(patient) if said.state == "pending")
+    return any(moment is not None and moment.days_before(patient.now) <= days for moment in announced)
+
+
+def _reported(patient: Patient) -> Iterator[Count]:
+    """The counts in the words of pathology reports, each value of a report once."""
+    for report, said in ki67_reports(patient):
+        for found in {one.interval: one for one in reversed(said.values)}.values():
+            remark = patient.phrases("grade.quoted", words=found.words)
+            read = _graded(KI67, found.interval, patient, remarks=[remark])
+            shown = _shown(read, patient)
+            day = report.moment.day if report.moment else patient.phrases("evidence.no-day")
+            says = patient.phrases("grade.count-in-report", value=shown, day=day)
+            yield Count(
+                resource=report.resource,
+                owner=owner_of_report(report, patient),
+                method=KI67,
+                interval=found.interval,
+                grade=read.grade,
+                alert_grade=read.alert_grade,
+                remark=read.remark,
+                moment=report.moment,
+                specimen="",
+                shown=shown,
+                says=patient.phrases("grade.with-remark", count=says, remark=read.remark),
+                has_value=True,
+                has_unit=True,
+                is_coded=False,
+            )
 
 
 def _counted(observation: Observation, patient: Patient) -> Iterator[tuple[Measured, Method]]:
@@ -241,15 +317,31 @@ class _Reading(NamedTuple):
     has_unit: bool = True
 
 
-def _read(part: Measured, method: Method, patient: Patient) -> _Reading:
-    return _read_ki67(part, patient) if method is KI67 else _read_mitoses(part, patient)
+def _read(part: Measured, method: Method, patient: Patient) -> Iterable[_Reading]:
+    if method is not KI67:
+        return (_read_mitoses(part, patient),)
+    return _read_ki67_words(part, patient) or (_read_ki67(part, patient),)
+
+
+def _read_ki67_words(part: Measured, patient: Patient) -> list[_Reading]:
+    """The values of a result in words: "8 % (hot spot)"; the words are shown where they say more."""
+    text = _words(part)
+    found = ki67_text.read(text, patient.terminology.ki67_grammar, is_named=True).values
+    plain = quantities.from_text(text)
+    says_more = plain is None or plain.unit != "%"
+    remarks = [patient.phrases("grade.quoted", words=text[:_LONGEST_WORDS])] if says_more else []
+    return [_graded(KI67, one.interval, patient, remarks=remarks) for one in found]
+
+
+_LONGEST_WORDS = 200  # characters of a value in words that are shown
 
 
 def _count(observation: Observation, read: _Reading, patient: Patient) -> Count:
     specimen, moment = _specimen(observation, patient), observation.happened()
     shown = _shown(read, patient)
     return Count(
-        observation=observation,
+        resource=observation,
+        owner=owner_of_specimen(_sampled(observation), patient),
         method=read.method,
         interval=read.interval,
         grade=read.grade,
@@ -261,6 +353,7 @@ def _count(observation: Observation, read: _Reading, patient: Patient) -> Count:
         says=_says(shown, read.remark, patient, specimen=specimen, when=on_day(moment, patient)),
         has_value=read.has_value,
         has_unit=read.has_unit,
+        is_coded=not isinstance(observation.value_string, str) and observation.value_codeable_concept is None,
     )
 
 
@@ -377,10 +470,15 @@ def _is_per_two_square_millimetres(part: Measured, interval: Interval) -> bool:
 _METASTASIS_STEMS = ("metasta", "liver", "hepatic", "peritone", "bone")
 
 
-def _specimen(observation: Observation, patient: Patient) -> str:
-    """Where the specimen came from, as far as the record says."""
+def _sampled(observation: Observation) -> str:
+    """The body site and the specimen in words."""
     site = observation.body_site.words if observation.body_site else ""
     display = observation.specimen.display if observation.specimen else ""
-    stated = "; ".join([text for text in (site, display) if text])
+    return "; ".join([text for text in (site, display) if text])
+
+
+def _specimen(observation: Observation, patient: Patient) -> str:
+    """Where the specimen came from, as far as the record says."""
+    stated = _sampled(observation)
     is_metastasis = any(stem in stated.lower() for stem in _METASTASIS_STEMS)
     return patient.phrases("grade.specimen-of-metastasis", place=stated) if is_metastasis else stated

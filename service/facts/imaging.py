@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 
 from service.facts.item import Dated, Item, Limits, item, newest_first, not_done, start_of_diagnosis
+from service.facts.operations import primary_resection
 from service.facts.orders import find_order
 from service.facts.patient import Patient, fact
 from service.facts.progression import last_recurrence
+from service.facts.scans import is_cross_sectional, is_echocardiography, is_sstr_imaging
+from service.facts.spread import spread
 from service.fhir import dates
+from service.fhir.about import About
+from service.fhir.context import Assertion
 from service.fhir.dates import Moment
 from service.fhir.r4 import (
     CodeableConcept,
@@ -31,6 +36,7 @@ class SstrResult(Enum):
 
     POSITIVE = "positive"
     NEGATIVE = "negative"
+    NO_LESION = "no-lesion"
     NOT_CODED = "not-coded"
     NONE = "not-done"
 
@@ -123,49 +129,23 @@ def _is_without_contrast(study: Resource) -> bool:
     return bool(rows) and all(row.get("contrast") == "without" for row in rows)
 
 
-def is_sstr_imaging(resource: Resource) -> bool:
-    """Whether a study, order or booking is somatostatin-receptor imaging (a plain or FDG PET is not)."""
-    about = resource.about
-    if about.has_row("sstr-imaging", roles=("fdg", "not-sstr")):
-        return False
-    if about.has_row("sstr-imaging", roles=("sstr", "tracer")) or about.is_named("sstr-imaging-words"):
-        return True
-    is_generic = about.has_row("sstr-imaging", roles=("generic-pet", "generic-scintigraphy"))
-    return is_generic and about.finds("sstr-imaging-words")
+@fact
+def sstr_result(patient: Patient) -> SstrResult:
+    """What receptor imaging showed; the newest with a coded or worded result decides.
+
+    A scan that shows nothing speaks against receptors only while there is a lesion that it could show.
+    """
+    result = told_result(patient)
+    return SstrResult.NEGATIVE if result is SstrResult.NO_LESION and _has_lesion(patient) else result
 
 
-def is_cross_sectional(resource: Resource, patient: Patient) -> bool:
-    """Whether a study, order or booking is CT or MRI of the abdomen (a PET/CT or chest CT is not)."""
-    about = resource.about
-    if about.has_row("sstr-imaging"):
-        return False
-    regions = {row.get("region") for row in about.rows("ct-mri")}
-    if not regions.isdisjoint(("abdomen", "whole-body")) or about.is_named("cross-sectional-imaging"):
-        return True
-    is_of_some_region = "unspecified" in regions or _is_ct_or_mri_study(resource)
-    return is_of_some_region and _names_the_abdomen(resource, patient)
-
-
-def _is_ct_or_mri_study(resource: Resource) -> bool:
-    """By its modalities; a PET/CT is no cross-sectional study of its own."""
-    modalities = resource.modalities if isinstance(resource, ImagingStudy) else set()
-    return not modalities.isdisjoint(("CT", "MR")) and "PT" not in modalities
-
-
-def _names_the_abdomen(resource: Resource, patient: Patient) -> bool:
-    sites = resource.body_sites if isinstance(resource, ImagingStudy) else ""
-    return resource.about.is_named("imaging-abdomen") or patient.terminology.says("imaging-abdomen", sites)
-
-
-def is_echocardiography(resource: Resource) -> bool:
-    """Whether a study, result or order is an echocardiogram or NT-proBNP."""
-    about = resource.about
-    return about.has_row("echocardiography") or about.is_named("echocardiography-words", "nt-probnp")
+def _has_lesion(patient: Patient) -> bool:
+    return primary_resection(patient) is None or spread(patient).is_metastatic
 
 
 @fact
-def sstr_result(patient: Patient) -> SstrResult:
-    """What receptor imaging showed; the newest with a coded or worded result decides."""
+def told_result(patient: Patient) -> SstrResult:
+    """What the newest scan with a result says of itself."""
     done = [one for _moment, one in _done_studies(patient) if is_sstr_imaging(one)]
     results = [(dates.order(one.happened()), _result_of(one, patient)) for one in done]
     told = [pair for pair in results if pair[1] is not SstrResult.NOT_CODED]
@@ -175,14 +155,21 @@ def sstr_result(patient: Patient) -> SstrResult:
 
 
 def _result_of(study: Resource, patient: Patient) -> SstrResult:
-    """By code, else by words; words that take the receptors back win."""
+    """By code, else by words."""
     rows = patient.terminology.rows(_coded_results(study))
     coded = {row.get("role") for row in rows if row.list_name == "sstr-result"}
-    if SstrResult.POSITIVE.value in coded:
+    told = (one for one in (SstrResult.POSITIVE, SstrResult.NEGATIVE) if one.value in coded)
+    return next(told, None) or _result_in_words(study.about)
+
+
+def _result_in_words(about: About) -> SstrResult:
+    """Any lesion that is shown counts, then one without receptors; a denied uptake is none of a lesion."""
+    if about.finds("sstr-positive"):
         return SstrResult.POSITIVE
-    if SstrResult.NEGATIVE.value in coded or study.about.finds("sstr-negative"):
+    if about.finds("sstr-negative"):
         return SstrResult.NEGATIVE
-    return SstrResult.POSITIVE if study.about.finds("sstr-positive") else SstrResult.NOT_CODED
+    is_denied = about.finds_of("sstr-positive") is Assertion.NEGATED
+    return SstrResult.NO_LESION if is_denied or about.finds("sstr-no-lesion") else SstrResult.NOT_CODED
 
 
 def _coded_results(study: Resource) -> Iterator[CodeableConcept]:

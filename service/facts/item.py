@@ -84,8 +84,8 @@ def newest_first(results: Iterable[_R], patient: Patient) -> list[Dated[_R]]:
 @fact
 def start_of_diagnosis(patient: Patient) -> Moment | None:
     """The earliest day from which results belong to this tumour's diagnosis."""
-    since, before = tumour(patient).since, dates.days(patient.defaults.before_diagnosis_days)
-    return Moment(since.instant - before, has_time=False) if since else None
+    since = tumour(patient).since
+    return since.earlier(patient.defaults.before_diagnosis_days) if since else None
 
 
 def item(
@@ -108,7 +108,7 @@ def item(
 def _counts(moment: Moment, patient: Patient, limits: Limits) -> bool:
     if moment.days_before(patient.now) > limits.ignored_days:
         return False
-    return limits.not_before is None or moment.instant >= limits.not_before.instant
+    return limits.not_before is None or not moment.precedes(limits.not_before)
 
 
 def _done(

@@ -21,7 +21,6 @@ from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 from service.fhir.quantities import MILLIGRAM_5HIAA_IN_MICROMOLE, Interval
 from service.fhir.r4 import Observation, Resource
-from service.fhir.terminology import LOINC
 
 
 class Limit(NamedTuple):
@@ -122,7 +121,7 @@ def current_hiaa(patient: Patient) -> Marker | None:
 def is_current(marker: Marker, patient: Patient) -> bool:
     """Whether a result can be judged and is not too old; undated ones count."""
     moment, most = marker.moment, patient.defaults.marker_ignored_days
-    is_recent = moment is None or 0 <= moment.days_before(patient.now) <= most
+    is_recent = moment is None or moment.days_before(patient.now) <= most
     return is_recent and marker.is_high is not None
 
 
@@ -159,13 +158,7 @@ def _is_of(kind: _Kind, resource: Resource) -> bool:
     """Whether a result or order is this marker, by code, else by name."""
     if rows := resource.about.rows(kind.code_list):
         return {row.get("role") for row in rows} != {"ignore"}
-    return resource.about.is_named(kind.word_list) and not _is_another_test(resource)
-
-
-def _is_another_test(resource: Resource) -> bool:
-    """A LOINC code outside the list says that a result is of another test, whatever its text."""
-    code = resource.code if isinstance(resource, Observation) else None
-    return code is not None and any(one.system == LOINC for one in code.codings)
+    return resource.about.is_named(kind.word_list)
 
 
 def _newest_then_highest(markers: list[Marker]) -> tuple[Marker, ...]:

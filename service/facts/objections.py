@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.facts.drugs import ANALOGUES, Drug, read_drug
+from service.facts.drugs import ANALOGUES, Drug, Form, read_drug
 from service.facts.patient import Patient, fact
 from service.fhir.r4 import AllergyIntolerance, MedicationRequest
 
@@ -25,8 +25,10 @@ def has_refused_analogue(patient: Patient) -> bool:
 
 
 def has_refused_octreotide(patient: Patient) -> bool:
-    """Whether octreotide was declined."""
-    return any(drug.is_octreotide for drug in _declined(patient))
+    """Whether octreotide was lately declined, other than as a depot, which is no cover for an operation."""
+    declined = [one for one in _declined(patient) if one.is_octreotide and one.form is not Form.DEPOT]
+    limit = patient.defaults.refusal_days
+    return any(one.authored is None or one.authored.days_before(patient.now) <= limit for one in declined)
 
 
 @fact

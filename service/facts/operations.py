@@ -167,7 +167,7 @@ def _is_of_episode(operation: Operation, patient: Patient) -> bool:
     since = tumour(patient).since
     if operation.moment is None or since is None:
         return True
-    return operation.moment.instant >= since.instant - dates.days(patient.defaults.before_diagnosis_days)
+    return not operation.moment.precedes(since.earlier(patient.defaults.before_diagnosis_days))
 
 
 def _liver_directed_lately(patient: Patient, planned: tuple[Operation, ...]) -> Operation | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from service.facts.drafts import drafts
 from service.facts.patient import Patient, fact
 from service.facts.words import evidence, on_day
+from service.fhir import dates
 from service.fhir.evidence import Evidence
 from service.fhir.r4 import Appointment, Resource, ServiceRequest
 
@@ -88,7 +89,7 @@ def _is_declined(request: ServiceRequest) -> bool:
 
 def _of_booking(booking: Appointment, patient: Patient) -> Iterator[Order]:
     begins = booking.happened()
-    is_past = begins is not None and begins.days_before(patient.now) > 0
+    is_past = dates.is_over(*booking.span, patient.now, hours=patient.defaults.past_act_hours)
     if booking.is_booked and not is_past:
         key = "order.booked-for" if begins else "order.booked"
         says = patient.phrases(key, day=begins.day if begins else "")

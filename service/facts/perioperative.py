@@ -45,7 +45,7 @@ class Perioperative:
 
 
 _HISTAMINE, _SYMPATHOMIMETIC = "periop-avoid-histamine", "periop-avoid-sympathomimetic"
-_ELSEWHERE = ("cough-or-topical", "home-medicine")
+_ELSEWHERE = ("cough-or-inhaled", "home-medicine")
 """Words of a drug that acts in one place only, or belongs to daily life."""
 
 

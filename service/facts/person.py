@@ -7,7 +7,7 @@ from datetime import datetime
 
 from service.facts.patient import Patient, fact
 from service.fhir import dates, r4
-from service.fhir.record import Record
+from service.fhir.context import Assertion
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def person(patient: Patient) -> Person:
         age_years=age,
         is_deceased=resource is not None and resource.is_deceased,
         is_adult=age is None or age >= patient.defaults.adult_age_years,
-        has_comfort_care=_has_comfort_care(patient.record),
+        has_comfort_care=_has_comfort_care(patient),
     )
 
 
@@ -41,10 +41,42 @@ def _age_years(birth_date: str | None, now: datetime) -> int | None:
     return now.year - day.year - ((now.month, now.day) < (day.month, day.day))
 
 
-def _has_comfort_care(record: Record) -> bool:
-    """Hospice or comfort care only, as an active plan or an order."""
-    plans, orders = (
-        record.saying(r4.CarePlan, "comfort-care"),
-        record.about(r4.ServiceRequest, "comfort-care"),
+_Care = r4.CarePlan | r4.ServiceRequest | r4.Procedure | r4.Encounter | r4.Flag | r4.Condition
+
+
+def _has_comfort_care(patient: Patient) -> bool:
+    """Hospice or comfort care only: a plan, an order, an encounter, a flag or a diagnosis of it."""
+    record = patient.record
+    found: tuple[_Care, ...] = (
+        *record.of(r4.CarePlan),
+        *record.of(r4.ServiceRequest),
+        *record.of(r4.Procedure),
+        *record.of(r4.Encounter),
+        *record.of(r4.Flag),
+        *record.of(r4.Condition),
     )
-    return any(one.is_under_way for one in plans) or any(one.is_in_force for one in orders)
+    return any(_means_comfort(one) and _stands(one, patient) for one in found)
+
+
+def _means_comfort(care: _Care) -> bool:
+    about = care.about
+    is_named = about.says_of("comfort-care") is Assertion.ASSERTED
+    return is_named or about.finds("comfort-care") or about.has_row("comfort-care-codes")
+
+
+def _stands(care: _Care, patient: Patient) -> bool:
+    """Whether it goes on, or was over not longer ago than the limit."""
+    match care:
+        case r4.Condition():
+            return care.is_in_force(patient.now)
+        case r4.ServiceRequest():
+            is_meant, goes_on = care.is_in_force and care.is_order, care.is_open
+        case r4.Encounter():
+            is_meant, goes_on = care.is_done, care.is_now
+        case r4.Procedure():
+            is_meant, goes_on = care.took_place, care.is_under_way
+        case _:
+            is_meant, goes_on = care.is_done, care.stated_status == "active"
+    moment = care.happened()
+    is_recent = moment is None or moment.days_before(patient.now) <= patient.defaults.comfort_care_days
+    return is_meant and not care.is_refusal and (goes_on or is_recent)

@@ -12,10 +12,13 @@ from datetime import datetime
 from enum import Enum
 
 from service.facts.patient import Patient, fact
+from service.facts.spread import spread
 from service.facts.words import evidence, on_day
+from service.fhir import dates
+from service.fhir.about import About
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
-from service.fhir.r4 import Appointment, Procedure, Resource, ServiceRequest, refers_to
+from service.fhir.r4 import Appointment, Procedure, Resource, ServiceRequest, refers_to, words
 
 Schedulable = ServiceRequest | Procedure | Appointment
 """What can stand for a planned act."""
@@ -30,6 +33,7 @@ class Kind(Enum):
     DIAGNOSTIC = "diagnostic"
     RADIONUCLIDE = "radionuclide"
     MINOR = "minor"
+    UNRECOGNISED = "unrecognised"
 
 
 NEEDS_ANAESTHESIA = (Kind.ABDOMINAL_SURGERY, Kind.OTHER_SURGERY, Kind.LOCOREGIONAL)
@@ -101,9 +105,9 @@ def recent_acts(patient: Patient, hours: float) -> Iterator[PlannedAct]:
     """The invasive acts that ended, or else began, at most so many hours ago."""
     for one in _stored(patient):
         starts, ends = one.span
-        last = ends or starts
-        if one.took_place and last is not None and -hours <= last.hours_after(patient.now) <= 0:
-            kind = classify(one)
+        has_begun = starts is not None and starts.first <= patient.now
+        if one.took_place and has_begun and not dates.is_over(starts, ends, patient.now, hours=hours):
+            kind = classify(one, patient)
             if kind is not None:
                 yield _act(one, kind, patient, said="act.dated")
 
@@ -115,10 +119,15 @@ def _nearest_first(act: PlannedAct) -> tuple[bool, float, str]:
 def _planned(resources: Iterable[Resource], patient: Patient, *, is_current: bool) -> Iterator[PlannedAct]:
     for one in resources:
         if isinstance(one, Schedulable) and _counts(one, is_current=is_current):
-            kind, starts = classify(one), one.span[0]
-            if kind is not None and (starts is None or starts.days_before(patient.now) <= 0):
+            kind = classify(one, patient)
+            if kind is not None and not _is_over(one, patient):
                 act = _act(one, kind, patient, said="act.planned")
                 yield replace(act, is_current=is_current, is_emergency=_is_emergency(one, patient))
+
+
+def _is_over(resource: Schedulable, patient: Patient) -> bool:
+    (starts, ends), hours = resource.span, patient.defaults.past_act_hours
+    return not resource.has_open_end and dates.is_over(starts, ends, patient.now, hours=hours)
 
 
 def _counts(resource: Schedulable, *, is_current: bool) -> bool:
@@ -147,6 +156,13 @@ def _act(resource: Schedulable, kind: Kind, patient: Patient, *, said: str) -> P
     )
 
 
+def other_names(patient: Patient) -> tuple[str, ...]:
+    """The names of what is being ordered or booked now and was not recognised as an operation."""
+    operations = {act.resource.reference for act in plan(patient).needs_anaesthesia}
+    others = [one for one in patient.record.drafts if isinstance(one, Schedulable)]
+    return tuple(dict.fromkeys([one.shown_name for one in others if one.reference not in operations]))
+
+
 _LOCOREGIONAL_WORDS = ("liver-embolisation-words", "liver-ablation-words", "radioembolisation")
 _KIND_OF_WORDS = (
     ("abdominal-surgery", Kind.ABDOMINAL_SURGERY),
@@ -154,30 +170,68 @@ _KIND_OF_WORDS = (
     ("biopsy-endoscopy", Kind.DIAGNOSTIC),
     ("other-surgery", Kind.OTHER_SURGERY),
 )
+_KIND_OF_BLOCK = {
+    "abdominal": Kind.ABDOMINAL_SURGERY,
+    "other": Kind.OTHER_SURGERY,
+    "locoregional": Kind.LOCOREGIONAL,
+}
 
 
-def classify(resource: Resource) -> Kind | None:
-    """What kind of invasive act a resource names; None where it names none."""
+def classify(resource: Schedulable, patient: Patient) -> Kind | None:
+    """What kind of invasive act a resource names; None where it names none.
+
+    Codes of lists come first, then words that say that it is none, blocks of codes, and words.
+    """
     about = resource.about
+    is_excluded = about.is_named("not-an-operation")
     if about.has_row("prrt-procedures", roles=("drug",)) or about.is_named("prrt"):
         return Kind.RADIONUCLIDE
     liver_directed = about.rows("liver-embolisation", "liver-ablation")
-    is_coded = any(row.get("role") != "nonspecific" for row in liver_directed)
-    if is_coded or about.is_named(*_LOCOREGIONAL_WORDS):
+    if any(row.get("role") != "nonspecific" for row in liver_directed):
+        return Kind.LOCOREGIONAL
+    if about.is_named(*_LOCOREGIONAL_WORDS) and not is_excluded:
         return Kind.LOCOREGIONAL
     operations = about.rows("resection-procedures", "cholecystectomy")
     if any(row.get("role") not in ("history", "suggestive") for row in operations):
         return Kind.ABDOMINAL_SURGERY
-    return _classify_by_words(resource)
+    blocks = _blocks(about)
+    if is_excluded or "excluded" in blocks:
+        return None
+    known = (_KIND_OF_BLOCK[kind] for kind in blocks if kind in _KIND_OF_BLOCK)
+    return next(known, None) or _by_words(resource, patient)
 
 
-def _classify_by_words(resource: Resource) -> Kind | None:
+def _by_words(resource: Schedulable, patient: Patient) -> Kind | None:
     about = resource.about
     for word_list, kind in _KIND_OF_WORDS:
         if about.is_named(word_list) or (kind is Kind.MINOR and about.finds(word_list)):
             return kind
+    if _is_unsited(resource) and not about.is_named("another-organ"):
+        is_of_liver = about.is_named("liver-words") or spread(patient).has_liver_metastases
+        return Kind.LOCOREGIONAL if is_of_liver else Kind.UNRECOGNISED
+    if about.is_named("operation-words"):
+        return Kind.ABDOMINAL_SURGERY if about.is_named("abdominal-words") else Kind.OTHER_SURGERY
     is_surgical = about.has_row("procedure-category", roles=("surgery",)) or about.says("general-anaesthesia")
-    return Kind.OTHER_SURGERY if is_surgical else None
+    if is_surgical or (isinstance(resource, Appointment) and about.is_named("surgery-booking")):
+        return Kind.OTHER_SURGERY
+    return Kind.UNRECOGNISED if _is_like_a_procedure(resource, patient) else None
+
+
+def _is_unsited(resource: Resource) -> bool:
+    """An embolisation or ablation that does not say of what."""
+    about = resource.about
+    is_coded = about.rows("liver-embolisation", "liver-ablation") or "unsited" in _blocks(about)
+    return bool(is_coded) or about.is_named("unsited-embolisation")
+
+
+def _is_like_a_procedure(resource: Schedulable, patient: Patient) -> bool:
+    """By a block of codes in which operations stand beside smaller acts, or by its category."""
+    category = "" if isinstance(resource, Appointment) else words(resource.category)
+    return "procedure" in _blocks(resource.about) or patient.terminology.says("procedure-words", category)
+
+
+def _blocks(about: About) -> list[str]:
+    return [row.get("kind") for row in about.rows("operations")]
 
 
 def _is_emergency(resource: Schedulable, patient: Patient) -> bool:
@@ -206,7 +260,7 @@ def _is_same(first: PlannedAct, second: PlannedAct) -> bool:
         return True
     if first.kind is not second.kind:
         return False
-    return first.starts is None or second.starts is None or first.starts.day == second.starts.day
+    return first.starts is None or second.starts is None or first.starts.may_be_day_of(second.starts)
 
 
 def _merged(first: PlannedAct, second: PlannedAct) -> PlannedAct:

@@ -6,12 +6,16 @@ Diagnoses without a verified code are recognised by words (section 8 of the algo
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.facts.patient import Patient, fact
 from service.facts.statements import newest_evidence
 from service.facts.words import evidence, on_day, stated
 from service.fhir import dates, quantities, r4
+from service.fhir.about import About
+from service.fhir.context import Assertion
+from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 
 
@@ -39,24 +43,53 @@ def precautions(patient: Patient) -> Precautions:
         portal_vein_thrombosis=newest_evidence("portal-vein-thrombosis", patient),
         biliary_anastomosis=_anastomosis(patient) or newest_evidence("biliary-anastomosis", patient),
         marrow_failure=newest_evidence("marrow-failure", patient),
-        pregnancy=newest_evidence("pregnancy", patient),
+        pregnancy=newest_evidence("pregnancy", patient) or _current_pregnancy(patient),
         current_pregnancy=_current_pregnancy(patient),
         egfr=_newest_egfr(patient),
     )
 
 
+@fact
 def _current_pregnancy(patient: Patient) -> Evidence | None:
-    """By the name of a Condition only: notes and reports speak of tests and of pregnancies to avoid.
+    """The newest sign of a pregnancy, unless a later one says that there is none, or none any more.
 
     One without a date may be decades old, and a card that is silent for good does more harm than one
     that comes too often.
     """
-    for condition in patient.record.about(r4.Condition, "pregnancy"):
-        began = condition.since
-        is_recent = began is not None and began.days_before(patient.now) <= patient.defaults.pregnancy_days
-        if is_recent and condition.is_in_force(patient.now):
-            return stated(condition, patient)
-    return None
+    moment, is_pregnant, says = max(
+        _signs_of_pregnancy(patient), key=lambda one: dates.order(one[0]), default=_NONE
+    )
+    is_recent = moment is not None and moment.days_before(patient.now) <= patient.defaults.pregnancy_days
+    return says if is_pregnant and is_recent else None
+
+
+_Sign = tuple[Moment | None, bool, Evidence | None]
+_NONE: _Sign = (None, False, None)
+
+
+def _signs_of_pregnancy(patient: Patient) -> Iterator[_Sign]:
+    """Diagnoses and the pregnancy status; notes and reports speak of tests and of pregnancies to avoid."""
+    for condition in patient.record.about(r4.Condition, _PREGNANT, _PREGNANCY_CODES):
+        told = _told_of_pregnancy(condition.about)
+        if told is not None and condition.is_in_force(patient.now):
+            yield condition.since, told, stated(condition, patient)
+    for result in patient.record.about(r4.Observation, "pregnancy-status"):
+        told = _told_of_pregnancy(patient.terminology.about_concept(result.value_codeable_concept))
+        if told is not None and result.is_done and not dates.is_in_future(result.happened(), patient.now):
+            says = f"{r4.label(result.value_codeable_concept)}, {on_day(result.happened(), patient)}"
+            yield result.happened(), told, evidence(result, says)
+
+
+_PREGNANT, _PREGNANCY_CODES = "pregnancy", "pregnancy-codes"
+
+
+def _told_of_pregnancy(about: About) -> bool | None:
+    """Pregnant or not, by a code, else by asserted or denied words; None where it says neither."""
+    if rows := about.rows(_PREGNANCY_CODES):
+        return all(row.get("role") == "pregnant" for row in rows)
+    return {Assertion.ASSERTED: True, Assertion.NEGATED: False}.get(
+        about.says_of(_PREGNANT) or Assertion.NOTHING
+    )
 
 
 _JOINING = ("pancreaticoduodenectomy", "biliary-anastomosis")

@@ -26,7 +26,7 @@ class Progression:
 
     def after(self, moment: Moment) -> Statement | None:
         """The newest that is later than this; one without a date may be."""
-        later = [one for one in self.found if one.moment is None or one.moment.day > moment.day]
+        later = [one for one in self.found if one.moment is None or moment.precedes(one.moment)]
         return max(later, key=lambda one: one.order, default=None)
 
 
@@ -44,16 +44,16 @@ def last_recurrence(patient: Patient) -> Moment | None:
 
 def _recurrences(patient: Patient) -> Iterator[Statement]:
     """The tumour's Conditions that are a recurrence or relapse by their status."""
-    for primary in tumour(patient).primaries:
-        if primary.condition.clinical in ("recurrence", "relapse"):
-            yield _recorded(primary.condition, patient)
+    for condition in tumour(patient).conditions:
+        if condition.clinical in ("recurrence", "relapse"):
+            yield _recorded(condition, patient)
 
 
 def _worded(patient: Patient) -> Iterator[Statement]:
     """The tumour's Conditions that are called so in their name or note."""
-    for primary in tumour(patient).primaries:
-        if primary.condition.about.says(_WORDS):
-            yield _recorded(primary.condition, patient)
+    for condition in tumour(patient).conditions:
+        if condition.about.says(_WORDS):
+            yield _recorded(condition, patient)
 
 
 def _reported(patient: Patient) -> Iterator[Statement]:

@@ -25,6 +25,9 @@ def size_mm(patient: Patient) -> float | None:
 
 @fact
 def is_low_yield_by_name(patient: Patient) -> bool:
-    """Whether the tumour is named as one in which imaging and markers find little (gastric type 1)."""
+    """Whether a diagnosis or a report names it as one in which they find little (gastric type 1)."""
     conditions = (primary.condition for primary in tumour(patient).primaries)
-    return any(one.about.says("low-yield-primary") for one in conditions)
+    if any(one.about.says("low-yield-primary") for one in conditions):
+        return True
+    reports = patient.record.of(r4.DiagnosticReport) if tumour(patient).site == "stomach" else ()
+    return any(one.is_done and one.about.finds("low-yield-primary") for one in reports)

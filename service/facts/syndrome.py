@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 
 from service.facts.markers import (
     Marker,
@@ -17,25 +16,12 @@ from service.facts.markers import (
     is_current,
 )
 from service.facts.patient import Patient, fact
+from service.facts.signals import Function, Signal, signals
 from service.facts.tumour import HORMONE_LIST, SYNDROME_WORDS, tumour
 from service.facts.words import stated
+from service.fhir.context import Assertion
 from service.fhir.evidence import Evidence
 from service.fhir.r4 import Condition
-
-
-class Function(IntEnum):
-    """How sure it is that the tumour causes carcinoid syndrome."""
-
-    UNKNOWN = 0
-    NO_EVIDENCE = 1
-    POSSIBLE = 2
-    PROBABLE = 3
-    CONFIRMED = 4
-
-    @property
-    def key(self) -> str:
-        """The level as the phrases name it."""
-        return self.name.lower().replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +79,14 @@ class FunctioningStatus:
 @fact
 def function(patient: Patient) -> FunctioningStatus:
     """Syndromes, symptoms and markers, weighed as F-6 says."""
-    (level, why), found, others = _level(patient), _syndromes(patient), _others(patient)
+    found, others, (level, why) = _syndromes(patient), _others(patient), _level(patient)
+    signal = _surest_signal(patient)
+    if signal and signal.level > level:
+        level, why = signal.level, signal.says
     return FunctioningStatus(
         level=level,
         words=patient.phrases(f"names.function.{level.key}"),
-        why=patient.phrases(f"function.{why}"),
+        why=why,
         evidence=_evidence(patient),
         syndromes=found,
         syndrome_without_tumour=bool(found) and not tumour(patient).is_present,
@@ -114,16 +103,28 @@ def _evidence(patient: Patient) -> tuple[Evidence, ...]:
     """The syndromes and symptoms, and the newest 5-HIAA."""
     conditions = (*_syndromes(patient), _flushing(patient), _diarrhoea(patient))
     shown = [stated(one, patient) for one in conditions if one]
-    return (*shown, *[one.evidence for one in hiaa_results(patient)[:1]])
+    signalled = [one.evidence for one in _signals(patient)]
+    return (*shown, *signalled, *[one.evidence for one in hiaa_results(patient)[:1]])
+
+
+@fact
+def _signals(patient: Patient) -> tuple[Signal, ...]:
+    """What beside diagnoses shows it; without a tumour or a syndrome on record it shows nothing."""
+    return signals(patient) if tumour(patient).is_present or _syndromes(patient) else ()
+
+
+def _surest_signal(patient: Patient) -> Signal | None:
+    return next(iter(_signals(patient)), None)
 
 
 _CARCINOID = ("carcinoid", "carcinoid-heart-disease", "carcinoid-crisis")
+_DISMISSED = "carcinoid-syndrome-dismissed"
 
 
 @fact
 def _candidates(patient: Patient) -> tuple[Condition, ...]:
     """The Conditions that name carcinoid syndrome, heart disease or a crisis, whatever their status."""
-    found = patient.record.about(Condition, HORMONE_LIST, *SYNDROME_WORDS)
+    found = patient.record.about(Condition, HORMONE_LIST, *SYNDROME_WORDS, _DISMISSED)
     return tuple([one for one in found if _names_carcinoid_syndrome(one)])
 
 
@@ -142,7 +143,7 @@ def _was_dismissed(patient: Patient) -> bool:
 def _names_carcinoid_syndrome(condition: Condition) -> bool:
     if rows := condition.about.rows(HORMONE_LIST):
         return any(row.get("syndrome") in _CARCINOID for row in rows)
-    return condition.about.is_named(*SYNDROME_WORDS)
+    return condition.about.is_named(*SYNDROME_WORDS, _DISMISSED)
 
 
 def _stands(condition: Condition, patient: Patient) -> bool:
@@ -163,14 +164,16 @@ def _is_dismissed_in_words(condition: Condition) -> bool:
     about = condition.about
     if about.has_row(HORMONE_LIST) or about.is_named("carcinoid-heart-disease"):
         return False
-    return about.is_named("carcinoid-syndrome-dismissed")
+    return about.is_named(_DISMISSED)
 
 
 def _is_confirmed(condition: Condition) -> bool:
     """Whether a syndrome is confirmed by its status, and its words alone do not call it suspected."""
     about = condition.about
-    is_suspected = not about.has_row(HORMONE_LIST) and about.is_named("carcinoid-syndrome-suspected")
-    return condition.verification == "confirmed" and not is_suspected
+    said = [words for one in SYNDROME_WORDS if (words := about.says_of(one))]
+    is_doubted = Assertion.UNCERTAIN in said and Assertion.ASSERTED not in said
+    is_suspected = is_doubted or about.is_named("carcinoid-syndrome-suspected")
+    return condition.verification == "confirmed" and (about.has_row(HORMONE_LIST) or not is_suspected)
 
 
 @fact
@@ -181,14 +184,14 @@ def _others(patient: Patient) -> dict[str, Condition]:
     return {name: one for one in found if one.is_in_force(patient.now) for name in _other_syndromes(one)}
 
 
-_NO_OTHER_SYNDROME = (*_CARCINOID, "", "hereditary")
+_NO_OTHER_SYNDROME = (*_CARCINOID, "", "serotonin", "hereditary")
 
 
 def _other_syndromes(condition: Condition) -> Iterator[str]:
     rows = condition.about.rows(HORMONE_LIST, "net-icdo3-morphology")
     named = (row.get("syndrome") for row in rows if row.get("role") != "nonspecific")
     yield from (one for one in named if one not in _NO_OTHER_SYNDROME)
-    if condition.about.is_named("insulinoma"):
+    if condition.about.says_of("insulinoma") in (Assertion.ASSERTED, Assertion.UNCERTAIN):
         yield "insulinoma"
 
 
@@ -219,6 +222,12 @@ def _is_symptom(condition: Condition, symptom: str) -> bool:
 
 
 def _level(patient: Patient) -> tuple[Function, str]:
+    """The level by diagnoses and markers, and the words that say why."""
+    level, why = _weighed(patient)
+    return level, patient.phrases(f"function.{why}")
+
+
+def _weighed(patient: Patient) -> tuple[Function, str]:
     """The level and the phrase that says why. The surest signs come first."""
     syndromes, has_tumour = _syndromes(patient), tumour(patient).is_present
     if any(_is_confirmed(one) for one in syndromes):

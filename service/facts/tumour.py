@@ -6,19 +6,25 @@ goblet cell tumours are out of scope (X-3); a personal or family history gives n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from service.facts.patient import Patient, fact
+from service.facts.reports import reports
 from service.facts.words import stated
 from service.fhir import dates, r4
-from service.fhir.about import ListedCode
+from service.fhir.about import About, ListedCode
+from service.fhir.code_systems import ICDO3
+from service.fhir.context import Assertion
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 from service.fhir.record import Record
+from service.fhir.terminology import HISTOLOGIES
 
-PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-primary", "net-icdo3-morphology")
+PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-primary", HISTOLOGIES)
+SITES = "topography"
+"""Codes that name an organ; one with the role ``in`` may be where a neuroendocrine tumour began."""
 SECONDARY_LISTS = ("net-secondary-icd10cm", "net-snomed-metastasis")
 HORMONE_LIST = "net-functional-syndromes"
 """Its rows with the role ``tumour`` (insulinoma, gastrinoma ...) name a tumour as well as a syndrome."""
@@ -52,9 +58,12 @@ class Differentiation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """One Condition that states a neuroendocrine tumour."""
+    """A Condition that states a neuroendocrine tumour, or a histology that belongs to no Condition.
 
-    condition: r4.Condition
+    ``results`` are the histologies that say so of a Condition which names the organ alone.
+    """
+
+    condition: r4.Condition | r4.Observation
     certainty: Certainty
     site: str = UNKNOWN_SITE
     region: str = "unknown"
@@ -62,6 +71,8 @@ class Primary:
     is_benign: bool = False
     is_excluded: bool = False
     is_metastasis: bool = False
+    is_worded: bool = False
+    results: tuple[r4.Observation, ...] = ()
 
     @property
     def since(self) -> Moment | None:
@@ -73,7 +84,8 @@ class Primary:
 class Tumour:
     """The answer to F-1 to F-3. ``primaries`` are active ones only, the index tumour first.
 
-    ``why_none`` is the key of a silence, where there is none.
+    ``other_cancers`` are those to which a metastasis may belong: also of the last years; ``other_malignancy``
+    is whether one of them is active. ``why_none`` is the key of a silence, where there is none.
     """
 
     certainty: Certainty
@@ -81,6 +93,7 @@ class Tumour:
     primaries: tuple[Primary, ...] = ()
     sites: tuple[str, ...] = ()
     differentiation: Differentiation = Differentiation.UNKNOWN
+    other_cancers: tuple[r4.Condition, ...] = ()
     other_malignancy: bool = False
     evidence: tuple[Evidence, ...] = ()
 
@@ -98,6 +111,11 @@ class Tumour:
     def index(self) -> Primary:
         """The tumour that the cards are about."""
         return self.primaries[0]
+
+    @property
+    def conditions(self) -> tuple[r4.Condition, ...]:
+        """The Conditions among the primaries."""
+        return tuple([one.condition for one in self.primaries if isinstance(one.condition, r4.Condition)])
 
     @property
     def site(self) -> str:
@@ -143,25 +161,32 @@ class Tumour:
 
 
 def names_a_tumour(record: Record) -> bool:
-    """Whether a Condition could be, or belong to, a neuroendocrine tumour; nearly no patient has one."""
-    return bool(record.about(r4.Condition, *NAMING_LISTS))
+    """Whether anything could be, or belong to, a neuroendocrine tumour; nearly no patient has one."""
+    return bool(record.about(r4.Condition, *NAMING_LISTS) or record.about(r4.Observation, HISTOLOGIES))
+
+
+def names_only_a_site(record: Record) -> bool:
+    """Whether a Condition names an organ in which one may begin, so that the histology decides."""
+    return any(one.about.has_row(SITES, roles=("in",)) for one in record.of(r4.Condition))
 
 
 @fact
 def tumour(patient: Patient) -> Tumour:
-    """Read every Condition and answer F-1 to F-3."""
+    """Read every Condition and histology and answer F-1 to F-3."""
     found = _without_overruled(_primaries(patient), patient.record)
     included = [primary for primary in found if not primary.is_excluded]
     if not included:
         return Tumour(Certainty.NONE, _why_none(patient.record, found))
     ordered = sorted(included, key=_index_first)
+    others = _other_cancers(patient, ordered)
     return Tumour(
         certainty=ordered[0].certainty,
         primaries=tuple(ordered),
         sites=_sites(ordered),
         differentiation=_differentiation(ordered, patient),
-        other_malignancy=_has_other_malignancy(patient),
-        evidence=tuple([stated(primary.condition, patient) for primary in ordered]),
+        other_cancers=others,
+        other_malignancy=any(one.is_in_force(patient.now) for one in others),
+        evidence=tuple(dict.fromkeys(_evidence(ordered, patient))),
     )
 
 
@@ -170,21 +195,97 @@ def differentiation_in_words(patient: Patient) -> str:
     return patient.phrases(f"names.differentiation.{tumour(patient).differentiation.value}")
 
 
+def _evidence(primaries: Iterable[Primary], patient: Patient) -> Iterator[Evidence]:
+    for primary in primaries:
+        yield _stated_primary(primary, patient)
+        yield from (stated(one, patient) for one in primary.results)
+
+
+def _stated_primary(primary: Primary, patient: Patient) -> Evidence:
+    """What states the tumour, and whether no code names it."""
+    found = stated(primary.condition, patient)
+    if not primary.is_worded:
+        return found
+    return Evidence(found.reference, patient.phrases("evidence.named-in-words", condition=found.says))
+
+
 def _primaries(patient: Patient) -> list[Primary]:
     conditions = patient.record.about(r4.Condition, *NAMING_LISTS)
     in_force = (one for one in conditions if one.is_in_force(patient.now))
-    return [primary for one in in_force if (primary := _primary(one, patient)) is not None]
+    named = [primary for one in in_force if (primary := _primary(one, patient)) is not None]
+    return [*named, *_named_by_results(named, patient)]
+
+
+@fact
+def _histologies(patient: Patient) -> tuple[r4.Observation, ...]:
+    """The delivered results that state the histology of a neuroendocrine tumour."""
+    found = patient.record.about(r4.Observation, HISTOLOGIES)
+    return tuple([one for one in found if one.is_done])
+
+
+def _named_by_results(named: Sequence[Primary], patient: Patient) -> Iterator[Primary]:
+    """The tumours of which a result alone says what they are."""
+    results: dict[str, list[r4.Observation]] = {}
+    owners: dict[str, r4.Condition | r4.Observation] = {}
+    for one in _histologies(patient):
+        owner = _owner(one, named, patient)
+        if owner is not None:
+            owners[owner.reference] = owner
+            results.setdefault(owner.reference, []).append(one)
+    for reference, owner in owners.items():
+        rows = [row for one in results[reference] for row in one.about.rows(HISTOLOGIES)]
+        primary = _coded_primary(owner, rows, patient)
+        yield replace(primary, results=tuple([one for one in results[reference] if one is not owner]))
+
+
+def _owner(
+    histology: r4.Observation, named: Sequence[Primary], patient: Patient
+) -> r4.Condition | r4.Observation | None:
+    """What a histology is of: the Condition linked with it, else the only one that names just an organ.
+
+    None where that Condition is named as a tumour without it.
+    """
+    known = {primary.condition.reference for primary in named}
+    linked = [one for one in patient.record.of(r4.Condition) if one.rests_on(histology)]
+    if linked:
+        stands = [one for one in linked if one.is_in_force(patient.now) and one.reference not in known]
+        return stands[0] if len(stands) == len(linked) else None
+    return None if named else _site_alone(patient) or histology
+
+
+@fact
+def _site_alone(patient: Patient) -> r4.Condition | None:
+    """The Condition in force that names an organ and no histology, where all such name one organ.
+
+    Only where none is malignant do the others count: many a patient has a polyp.
+    """
+    cancers = ("other-malignancy", "other-malignancy-words")
+    return _of_one_organ(patient, *cancers) or _of_one_organ(patient, SITES)
+
+
+def _of_one_organ(patient: Patient, *lists: str) -> r4.Condition | None:
+    by_site: dict[str, r4.Condition] = {}
+    for one in patient.record.about(r4.Condition, *lists):
+        if one.is_in_force(patient.now) and not one.about.hits(*NAMING_LISTS):
+            by_site[_site(one, (), patient)[0]] = one
+    by_site.pop(UNKNOWN_SITE, None)
+    return next(iter(by_site.values())) if len(by_site) == 1 else None
 
 
 def _primary(condition: r4.Condition, patient: Patient) -> Primary | None:
-    about = condition.about
-    if about.has_row("net-excluded-icd10cm"):
+    about, rows = condition.about, _tumour_rows(condition)
+    if about.has_row("net-excluded-icd10cm") and not about.rows(HISTOLOGIES):
         return None
-    if rows := _tumour_rows(condition):
-        return _coded_primary(condition, rows, patient)
-    if any(row.get("role") == "neuroendocrine" for row in about.rows(*SECONDARY_LISTS)):
+    if _is_metastasis(condition, rows):
         return Primary(condition, _stated_certainty(condition), is_metastasis=True)
-    return _worded_primary(condition, patient)
+    return _coded_primary(condition, rows, patient) if rows else _worded_primary(condition, patient)
+
+
+def _is_metastasis(condition: r4.Condition | r4.Observation, rows: Iterable[ListedCode]) -> bool:
+    """A code of a metastasis which says of what it is one, or beside which nothing but a histology does."""
+    roles = {row.get("role") for row in condition.about.rows(*SECONDARY_LISTS)} - {"excluded"}
+    lists = {row.list_name for row in rows}
+    return bool(roles) if lists == {HISTOLOGIES} else not lists and "neuroendocrine" in roles
 
 
 def _tumour_rows(condition: r4.Condition) -> list[ListedCode]:
@@ -193,8 +294,12 @@ def _tumour_rows(condition: r4.Condition) -> list[ListedCode]:
     return named + [row for row in condition.about.rows(HORMONE_LIST) if row.get("role") == "tumour"]
 
 
-def _coded_primary(condition: r4.Condition, rows: list[ListedCode], patient: Patient) -> Primary:
+def _coded_primary(
+    condition: r4.Condition | r4.Observation, rows: list[ListedCode], patient: Patient
+) -> Primary:
     site, region = _site(condition, rows, patient)
+    is_histology = {row.list_name for row in rows} == {HISTOLOGIES}
+    elsewhere = is_histology and condition.about.has_row(SITES, roles=("out",))
     kinds = {row.get("differentiation") for row in rows} - {""}
     small_cell_elsewhere = region in ("thoracic", "unknown") and any(
         row.get("role") == "small-cell" for row in rows
@@ -206,34 +311,67 @@ def _coded_primary(condition: r4.Condition, rows: list[ListedCode], patient: Pat
         region=region,
         differentiation=_combined(kinds - {"excluded"}),
         is_benign=any(row.get("behaviour") == "benign" for row in rows),
-        is_excluded="excluded" in kinds or small_cell_elsewhere,
+        is_excluded="excluded" in kinds or small_cell_elsewhere or elsewhere,
+        is_metastasis=_is_metastasis(condition, rows),
     )
 
 
-_TRUSTED_LISTS = ("net-history-icd10cm", HORMONE_LIST, *SECONDARY_LISTS)
+_TRUSTED_LISTS = ("net-history-icd10cm", *SECONDARY_LISTS)
 
 
 def _worded_primary(condition: r4.Condition, patient: Patient) -> Primary | None:
-    """A Condition with text alone that names the tumour counts as suspected (section 8)."""
+    """A Condition that names the tumour in words alone: confirmed, or suspected where its words doubt."""
     about = condition.about
-    if not about.is_named("neuroendocrine-tumour") or about.rows(*_TRUSTED_LISTS):
+    said = about.says_of("neuroendocrine-tumour")
+    if said not in (Assertion.ASSERTED, Assertion.UNCERTAIN) or _is_coded_otherwise(about):
         return None
-    site, region = patient.terminology.site_in(condition.name)
-    return Primary(condition, Certainty.SUSPECTED, site=site.replace("-", " "), region=region)
+    if any(row.get("organ") for row in about.rows("other-malignancy")) or _is_no_diagnosis(condition):
+        return None
+    if about.has_row(SITES, roles=("out",)):
+        return None
+    site, region = _site(condition, (), patient)
+    certainty = Certainty.SUSPECTED if said is Assertion.UNCERTAIN else _stated_certainty(condition)
+    return Primary(condition, certainty, site=site.replace("-", " "), region=region, is_worded=True)
 
 
-def _stated_certainty(condition: r4.Condition) -> Certainty:
-    unsure = condition.verification in ("unconfirmed", "provisional", "differential")
-    return Certainty.SUSPECTED if unsure else Certainty.CONFIRMED
+def _is_coded_otherwise(about: About) -> bool:
+    """Whether a code says what it is; "other hypoglycaemia" says less than the word insulinoma."""
+    roles = {row.get("role") for row in about.rows(HORMONE_LIST, *_TRUSTED_LISTS)}
+    return bool(roles - {"nonspecific", "secretion"})
 
 
-def _site(condition: r4.Condition, rows: Iterable[ListedCode], patient: Patient) -> tuple[str, str]:
-    """Site and region by the codes, else by the words of the body site, else of the diagnosis."""
-    for row in rows:
+def _is_no_diagnosis(condition: r4.Condition) -> bool:
+    """Whether a code of ICD-10 calls it a symptom or a reason for contact (chapters R and Z)."""
+    codings = condition.code.codings if condition.code else ()
+    return any("icd-10" in (one.system or "") and (one.code or "")[:1] in ("R", "Z") for one in codings)
+
+
+def _stated_certainty(condition: r4.Condition | r4.Observation) -> Certainty:
+    unsure = ("unconfirmed", "provisional", "differential")
+    is_unsure = isinstance(condition, r4.Condition) and condition.verification in unsure
+    return Certainty.SUSPECTED if is_unsure else Certainty.CONFIRMED
+
+
+def _site(
+    condition: r4.Condition | r4.Observation, rows: Iterable[ListedCode], patient: Patient
+) -> tuple[str, str]:
+    """Site and region by the codes, else by the words of the body site, else of the diagnosis.
+
+    A histology says less of the organ than what names the organ; where nothing does, another Condition may.
+    """
+    terminology, body_sites = patient.terminology, r4.concepts(condition.body_site)
+    histologies = [row for row in rows if row.list_name == HISTOLOGIES]
+    organs = [*condition.about.rows(SITES), *terminology.rows(body_sites, system=ICDO3)]
+    diagnoses = [row for row in rows if row.list_name != HISTOLOGIES]
+    for row in (*diagnoses, *[one for one in organs if one.get("role") == "in"], *histologies):
         if row.get("site") not in ("", UNKNOWN_SITE):
             return row.get("site"), row.get("region")
-    site, region = patient.terminology.site_in(r4.words(condition.body_site))
-    return (site, region) if site != UNKNOWN_SITE else patient.terminology.site_in(condition.name)
+    named = [terminology.site_in(text) for text in (r4.words(body_sites), condition.name)]
+    found = next((one for one in named if one[0] != UNKNOWN_SITE), named[-1])
+    if found[0] != UNKNOWN_SITE or not histologies or diagnoses:
+        return found
+    alone = _site_alone(patient)
+    return _site(alone, (), patient) if alone else found
 
 
 _DIFFERENTIATIONS = {one.value: one for one in Differentiation if one is not Differentiation.UNKNOWN}
@@ -248,21 +386,29 @@ def _combined(kinds: set[str]) -> Differentiation:
 
 
 def _differentiation(primaries: Iterable[Primary], patient: Patient) -> Differentiation:
-    """F-3: pathology morphology first, then the codes of the conditions, then words."""
+    """F-3: pathology morphology first, then the codes of the conditions, then words.
+
+    A code that says well is in doubt where the newest report of pathology says poorly.
+    """
     morphology = _morphology(patient)
     if morphology is not Differentiation.UNKNOWN:
         return morphology
     coded = _combined({primary.differentiation.value for primary in primaries})
+    if coded is Differentiation.WELL and _is_called_poor(patient):
+        return Differentiation.AMBIGUOUS
     return _differentiation_in_words(patient.record) if coded is Differentiation.UNKNOWN else coded
 
 
 def _morphology(patient: Patient) -> Differentiation:
-    kinds: set[str] = set()
-    for observation in patient.record.about(r4.Observation, "grade-differentiation"):
-        if observation.is_done:
-            value = patient.terminology.about_concept(observation.value_codeable_concept)
-            kinds |= {row.get("differentiation") for row in value.rows("net-icdo3-morphology")}
-    return _combined(kinds)
+    rows = [row for one in _histologies(patient) for row in one.about.rows(HISTOLOGIES)]
+    return _combined({row.get("differentiation") for row in rows})
+
+
+def _is_called_poor(patient: Patient) -> bool:
+    """Whether the newest report of pathology that speaks of the differentiation calls it poor."""
+    told = [one.resource.about for one in reports(patient) if one.is_pathology]
+    found = [one.finds("poorly-differentiated") for one in told if one.finds(*_WORDED)]
+    return bool(found) and found[0]
 
 
 _WORDED = {"well-differentiated": "well", "poorly-differentiated": "poor"}
@@ -299,7 +445,7 @@ def _weighed(primary: Primary, refuted: list[Moment | None]) -> Primary | None:
     return replace(primary, certainty=Certainty.SUSPECTED) if unordered else primary
 
 
-def _code(condition: r4.Condition) -> str:
+def _code(condition: r4.Condition | r4.Observation) -> str:
     return condition.code.code if condition.code else ""
 
 
@@ -334,19 +480,41 @@ def _why_none(record: Record, found: list[Primary]) -> str:
     if found:
         return "tumour-not-covered"
     lists = (*PRIMARY_LISTS, "net-history-icd10cm", "net-excluded-icd10cm")
-    return "tumour-dismissed" if record.about(r4.Condition, *lists) else "no-tumour"
+    if record.about(r4.Condition, *lists):
+        return "tumour-dismissed"
+    return "no-histology" if names_only_a_site(record) else "no-tumour"
 
 
-def _has_other_malignancy(patient: Patient) -> bool:
-    """Another active cancer, which could explain metastases or a drug."""
+def _other_cancers(patient: Patient, primaries: Iterable[Primary]) -> tuple[r4.Condition, ...]:
+    """Other cancers, active or of the last years, which could explain metastases or a drug."""
     cancers = patient.record.about(r4.Condition, "other-malignancy", "other-malignancy-words")
-    return any(one.is_in_force(patient.now) and _is_another_cancer(one) for one in cancers)
+    own = {primary.condition.reference for primary in primaries}
+    if (alone := _site_alone(patient)) and any(_is_placed_by(alone, one, patient) for one in primaries):
+        own.add(alone.reference)
+    others = [one for one in cancers if one.reference not in own]
+    return tuple([one for one in others if _is_another_cancer(one) and _may_explain(one, patient)])
+
+
+def _is_placed_by(alone: r4.Condition, primary: Primary, patient: Patient) -> bool:
+    """Whether a histology that stands by itself and a Condition that names an organ are one tumour."""
+    lists = {row.list_name for row in primary.condition.about.rows(*PRIMARY_LISTS)}
+    site = _site(alone, (), patient)[0].replace("-", " ")
+    return lists == {HISTOLOGIES} and primary.site == site and not primary.condition.about.rows(SITES)
+
+
+def _may_explain(condition: r4.Condition, patient: Patient) -> bool:
+    """In force, or over for no longer than some years."""
+    if condition.is_in_force(patient.now):
+        return True
+    over = condition.abated or condition.asserted
+    is_recent = over is None or over.days_before(patient.now) <= patient.defaults.other_cancer_days
+    return is_recent and not condition.is_refuted
 
 
 def _is_another_cancer(condition: r4.Condition) -> bool:
     about = condition.about
     if about.rows(*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST) or about.is_named("neuroendocrine-tumour"):
         return False
-    return about.has_row("other-malignancy", roles=("malignancy",)) or about.is_named(
-        "other-malignancy-words"
-    )
+    if rows := about.rows("other-malignancy"):
+        return any(row.get("role") == "malignancy" for row in rows)
+    return about.is_named("other-malignancy-words")

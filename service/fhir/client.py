@@ -17,7 +17,9 @@ from urllib.parse import urljoin
 
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
+from service.fhir.references import ID
 from service.fhir.scopes import Permission, permission
+from service.fhir.searches import Search, searches
 from service.fhir.transport import Allowance, Answer, Exchange, ExchangeFailed, get, run_within
 from service.json_body import read_object
 
@@ -27,12 +29,16 @@ Resource = Mapping[str, Any]
 SameBase = Callable[[str, str], bool]
 """``(base URL, URL) -> bool``: whether the URL lies at or under the base, on the same origin."""
 
-_FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir", "text/json")
+FHIR_JSON = ("application/fhir+json", "application/json", "application/json+fhir", "text/json")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PASSING_STATUSES = (502, 503, 504)
+_NOT_UNDERSTOOD = (400, 422, 501)  # what a search with a parameter that is not supported is answered with
+_NOT_SUPPORTED = (*_NOT_UNDERSTOOD, 403, 404, 405, 410, 500)
+_CAN_DO_WITHOUT = ("_count", "_sort", "_include")
 _PAUSE_SECONDS = 0.05  # before a failed request is tried once more
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]+")
-_QUERY = re.compile(r"(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9.-]{1,64})|\?[\x21-\x7e]*)?")
+_QUERY = re.compile(rf"(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>(?!\.+$){ID})|\?[\x21-\x7e]*)?")
+_NO_QUERY = "the query is not one of this FHIR server"
 _REASONS = {
     401: "the FHIR server did not accept the access token",
     403: "the FHIR server does not permit reading this",
@@ -91,6 +97,7 @@ class _Search:
     bytes_read: int = 0
     total: int | None = None
     pages: int = 0
+    refused: list[str] = field(default_factory=list)
 
 
 def fetch_all(
@@ -103,6 +110,8 @@ def fetch_all(
 ) -> dict[str, FetchOutcome]:
     """Ask all ``queries`` (key -> URL relative to the base) in parallel, within ``deadline_seconds``.
 
+    A query is put as one search or as several, the answers to which are put together.
+
     Whether the base URL may be read at all is for the caller to decide before. The token goes with every
     request, and only to URLs that ``same_base`` finds under the base URL.
     """
@@ -112,19 +121,31 @@ def fetch_all(
     parsed = {key: _QUERY.fullmatch(relative) for key, relative in queries.items()}
     refused = {key: refusal for key, query in parsed.items() if (refusal := _refusal(server, query))}
     jobs = {
-        key: functools.partial(_fetch, server, query)
-        for key, query in parsed.items()
-        if query is not None and key not in refused
+        (key, search): functools.partial(_fetch, server, search)
+        for key in queries.keys() - refused.keys()
+        for search in searches(queries[key])
     }
-    answers = run_within(deadline_seconds, jobs)
+    parts: dict[str, list[FetchOutcome]] = {key: [] for key in queries}
     late = FetchOutcome(reason="no answer within the time allowed")
-    return {key: refused.get(key) or answers[key] or late for key in queries}
+    for (key, _search), outcome in run_within(deadline_seconds, jobs).items():
+        parts[key].append(outcome or late)
+    return {key: refused.get(key) or _together(found) for key, found in parts.items()}
+
+
+def _together(parts: list[FetchOutcome]) -> FetchOutcome:
+    """The outcome of a query that was put as several searches."""
+    if len(parts) == 1:
+        return parts[0]
+    read = [one.resource["entry"] for one in parts if one.resource is not None]
+    bundle = _bundle([entry for entries in read for entry in entries]) if read else None
+    reason = next((one.reason for one in parts if one.reason), None)
+    return FetchOutcome(bundle, complete=all(one.complete for one in parts), reason=reason)
 
 
 def _refusal(server: _Server, query: re.Match[str] | None) -> FetchOutcome | None:
     """Why this query is not even sent."""
     if query is None or not server.same_base(server.access.base_url, _absolute(server, query)):
-        return FetchOutcome(reason="the query is not one of this FHIR server")
+        return FetchOutcome(reason=_NO_QUERY)
     if server.access.token is not None and not _USABLE_TOKEN.fullmatch(server.access.token):
         return FetchOutcome(reason="the access token is not usable")
     if _permission(server, query) is Permission.NONE:
@@ -140,10 +161,14 @@ def _absolute(server: _Server, query: re.Match[str]) -> str:
     return f"{server.access.base_url.rstrip('/')}/{query.string}"
 
 
-def _fetch(server: _Server, query: re.Match[str], exchange: Exchange) -> FetchOutcome:
+def _fetch(server: _Server, search: Search, exchange: Exchange) -> FetchOutcome:
+    query = _QUERY.fullmatch(search.query)
+    if query is None:
+        return FetchOutcome(reason=_NO_QUERY)
     if query["id"] is not None:
         return _read(server, query, exchange)
-    outcome = _search(server, _absolute(server, query), exchange)
+    read = _search_for_components if search.is_extra else _search
+    outcome = read(server, _absolute(server, query), exchange)
     if outcome.complete and _permission(server, query) is Permission.PART:
         return FetchOutcome(outcome.resource, reason="the access token permits reading a part only")
     return outcome
@@ -161,24 +186,78 @@ def _read(server: _Server, query: re.Match[str], exchange: Exchange) -> FetchOut
 
 def _search(server: _Server, url: str, exchange: Exchange) -> FetchOutcome:
     search = _Search()
-    following: str | None = url
     try:
-        while following is not None:
-            following = _next_page(server, following, search, exchange)
+        _read_pages(server, url, search, exchange)
     except ExchangeFailed as failure:
         if search.pages == 0:
             return FetchOutcome(reason=failure.reason)
-        return FetchOutcome(_bundle(search), reason=f"not all pages could be read: {failure.reason}")
-    if search.total is not None and search.total > _matches(search.entries):
-        return FetchOutcome(_bundle(search), reason="the FHIR server counts more resources than it sent")
-    return FetchOutcome(_bundle(search), complete=True)
+        reason = f"not all pages could be read: {failure.reason}{_in_what_order(search)}"
+        return FetchOutcome(_bundle(search.entries), reason=reason)
+    if _is_short(search):
+        reason = "the FHIR server counts more resources than it sent"
+        return FetchOutcome(_bundle(search.entries), reason=reason)
+    return FetchOutcome(_bundle(search.entries), complete=True)
+
+
+def _search_for_components(server: _Server, url: str, exchange: Exchange) -> FetchOutcome:
+    """Results by the codes of their components; nothing, where the server does not know that parameter.
+
+    A server that passes over it sends results without a component as well.
+    """
+    search = _Search()
+    try:
+        following = _next_page(server, url, search, exchange)
+        while following is not None and _all_have_components(search.entries):
+            following = _next_page(server, following, search, exchange)
+    except ExchangeFailed as failure:
+        if search.pages == 0 and failure.status in _NOT_SUPPORTED:
+            return FetchOutcome(complete=True)
+        return FetchOutcome(reason=f"the components of results could not be searched: {failure.reason}")
+    found = search.entries if _all_have_components(search.entries) else []
+    return FetchOutcome(_bundle(found) if found else None, complete=True)
+
+
+def _all_have_components(entries: list[Any]) -> bool:
+    found = [entry.get("resource") for entry in entries if isinstance(entry, dict)]
+    results = [one for one in found if isinstance(one, dict) and one.get("resourceType") == "Observation"]
+    return all(one.get("component") for one in results)
+
+
+def _read_pages(server: _Server, url: str, search: _Search, exchange: Exchange) -> None:
+    following = _first_page(server, url, search, exchange)
+    while following is not None:
+        following = _next_page(server, following, search, exchange)
+
+
+def _first_page(server: _Server, url: str, search: _Search, exchange: Exchange) -> str | None:
+    """Read the first page; a search that is not understood is put again without what it can do without."""
+    for name in _CAN_DO_WITHOUT:
+        if f"&{name}=" in url:
+            try:
+                return _next_page(server, url, search, exchange)
+            except ExchangeFailed as failure:
+                if failure.status not in _NOT_UNDERSTOOD:
+                    raise
+            search.refused.append(name)
+            url = re.sub(rf"&{name}=[^&]*", "", url)
+    return _next_page(server, url, search, exchange)
+
+
+def _in_what_order(search: _Search) -> str:
+    return ", and the newest need not be among them" if "_sort" in search.refused else ""
+
+
+def _is_short(search: _Search) -> bool:
+    """Whether the server counts more than it sent; some count what was included as well."""
+    total = search.total
+    return total is not None and total > _matches(search.entries) and total != len(search.entries)
 
 
 def _next_page(server: _Server, url: str, search: _Search, exchange: Exchange) -> str | None:
     """Read one page into ``search``; the URL of the page after it."""
     search.seen.add(url)
     page, size = _resource(server, url, exchange, server.limits.max_bytes - search.bytes_read)
-    entries = page.get("entry", [])
+    entries = [] if page.get("entry") is None else page["entry"]
     if (
         page.get("resourceType") != "Bundle"
         or page.get("type") != "searchset"
@@ -197,12 +276,12 @@ def _next_page(server: _Server, url: str, search: _Search, exchange: Exchange) -
 def _following(server: _Server, url: str, page: Resource, search: _Search) -> str | None:
     links = page.get("link")
     found = [one for one in links if isinstance(one, dict)] if isinstance(links, list) else []
-    urls = [one.get("url") for one in found if one.get("relation") == "next"]
-    links = [one if isinstance(one, str) else "" for one in urls]
+    links = [one.get("url") for one in found if one.get("relation") == "next"]
     if not links:
         return None
-    following = _joined(url, links[0])
-    if not links[0] or not server.same_base(server.access.base_url, following):
+    target = links[0] if isinstance(links[0], str) else ""
+    following = _joined(url, target)
+    if not target or not server.same_base(server.access.base_url, following):
         raise ExchangeFailed("the link to the next page leads away from the FHIR server")
     if following in search.seen:
         raise ExchangeFailed("the links to the next page go in a circle")
@@ -218,8 +297,8 @@ def _joined(url: str, reference: str) -> str:
         return ""
 
 
-def _bundle(search: _Search) -> Resource:
-    return {"resourceType": "Bundle", "type": "searchset", "entry": search.entries}
+def _bundle(entries: list[Any]) -> Resource:
+    return {"resourceType": "Bundle", "type": "searchset", "entry": entries}
 
 
 def _matches(entries: list[Any]) -> int:
@@ -238,11 +317,10 @@ def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> 
     """The JSON object at ``url`` and its size in bytes."""
     answer = _answer_after_redirect(server, url, exchange, max_bytes)
     if answer.status != 200:
-        raise ExchangeFailed(
-            _REASONS.get(answer.status, f"the FHIR server answered with HTTP status {answer.status}")
-        )
+        unknown = f"the FHIR server answered with HTTP status {answer.status}"
+        raise ExchangeFailed(_REASONS.get(answer.status, unknown), status=answer.status)
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _FHIR_JSON:
+    if media_type not in FHIR_JSON:
         raise ExchangeFailed("the FHIR server answered with something else than FHIR JSON")
     server.values_left.take(_most_values(answer.body))
     # Other answers may have been parsed meanwhile.
@@ -275,7 +353,18 @@ def _answer_after_redirect(server: _Server, url: str, exchange: Exchange, max_by
 
 
 def _answer(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> Answer:
-    """The answer to one GET, tried once more where the fault may have passed by then."""
+    """The answer to one GET, or to a POST of the same search where its URL is too long for the server."""
+    answer = _tried_twice(server, url, exchange, max_bytes)
+    if answer.status != 414:
+        return answer
+    address, _, form = url.partition("?")
+    return _tried_twice(server, f"{address}/_search", exchange, max_bytes, form=form)
+
+
+def _tried_twice(
+    server: _Server, url: str, exchange: Exchange, max_bytes: int, *, form: str | None = None
+) -> Answer:
+    """The answer to one request, tried once more where the fault may have passed by then."""
     headers = {"Accept": "application/fhir+json"}
     if server.access.token is not None:
         headers["Authorization"] = f"Bearer {server.access.token}"
@@ -287,6 +376,7 @@ def _answer(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> An
         max_bytes=max_bytes,
         allowance=server.bytes_left,
         certificate_authorities=server.limits.certificate_authorities,
+        form=form,
     )
     try:
         answer = attempt()

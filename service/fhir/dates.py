@@ -1,31 +1,45 @@
-"""FHIR dates and times, read leniently and compared by day.
+"""FHIR dates and times, read leniently, as the stretch of time that they may mean.
 
-https://hl7.org/fhir/R4/datatypes.html#dateTime. A time without a zone (invalid FHIR, and common in
-exports) is read as UTC; a year or a month counts from its first day. The years 0001 and 9999 are what
-programs write where they have no date.
+https://hl7.org/fhir/R4/datatypes.html#dateTime. A day without a zone is a day somewhere on earth, and a
+month or a year lasts to its end; a moment lies ahead, or is over, only where it is so everywhere. What is
+shown is the day as it was written. A time without a zone (invalid FHIR, common in exports) is read as UTC.
+The years 0001 and 9999 are what programs write where they have no date.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
 _LONGEST = 40  # characters
 _NO_YEARS = ("0001", "9999")
+_FIRST_ZONE, _LAST_ZONE = timedelta(hours=14), timedelta(hours=-12)
+"""Where a day begins first, and where it ends last."""
 
 
 class Moment(NamedTuple):
-    """A point in time; ``has_time`` is False where only a day, month or year is stated."""
+    """A point in time, or a day, month or year; ``has_time`` is False for the latter.
+
+    ``instant`` is in the zone that was stated; of a day, month or year it is the beginning, in UTC.
+    ``ends`` is the day after the last that is meant.
+    """
 
     instant: datetime
     has_time: bool
+    day: str
+    ends: date
 
     @property
-    def day(self) -> str:
-        """The calendar day as ``YYYY-MM-DD``."""
-        return self.instant.date().isoformat()
+    def first(self) -> datetime:
+        """The earliest that it can be."""
+        return self.instant if self.has_time else self.instant - _FIRST_ZONE
+
+    @property
+    def last(self) -> datetime:
+        """The latest that it can be."""
+        return self.instant if self.has_time else _midnight(self.ends) - _LAST_ZONE
 
     @property
     def timestamp(self) -> float:
@@ -33,30 +47,62 @@ class Moment(NamedTuple):
         return self.instant.timestamp()
 
     def days_before(self, now: datetime) -> int:
-        """Whole calendar days from this moment to ``now``; negative in the future."""
-        return (now.date() - self.instant.date()).days
+        """Whole calendar days from this moment to ``now``, where it took place; negative in the future.
+
+        Of a month or a year the last day counts, and today while that is still ahead.
+        """
+        today = now.astimezone(self.instant.tzinfo).date()
+        days = (today - self.ends).days + 1
+        return days if today < self.instant.date() else max(days, 0)
 
     def hours_after(self, now: datetime) -> float:
         """Hours from ``now`` to this moment; negative in the past."""
         return (self.instant - now) / timedelta(hours=1)
+
+    def precedes(self, other: Moment) -> bool:
+        """Whether its day is before that of another, as both were written; "2026" is not before "2026-05"."""
+        length = min(len(self.day), len(other.day))
+        return self.day[:length] < other.day[:length]
+
+    def may_be_day_of(self, other: Moment) -> bool:
+        """Whether both can be one day: as written, or by the clock."""
+        return self.instant == other.instant or not (self.precedes(other) or other.precedes(self))
+
+    def earlier(self, count: float) -> Moment:
+        """The day that lies so many days before."""
+        return _whole_day(self.instant.date() - days(count))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _whole_day(day: date) -> Moment:
+    return Moment(_midnight(day), has_time=False, day=day.isoformat(), ends=day + days(1))
 
 
 def parse(text: str | None) -> Moment | None:
     """Read a FHIR date, dateTime or instant; None for anything else, and for a date that means none."""
     if not text or len(text) > _LONGEST or text[:4] in _NO_YEARS:
         return None
-    if partial := _PARTIAL.fullmatch(text):
-        year, month, day = partial.groups()
-        return _moment(f"{year}-{month or '01'}-{day or '01'}", has_time=False)
-    return _moment(text, has_time=True)
-
-
-def _moment(text: str, *, has_time: bool) -> Moment | None:
     try:
+        if partial := _PARTIAL.fullmatch(text):
+            return _of_precision(*partial.groups(), written=text)
         instant = datetime.fromisoformat(text)
-        return Moment(instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC), has_time)
+        instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        day = instant.date()
+        return Moment(instant, has_time=True, day=day.isoformat(), ends=day + days(1))
     except (ValueError, OverflowError):
         return None
+
+
+def _of_precision(year: str, month: str | None, day: str | None, *, written: str) -> Moment:
+    """A year, a month or a day."""
+    begins = date(int(year), int(month or 1), int(day or 1))
+    if day:
+        return _whole_day(begins)
+    after = begins.year * 12 + (begins.month if month else 12)
+    return Moment(_midnight(begins), has_time=False, day=written, ends=date(after // 12, after % 12 + 1, 1))
 
 
 def is_readable(text: str | None) -> bool:
@@ -64,9 +110,19 @@ def is_readable(text: str | None) -> bool:
     return not text or text[:4] in _NO_YEARS or parse(text) is not None
 
 
+_SLACK = timedelta(hours=24)
+"""How far clocks and zones may go astray before a result is one of the future."""
+
+
 def is_in_future(moment: Moment | None, now: datetime) -> bool:
-    """Whether a day lies ahead: for a finding an error in the data."""
-    return moment is not None and moment.days_before(now) < 0
+    """Whether it lies ahead wherever it was written, by more than clocks go astray: an error in a finding."""
+    return moment is not None and moment.first > now + _SLACK
+
+
+def is_over(starts: Moment | None, ends: Moment | None, now: datetime, *, hours: float) -> bool:
+    """Whether the latest that an act can have ended lies more than so many hours ago."""
+    last = ends or starts
+    return last is not None and last.last < now - timedelta(hours=hours)
 
 
 def order(moment: Moment | None) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.content_files import read_rows
+from service.fhir.about import ListedCode
 
 CODE_LISTS = frozenset(
     {
@@ -19,6 +20,7 @@ CODE_LISTS = frozenset(
         "cga-confounders",
         "cholecystectomy",
         "chromogranin-a",
+        "comfort-care-codes",
         "ct-mri",
         "echocardiography",
         "gallstones",
@@ -26,6 +28,7 @@ CODE_LISTS = frozenset(
         "ki67-observation",
         "liver-ablation",
         "liver-embolisation",
+        "metastasis-site",
         "net-benign-icd10cm",
         "net-excluded-icd10cm",
         "net-functional-syndromes",
@@ -39,10 +42,13 @@ CODE_LISTS = frozenset(
         "periop-avoid-histamine",
         "periop-avoid-sympathomimetic",
         "ppi",
+        "pregnancy-codes",
+        "pregnancy-status",
         "primary-complication",
         "procedure-category",
         "prrt-procedures",
         "renal-function",
+        "report-kind",
         "resection-procedures",
         "somatostatin-analogues",
         "sstr-imaging",
@@ -50,6 +56,8 @@ CODE_LISTS = frozenset(
         "symptoms",
         "systemic-antitumour",
         "tnm-staging",
+        "topography",
+        "tumour-board-codes",
         "tumour-size",
     }
 )
@@ -57,13 +65,19 @@ CODE_LISTS = frozenset(
 
 WORD_LISTS = frozenset(
     {
+        "serotonin-producing",
         "abdominal-surgery",
+        "abdominal-words",
         "acute-care",
         "anaesthesia-referral",
+        "another-organ",
         "asthma-or-allergy-kit",
+        "bare-letters",
         "biliary-anastomosis",
         "biopsy-endoscopy",
         "bleeding",
+        "board-of-another-cancer",
+        "board-of-this-cancer",
         "borderline-resectable",
         "by-mouth",
         "carcinoid-crisis",
@@ -75,7 +89,7 @@ WORD_LISTS = frozenset(
         "cholecystectomy-words",
         "chromogranin-a-words",
         "comfort-care",
-        "cough-or-topical",
+        "cough-or-inhaled",
         "crisis-under-way",
         "cross-sectional-imaging",
         "diarrhoea",
@@ -92,6 +106,7 @@ WORD_LISTS = frozenset(
         "general-anaesthesia",
         "home-medicine",
         "imaging-abdomen",
+        "imaging-report",
         "insulinoma",
         "interventional-radiology-referral",
         "intra-arterial",
@@ -101,29 +116,40 @@ WORD_LISTS = frozenset(
         "liver-biopsy",
         "liver-embolisation-words",
         "liver-failure",
+        "liver-lesion",
         "liver-resection",
+        "liver-words",
         "local-anaesthesia-minor",
+        "local-use",
         "low-yield-primary",
         "lymphadenectomy",
+        "many",
         "margin-positive",
         "marrow-failure",
+        "metastasis",
         "mitotic-count",
         "multifocal",
         "neuroendocrine-tumour",
         "no-nodes-examined",
+        "not-an-operation",
         "nt-probnp",
         "obstruction",
         "octreotide-depot",
+        "octreotide-oral",
         "octreotide-plan",
         "octreotide-short-acting",
+        "operation-words",
         "other-malignancy-words",
+        "other-organ",
         "other-surgery",
         "pancreaticoduodenectomy",
+        "pathology-report",
         "pathology-review",
         "poorly-differentiated",
         "portal-vein-thrombosis",
         "pregnancy",
         "primary-resection",
+        "procedure-words",
         "progression",
         "prrt",
         "radioembolisation",
@@ -133,7 +159,9 @@ WORD_LISTS = frozenset(
         "solitary",
         "sstr-imaging-words",
         "sstr-negative",
+        "sstr-no-lesion",
         "sstr-positive",
+        "surgery-booking",
         "surgical-referral",
         "surveillance",
         "tissue-obtained",
@@ -142,6 +170,7 @@ WORD_LISTS = frozenset(
         "tumour-size-words",
         "unfit",
         "unresectable",
+        "unsited-embolisation",
         "well-differentiated",
     }
 )
@@ -166,11 +195,21 @@ def read_drug_words(cards_dir: Path) -> tuple[DrugWords, ...]:
     return tuple(DrugWords(**row) for row in rows)
 
 
-def read_queried(cards_dir: Path) -> tuple[str, ...]:
-    """The code lists whose results are asked for by code; ContentError where that cannot be read."""
-    return tuple(
-        row["code_list"] for row in read_rows(cards_dir / "codelists" / "queried.csv", ("code_list",))
-    )
+class Queried(NamedTuple):
+    """A code list whose results are asked for by code, but for the rows of some roles."""
+
+    code_list: str
+    unless: frozenset[str]
+
+    def asks_for(self, row: ListedCode) -> bool:
+        """Whether results of this row are asked for."""
+        return row.list_name == self.code_list and row.get("role") not in self.unless
+
+
+def read_queried(cards_dir: Path) -> tuple[Queried, ...]:
+    """The rows of ``queried.csv``; ContentError where it cannot be read."""
+    rows = read_rows(cards_dir / "codelists" / "queried.csv", Queried._fields)
+    return tuple([Queried(row["code_list"], frozenset(row["unless"].split())) for row in rows])
 
 
 def code_list_files(cards_dir: Path) -> list[Path]:
@@ -183,7 +222,14 @@ def word_list_files(cards_dir: Path) -> list[Path]:
     return sorted((cards_dir / "wordlists").glob("*/*.txt"))
 
 
-def list_faults(cards_dir: Path, *, drug_words: Iterable[DrugWords], queried: Iterable[str]) -> Iterator[str]:
+def cue_files(cards_dir: Path) -> list[Path]:
+    """The cue words, one file for each language."""
+    return sorted((cards_dir / "wordlists").glob("*/context.csv"))
+
+
+def list_faults(
+    cards_dir: Path, *, drug_words: Iterable[DrugWords], queried: Iterable[Queried]
+) -> Iterator[str]:
     """Every list that nothing names, that is named and missing, or that shares its name with another."""
     codes = {path.stem for path in code_list_files(cards_dir)}
     words = {path.stem: path.relative_to(cards_dir).as_posix() for path in word_list_files(cards_dir)}
@@ -196,5 +242,8 @@ def list_faults(cards_dir: Path, *, drug_words: Iterable[DrugWords], queried: It
     yield from (f"{path}: missing" for path in sorted(missing))
     for name in sorted(codes & set(words)):
         yield f"{words[name]}: has the name of a code list; end it in -words"
-    for file, names in (("drugs.csv", {one.code_list for one in drug_words}), ("queried.csv", set(queried))):
+    for file, names in (
+        ("drugs.csv", {one.code_list for one in drug_words}),
+        ("queried.csv", {one.code_list for one in queried}),
+    ):
         yield from (f"{file}: there is no code list {name}" for name in sorted(names - CODE_LISTS))

@@ -34,6 +34,25 @@ def with_medications(key: str, query: str) -> str:
     return f"{query}&_include={QUERIES[key].resource_type}:medication" if key in KEYS else query
 
 
+def named_medication(order: OfMedication) -> str:
+    """The reference by which a resource names its drug."""
+    return (order.medication_reference and order.medication_reference.reference) or ""
+
+
+MOST_READ_SINGLY = 20
+"""Drugs of one call that are asked for one by one."""
+
+
+def reads_of(references: Iterable[str], base_url: str) -> list[str]:
+    """The queries that read these Medications from the server with that base URL, each once."""
+    base = f"{base_url.rstrip('/')}/"
+    named = [
+        type_and_id(one.removeprefix(base)) for one in references if one.startswith(base) or ":" not in one
+    ]
+    reads = [f"{kind}/{identity}" for kind, identity in named if kind == "Medication"]
+    return list(dict.fromkeys(reads))[:MOST_READ_SINGLY]
+
+
 @dataclass(frozen=True, slots=True)
 class Medications:
     """The Medications of a call by their names: ``Medication/1``, or the fullUrl of their entry."""
@@ -55,12 +74,12 @@ class Medications:
         return True
 
     def _concepts(self, order: OfMedication) -> Iterable[CodeableConcept]:
-        target = order.medication_reference
-        name = target.reference or "" if target else ""
+        target, name = order.medication_reference, named_medication(order)
         medication = _contained(order, name[1:]) if name.startswith("#") else self._found(name)
         if medication is not None:
             yield from medication.naming_concepts()
             yield from (CodeableConcept(text=text) for text in medication.naming_texts() if text)
+            order.form = medication.form.words if medication.form else ""
         elif target is not None and target.display:
             yield CodeableConcept(text=target.display)
 

@@ -10,7 +10,7 @@ import math
 import re
 from typing import NamedTuple
 
-from service.fhir.r4 import Measured, Quantity, Range, Ratio, concepts
+from service.fhir.r4 import CodeableConcept, Measured, Quantity, Range, Ratio, concepts
 
 MILLIGRAM_5HIAA_IN_MICROMOLE = 5.2307
 """1 mg of 5-HIAA (C10H9NO3, 191.18 g/mol) in micromoles."""
@@ -192,12 +192,20 @@ _SINGLE = re.compile(rf"(<=|>=|≤|≥|<|>|=)?\s*{_NUMBER}\s*(.*)")
 _HEDGES = re.compile(
     r"^(?:approximately|approx\.?|about|circa|ca\.?|around|~|≈|est\.?|estimated)\s*", re.IGNORECASE
 )
+_INTERPRETATIONS = (
+    ("high", frozenset({"h", "hh", "hu", "high", "elevated", "erhöht", "élevé"})),
+    ("low", frozenset({"l", "ll", "lu", "low"})),
+    ("normal", frozenset({"n", "normal"})),
+)
+"""Codes of https://hl7.org/fhir/R4/valueset-observation-interpretation.html, and words for the same."""
+_FLAG = re.compile(r"[\s(\[*]+(HH?|LL?|N|high|elevated|erhöht|élevé|low|normal)[)\]*]?$")
+"""What laboratories print behind a number to say how it lies to its range."""
 _COMPARATORS = {"≤": "<=", "≥": ">=", "=": "", None: ""}
 
 
 def from_text(text: str) -> Interval | None:
     """Read ``"2,5 %"``, ``"approximately 10 %"``, ``"10 to 15 %"``, ``"<5%"``; None for other words."""
-    bare = _HEDGES.sub("", text.strip()[:60])
+    bare = _FLAG.sub("", _HEDGES.sub("", text.strip()[:60])).strip()
     if between := _BETWEEN.fullmatch(bare):
         low, high, unit = between.groups()
         return Interval(_number(low), _number(high), unit=canonical_unit(unit))
@@ -219,30 +227,47 @@ def value_of(result: Measured) -> Interval | None:
         return spread
     if (whole := result.value_integer) is not None:
         return exact(float(whole)) if abs(whole) < 10**9 else None
-    return from_text(result.value_string or "")
+    return from_text(result.value_string or "") or _from_concept(result.value_codeable_concept)
+
+
+_PATOBANK = re.compile(r"(?:Æ|AE)KI(\d{3})")
+"""Codes of the Danish register of pathology for a Ki-67 in percent (ÆKI000 to ÆKI100)."""
+
+
+def _from_concept(concept: CodeableConcept | None) -> Interval | None:
+    """A value that came as a concept: by its one name, else by a code that is a percentage."""
+    if concept is None:
+        return None
+    percentages = [found for one in concept.codings if (found := _PATOBANK.fullmatch(one.code or ""))]
+    if percentages and (value := int(percentages[0].group(1))) <= 100:
+        return exact(float(value), "%")
+    return from_text(concept.label)
 
 
 def upper_reference_limit(observation: Measured, *, unit: str) -> float | None:
     """The top of the reference range printed with the result, in the unit of the result."""
     for spread in observation.reference_range or ():
         high = from_quantity(spread.high)
-        if high is not None and high.unit in (unit, ""):
+        if high is not None and (not unit or high.unit in (unit, "")):
             return high.high
         stated = from_text(spread.text or "")
-        if high is None and stated is not None and stated.unit in (unit, "") and math.isfinite(stated.high):
+        if (
+            high is None
+            and stated is not None
+            and (not unit or stated.unit in (unit, ""))
+            and math.isfinite(stated.high)
+        ):
             return stated.high
     return None
 
 
-_INTERPRETATIONS = (("high", {"H", "HH", "HU"}), ("low", {"L", "LL", "LU"}), ("normal", {"N"}))
-
-
 def interpretation(observation: Measured) -> str:
-    """``high``, ``low``, ``normal`` or an empty string, from ``Observation.interpretation``."""
-    stated = {
-        coding.code.upper()
-        for concept in concepts(observation.interpretation)
-        for coding in concept.codings
-        if coding.code
-    }
-    return next((meaning for meaning, known in _INTERPRETATIONS if stated & known), "")
+    """``high``, ``low``, ``normal`` or an empty string: by the flag, else by what stands behind the value."""
+    flags = concepts(observation.interpretation)
+    stated = {coding.code for concept in flags for coding in concept.codings} | {one.text for one in flags}
+    value = observation.value_codeable_concept
+    written = (observation.value_string or "").strip()[-_LONGEST_UNIT:] or (value.words if value else "")
+    behind = _FLAG.search(f" {written}")
+    stated.add(behind.group(1) if behind else "")
+    lowered = {one.strip().lower() for one in stated if one}
+    return next((meaning for meaning, known in _INTERPRETATIONS if lowered & known), "")

@@ -7,7 +7,7 @@ search per resource type, no repeated parameter, ``_sort`` and ``_count`` only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 
@@ -57,13 +57,17 @@ def filled(template: str, *, patient_id: str) -> str:
     return template.replace(_PATIENT_ID, patient_id)
 
 
-def prefetch_templates(observation_codes: Iterable[tuple[str, str]]) -> dict[str, str]:
+RESULT_CATEGORIES = ("laboratory", "imaging", "procedure", "exam", "survey", "therapy")
+"""Codes of https://hl7.org/fhir/R4/valueset-observation-category.html under which findings may stand."""
+
+
+def prefetch_templates(observation_codes: Collection[tuple[str, str]]) -> dict[str, str]:
     """Prefetch key -> template, as discovery publishes them for every hook.
 
-    Observations are asked for by ``(system, code)``: charts hold thousands of them, and many
-    servers refuse an Observation search that names neither code nor category.
+    Observations are asked for by ``(system, code)``, or by category where there is none: charts hold
+    thousands of them, and many servers refuse an Observation search that names neither code nor category.
     """
     codes = ",".join(f"{system}|{code}" for system, code in observation_codes)
     templates = {key: query.template for key, query in QUERIES.items()}
-    templates["observations"] += f"&code={codes}"
+    templates["observations"] += f"&code={codes}" if codes else f"&category={','.join(RESULT_CATEGORIES)}"
     return templates

@@ -8,6 +8,9 @@ resource type is one class here and one query in :mod:`service.fhir.queries`.
 
 from __future__ import annotations
 
+import base64
+import html
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -136,6 +139,11 @@ class Period(msgspec.Struct, rename="camel", gc=False, kw_only=True):
         """When it begins and ends."""
         return dates.parse(self.start), dates.parse(self.end)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has begun, or will, and goes on: an end that is absent is none."""
+        return dates.parse(self.start) is not None and dates.parse(self.end) is None
+
 
 class Repeat(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """The bounds of a Timing."""
@@ -194,6 +202,55 @@ class Annotation(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     text: str | None = None
 
 
+_UNSHOWN = re.compile(r"<(script|style)\b[^<>]*>[^<]*", re.IGNORECASE)
+_BLOCK = re.compile(r"</?(?:p|div|br|li|tr|h\d|table)\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_CHARSET = re.compile(r"charset\s?=\s?\"?([\w-]{1,20})", re.IGNORECASE)
+
+
+def _without_markup(text: str) -> str:
+    """The words of an HTML text, each block on a line of its own."""
+    return html.unescape(_TAG.sub(" ", _BLOCK.sub("\n", _UNSHOWN.sub("", text))))
+
+
+class Attachment(Element, kw_only=True):
+    """https://hl7.org/fhir/R4/datatypes.html#Attachment; only plain text and HTML that came along is read."""
+
+    content_type: str | None = None
+    data: str | None = None
+    url: str | None = None
+    title: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What it says; empty where that cannot be read."""
+        form = (self.content_type or "").lower()
+        if not self.data or not form.startswith(("text/plain", "text/html")):
+            return ""
+        charset = _CHARSET.search(form)
+        try:
+            written = base64.b64decode(self.data).decode(charset.group(1) if charset else "utf-8")
+        except (ValueError, LookupError):  # not base64, not that character set
+            return ""
+        return _without_markup(written) if form.startswith("text/html") else written
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether something is there that is not read: a PDF, an image, what stands elsewhere."""
+        return bool(self.data or self.url) and not self.text.strip()
+
+
+class Narrative(Element, kw_only=True):
+    """https://hl7.org/fhir/R4/narrative.html."""
+
+    div: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return _without_markup(self.div or "")
+
+
 class Meta(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     """https://hl7.org/fhir/R4/resource.html#Meta."""
 
@@ -246,6 +303,8 @@ class Resource(Element, kw_only=True):
     """Whether it counts only by its status, so that one without a status is not read."""
     NOTES_MATTER: ClassVar[bool] = False
     """Whether its findings may say what no code does: "under general anaesthesia", "unresectable"."""
+    IS_REPORT: ClassVar[bool] = False
+    """Whether "not seen" in its words says that something is not there."""
     ALWAYS_MATTERS: ClassVar[bool] = False
     OFTEN_HIDDEN: ClassVar[tuple[str, ...]] = ()
     """Statuses that rules read and that some servers leave out of a search that does not name them."""
@@ -259,6 +318,11 @@ class Resource(Element, kw_only=True):
     def stated_status(self) -> str:
         """The status; empty where there is none."""
         return getattr(self, "status", None) or ""
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether its source does not know its status: it is neither there nor absent."""
+        return self.NEEDS_STATUS and self.stated_status == "unknown"
 
     @property
     def lacks_status(self) -> bool:
@@ -295,6 +359,10 @@ class Resource(Element, kw_only=True):
         """The concepts that name what it is about."""
         return [one for name in self.NAMED_BY for one in concepts(getattr(self, name))]
 
+    def histologies(self) -> Iterable[CodeableConcept]:
+        """The concepts beside those that name it of which only a histology is read."""
+        return ()
+
     def naming_texts(self) -> Iterable[str | None]:
         """The words that name what it is about, beside those of its concepts."""
         return [getattr(self, name) for name in self.NAMED_IN]
@@ -317,6 +385,11 @@ class Resource(Element, kw_only=True):
         return None
 
     @property
+    def has_open_end(self) -> bool:
+        """Whether its period goes on, so that it is not over however long ago it began."""
+        return False
+
+    @property
     def is_done(self) -> bool:
         """Whether a result was delivered, an event has taken place, or a document stands."""
         return self.stated_status in self.DONE
@@ -325,6 +398,11 @@ class Resource(Element, kw_only=True):
     def is_under_way(self) -> bool:
         """Whether a result is expected or preliminary, or an event is taking place."""
         return self.stated_status in self.UNDER_WAY
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it asks not to do something."""
+        return False
 
     @property
     def is_draft(self) -> bool:
@@ -351,13 +429,22 @@ class Resource(Element, kw_only=True):
         labels = [one.label for one in self.naming_concepts()][:1]
         return next((one for one in (*labels, *self.naming_texts()) if one), self.kind)
 
+    def attachments(self) -> Iterable[Attachment]:
+        """The files in which it is written."""
+        return ()
+
+    def narratives(self) -> Iterable[str | None]:
+        """The texts in which it is written, beside ``FOUND_IN`` and its notes."""
+        return [one.text for one in self.attachments()]
+
     @property
     def findings(self) -> str:
-        """What it found or says, in words: conclusion, value in words, notes."""
+        """What it found or says, in words: conclusion, value, reason, notes, attached text; a line each."""
         notes = [one.text for one in getattr(self, "note", None) or ()]
-        return "; ".join(
-            [part for part in (*[getattr(self, name) for name in self.FOUND_IN], *notes) if part]
-        )
+        if "reason_code" not in self.NAMED_BY:
+            notes.append(words(getattr(self, "reason_code", None)))
+        found = [getattr(self, name) for name in self.FOUND_IN]
+        return "\n".join([part for part in (*found, *notes, *self.narratives()) if part])
 
 
 class OfPatient(Resource, kw_only=True):
@@ -373,11 +460,39 @@ class PatientLink(Element, kw_only=True):
     type: str | None = None
 
 
+class Extension(msgspec.Struct, rename="camel", gc=False, kw_only=True):
+    """https://hl7.org/fhir/R4/extensibility.html, as far as it holds a concept or further extensions."""
+
+    url: str | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    extension: list[Extension] | None = None
+
+    def concepts(self) -> Iterator[CodeableConcept]:
+        """The concepts that it holds, however deep."""
+        if self.value_codeable_concept:
+            yield self.value_codeable_concept
+        for one in self.extension or ():
+            yield from one.concepts()
+
+    @property
+    def is_histology(self) -> bool:
+        """Whether it is that of mCODE, or one made from it; what it says of a relative is never read."""
+        name = (self.url or "").rpartition("/")[2].lower()
+        return name.endswith(_HISTOLOGY_EXTENSIONS) and "family" not in name
+
+
+_HISTOLOGY_EXTENSIONS = (
+    "histology-morphology-behavior",  # http://hl7.org/fhir/us/mcode, http://hl7.eu/fhir/ig/idea4rc
+    "histology-morphology-behavior-icdo3",  # https://www.medizininformatik-initiative.de/fhir/ext/modul-onko
+    "histologymorphologybehavior-extension",  # http://hl7.org/fhir/us/shr
+)
+
+
 class Patient(Resource, kw_only=True):
     """https://hl7.org/fhir/R4/patient.html."""
 
     birth_date: When | None = None
-    deceased_boolean: bool | None = None
+    deceased_boolean: bool | Literal["true", "false"] | None = None
     deceased_date_time: When | None = None
     identifier: list[Identifier] | None = None
     link: list[PatientLink] | None = None
@@ -387,7 +502,12 @@ class Patient(Resource, kw_only=True):
     @property
     def is_deceased(self) -> bool:
         """Whether the patient has died."""
-        return self.deceased_boolean is True or dates.parse(self.deceased_date_time) is not None
+        return self.deceased_boolean in (True, "true") or dates.parse(self.deceased_date_time) is not None
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another record of the same person took its place."""
+        return any(one.type == "replaced-by" for one in self.link or ())
 
     @property
     def replaced(self) -> list[str]:
@@ -403,14 +523,23 @@ class ConditionStage(Element, kw_only=True):
     type: CodeableConcept | None = None
 
 
+class ConditionEvidence(Element, kw_only=True):
+    """What a Condition rests on."""
+
+    code: Concepts | None = None
+    detail: list[Reference] | None = None
+
+
 class Condition(OfPatient, kw_only=True):
     """https://hl7.org/fhir/R4/condition.html."""
 
+    extension: list[Extension] | None = None
     clinical_status: CodeableConcept | None = None
     verification_status: CodeableConcept | None = None
     code: CodeableConcept | None = None
     body_site: Concepts | None = None
     stage: list[ConditionStage] | None = None
+    evidence: list[ConditionEvidence] | None = None
     note: list[Annotation] | None = None
     onset_date_time: When | None = None
     onset_period: Period | None = None
@@ -418,14 +547,29 @@ class Condition(OfPatient, kw_only=True):
     abatement_period: Period | None = None
     recorded_date: When | None = None
 
-    NAMED_BY = ("code",)
-    PARTS = ("stage",)
+    NAMED_BESIDE = ("code", "extension")
+    PARTS = ("stage", "evidence")
     TURNING = ("clinicalStatus", "verificationStatus")
     NOTES_MATTER = True
     CLINICAL: ClassVar = frozenset(["active", "recurrence", "relapse", "inactive", "remission", "resolved"])
     VERIFICATION: ClassVar = frozenset(
         ["unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"]
     )
+
+    def naming_concepts(self) -> list[CodeableConcept]:
+        """Its code, and the histology that an extension states."""
+        stated = [one.value_codeable_concept for one in self.extension or () if one.is_histology]
+        return [one for one in (self.code, *stated) if one]
+
+    def histologies(self) -> Iterable[CodeableConcept]:
+        """Its stages, and the codes of its evidence."""
+        stages = [one.summary for one in self.stage or () if one.summary]
+        return [*stages, *[one for evidence in self.evidence or () for one in concepts(evidence.code)]]
+
+    def rests_on(self, observation: Observation) -> bool:
+        """Whether either of the two names the other."""
+        details = [one for evidence in self.evidence or () for one in evidence.detail or ()]
+        return refers_to(details, observation) or refers_to(observation.focus, self)
 
     def unreadable_status(self) -> str:
         """A status that says something, and nothing of its required value set."""
@@ -458,8 +602,12 @@ class Condition(OfPatient, kw_only=True):
             return False
         if self.abatement_date_time is None and self.abatement_period is None:
             return True
-        abated = _begins(self.abatement_date_time, self.abatement_period)
-        return abated is None or abated.instant > now
+        return self.abated is None or self.abated.last > now
+
+    @property
+    def abated(self) -> Moment | None:
+        """When it was over."""
+        return _begins(self.abatement_date_time, self.abatement_period)
 
     @property
     def since(self) -> Moment | None:
@@ -534,17 +682,39 @@ class Observation(OfPatient, kw_only=True):
     issued: When | None = None
     specimen: Reference | None = None
     body_site: CodeableConcept | None = None
+    focus: list[Reference] | None = None
 
     NAMED_BESIDE = ("code", "component")
     FOUND_IN = ("value_string",)
     PARTS = ("component",)
     NEEDS_STATUS = True
+    IS_REPORT = True
     DONE = ("final", "amended", "corrected")
     UNDER_WAY = ("registered", "preliminary")
 
     def naming_concepts(self) -> list[CodeableConcept]:
         """Its code, and those of its components: a panel is about what its components measure."""
         return [one for one in (self.code, *[part.code for part in self.component or ()]) if one]
+
+    def histologies(self) -> Iterable[CodeableConcept]:
+        """Its values, where it is the result of a histology; a code may stand there as a mere word."""
+        if not self.about.rows("grade-differentiation"):
+            return ()
+        parts: tuple[Measured, ...] = (self, *(self.component or ()))
+        written = [
+            CodeableConcept(coding=[Coding(code=one.value_string)]) for one in parts if one.value_string
+        ]
+        return [*[one.value_codeable_concept for one in parts if one.value_codeable_concept], *written]
+
+    @property
+    def since(self) -> Moment | None:
+        """When it was made, where it stands for a diagnosis."""
+        return self.happened()
+
+    @property
+    def asserted(self) -> Moment | None:
+        """The same."""
+        return self.happened()
 
     def without_contradictions(self) -> Iterator[str]:
         """Take away the values of which there are several, where FHIR allows one; gives their paths."""
@@ -580,6 +750,7 @@ class Procedure(OfPatient, kw_only=True):
     category: Concepts | None = None
     performed_date_time: When | None = None
     performed_period: Period | None = None
+    reason_code: Concepts | None = None
     body_site: Concepts | None = None
     note: list[Annotation] | None = None
     based_on: list[Reference] | None = None
@@ -611,6 +782,11 @@ class Procedure(OfPatient, kw_only=True):
         return _clinical_time(self.performed_date_time, self.performed_period)
 
     @property
+    def has_open_end(self) -> bool:
+        """Whether it was begun and goes on."""
+        return self.performed_period is not None and self.performed_period.is_open
+
+    @property
     def is_planned(self) -> bool:
         """Whether it is still to come or going on."""
         return self.is_under_way
@@ -629,14 +805,34 @@ class DiagnosticReport(OfPatient, kw_only=True):
     effective_date_time: When | None = None
     effective_period: Period | None = None
     issued: When | None = None
+    category: Concepts | None = None
     conclusion: str | None = None
     conclusion_code: Concepts | None = None
+    presented_form: list[Attachment] | None = None
 
     NAMED_BY = ("code",)
     FOUND_IN = ("conclusion",)
     NEEDS_STATUS = NOTES_MATTER = True
+    IS_REPORT = True
     DONE = ("final", "amended", "corrected", "appended")
     UNDER_WAY = ("registered", "partial", "preliminary")
+
+    def naming_concepts(self) -> list[CodeableConcept]:
+        """Its code; its category says of which kind it is, and does not name it alone."""
+        named = self.code is not None and bool(self.code.label)
+        return [self.code, *concepts(self.category)] if self.code and named else concepts(self.code)
+
+    def naming_texts(self) -> Iterable[str | None]:
+        """The titles of its files."""
+        return [one.title for one in self.attachments()]
+
+    def attachments(self) -> Iterable[Attachment]:
+        """The whole report, as it was sent out."""
+        return self.presented_form or ()
+
+    def narratives(self) -> Iterable[str | None]:
+        """The words of its coded conclusion, then the report."""
+        return (words(self.conclusion_code), *[one.text for one in self.attachments()])
 
     def happened(self) -> Moment | None:
         """The clinical time, else the time of issue."""
@@ -655,10 +851,11 @@ class Modality(Coding, kw_only=True):
 
 
 class ImagingSeries(Element, kw_only=True):
-    """A series of an imaging study."""
+    """A series of an imaging study; an extension of the MII names the tracer."""
 
     modality: Modality | None = None
     body_site: Coding | None = None
+    extension: list[Extension] | None = None
 
 
 class ImagingStudy(OfPatient, kw_only=True):
@@ -678,6 +875,11 @@ class ImagingStudy(OfPatient, kw_only=True):
     NEEDS_STATUS = ALWAYS_MATTERS = True
     DONE = ("available",)
     UNDER_WAY = ("registered",)
+
+    def naming_concepts(self) -> list[CodeableConcept]:
+        """Its procedure, and the tracers of its series."""
+        extensions = [inner for one in self.series or () for inner in one.extension or ()]
+        return [*concepts(self.procedure_code), *[found for one in extensions for found in one.concepts()]]
 
     def happened(self) -> Moment | None:
         """When it began."""
@@ -711,6 +913,7 @@ class ServiceRequest(OfPatient, kw_only=True):
     code: CodeableConcept | None = None
     category: Concepts | None = None
     order_detail: Concepts | None = None
+    reason_code: Concepts | None = None
     note: list[Annotation] | None = None
     occurrence_date_time: When | None = None
     occurrence_period: Period | None = None
@@ -742,6 +945,11 @@ class ServiceRequest(OfPatient, kw_only=True):
         of_period, of_timing = (one.span if one else (None, None) for one in (period, timing))
         starts = dates.parse(self.occurrence_date_time) or of_period[0] or of_timing[0]
         return starts, of_period[1] or of_timing[1]
+
+    @property
+    def has_open_end(self) -> bool:
+        """Whether it may be done at any time from its start on."""
+        return self.occurrence_period is not None and self.occurrence_period.is_open
 
     def happened(self) -> Moment | None:
         """When what it asks for takes place."""
@@ -825,6 +1033,7 @@ class Medication(Resource, kw_only=True):
 
     code: CodeableConcept | None = None
     ingredient: list[Ingredient] | None = None
+    form: CodeableConcept | None = None
 
     NAMED_BESIDE = ("code", "ingredient")
     OTHER_RELEASES = {"product": "DSTU2"}
@@ -840,20 +1049,36 @@ class Medication(Resource, kw_only=True):
 
 
 class OfMedication(OfPatient, kw_only=True):
-    """A resource about a drug. ``drug`` is set by the reader: its concepts, wherever they stand."""
+    """A resource about a drug. The reader sets ``drug``, its concepts wherever they stand, and ``form``."""
 
     status: str | None = None
     medication_codeable_concept: CodeableConcept | None = None
     medication_reference: Reference | None = None
     contained: list[Any] | None = None
+    reason_code: Concepts | None = None
     note: list[Annotation] | None = None
     drug: tuple[CodeableConcept, ...] = msgspec.field(default=(), name=" drug")
+    form: str = msgspec.field(default="", name=" form")
 
     NAMED_BESIDE = ("medication_codeable_concept", "medication_reference", "contained")
     NEEDS_STATUS = True
+    DOUBTED: ClassVar[tuple[str, ...]] = (
+        *("somatostatin-analogues", "drug-octreotide", "drug-lanreotide", "drug-somatostatin-analogue"),
+        *("prrt-procedures", "prrt", "drug-radionuclide"),
+    )
+    """The lists of the drugs whose unknown status leaves open whether one is given.
+
+    Most statements of home medication have no known status: an acid blocker among them must not cast doubt on
+    what is known of octreotide.
+    """
     OF_NO_CONCERN: ClassVar[tuple[str, ...]] = ("entered-in-error",)
     """Statuses that say that nothing was ordered or taken, whatever the drug."""
     IN_FORCE: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it is not known if such a drug is given."""
+        return self.stated_status == "unknown" and self.about.hits(*self.DOUBTED)
 
     def naming_concepts(self) -> list[CodeableConcept]:
         """The concepts of the drug."""
@@ -886,11 +1111,6 @@ class OfMedication(OfPatient, kw_only=True):
         return min(starts, default=None), max(ends, default=None)
 
     @property
-    def is_refusal(self) -> bool:
-        """Whether it asks not to give the drug."""
-        return False
-
-    @property
     def is_in_force(self) -> bool:
         """Whether the drug is ordered or taken now."""
         return self.status in self.IN_FORCE
@@ -906,11 +1126,16 @@ class OfMedication(OfPatient, kw_only=True):
         return self.status in self.OF_NO_CONCERN
 
     @property
+    def use(self) -> str:
+        """The words on the drug, its form and its dosage."""
+        parts = (words(list(self.drug)), self.form, *[one.words for one in self.dosages()])
+        return "; ".join([part for part in parts if part])
+
+    @property
     def text(self) -> str:
         """All words on the drug and its dosage."""
         notes = [one.text for one in self.note or ()]
-        parts = [words(list(self.drug)), *notes, *[one.words for one in self.dosages()]]
-        return "; ".join([part for part in parts if part])
+        return "; ".join([part for part in (self.use, *notes) if part])
 
 
 class MedicationRequest(OfMedication, kw_only=True):
@@ -1059,20 +1284,22 @@ _BOOKING = "proposed pending booked arrived fulfilled cancelled noshow entered-i
 
 
 class Appointment(Resource, kw_only=True):
-    """https://hl7.org/fhir/R4/appointment.html."""
+    """https://hl7.org/fhir/R4/appointment.html. The reader sets ``ordered``: what its orders ask for."""
 
     status: Annotated[str, _one_of(f"{_BOOKING} |")] | None = None
     start: When | None = None
     end: When | None = None
     service_type: Concepts | None = None
+    specialty: Concepts | None = None
     appointment_type: CodeableConcept | None = None
     reason_code: Concepts | None = None
     description: str | None = None
     comment: str | None = None
     participant: list[Participant] | None = None
     based_on: list[Reference] | None = None
+    ordered: list[CodeableConcept] = msgspec.field(default_factory=list, name=" ordered")
 
-    NAMED_BY = ("service_type", "reason_code", "appointment_type")
+    NAMED_BY = ("service_type", "specialty", "reason_code", "appointment_type", "ordered")
     NAMED_IN = ("description", "comment")
     PARTS = ("participant",)
     OTHER_RELEASES = {"reason": "another release", "class": "R5"}
@@ -1088,7 +1315,8 @@ class Appointment(Resource, kw_only=True):
     @property
     def label(self) -> str:
         """The one name to show."""
-        return label(self.service_type) or self.description or label(self.reason_code)
+        own = label(self.service_type) or self.description or label(self.reason_code)
+        return own or label(self.ordered)
 
     @property
     def span(self) -> Span:
@@ -1115,6 +1343,12 @@ class Appointment(Resource, kw_only=True):
         return self.status in ("booked", "arrived", "checked-in", "fulfilled")
 
 
+class DocumentContent(Element, kw_only=True):
+    """A form in which a document is there."""
+
+    attachment: Attachment | None = None
+
+
 class DocumentReference(OfPatient, kw_only=True):
     """https://hl7.org/fhir/R4/documentreference.html."""
 
@@ -1123,10 +1357,20 @@ class DocumentReference(OfPatient, kw_only=True):
     category: Concepts | None = None
     description: str | None = None
     date: When | None = None
+    content: list[DocumentContent] | None = None
 
     NAMED_BY = ("type", "category")
-    NAMED_IN = ("description",)
+    NOTES_MATTER = True
+    IS_REPORT = True
     DONE = ("current",)
+
+    def naming_texts(self) -> Iterable[str | None]:
+        """What it is described as, and the titles of its files."""
+        return (self.description, *[one.title for one in self.attachments()])
+
+    def attachments(self) -> Iterable[Attachment]:
+        """The document in each of its forms."""
+        return [one.attachment for one in self.content or () if one.attachment]
 
     def happened(self) -> Moment | None:
         """When it was written."""
@@ -1160,6 +1404,13 @@ class CarePlan(OfPatient, kw_only=True):
         return self.status in ("active", "draft")
 
 
+class CompositionSection(Element, kw_only=True):
+    """A section of a document."""
+
+    title: str | None = None
+    text: Narrative | None = None
+
+
 class Composition(OfPatient, kw_only=True):
     """https://hl7.org/fhir/R4/composition.html."""
 
@@ -1167,14 +1418,28 @@ class Composition(OfPatient, kw_only=True):
     type: CodeableConcept | None = None
     title: str | None = None
     date: When | None = None
+    section: list[CompositionSection] | None = None
 
     NAMED_BY = ("type",)
     NAMED_IN = ("title",)
+    NOTES_MATTER = True
+    IS_REPORT = True
     DONE = ("final", "amended", "preliminary")
+
+    def narratives(self) -> Iterable[str | None]:
+        """The titles and texts of its sections."""
+        parts = [(one.title, one.text.text if one.text else "") for one in self.section or ()]
+        return [text for part in parts for text in part]
 
     def happened(self) -> Moment | None:
         """When it was written."""
         return dates.parse(self.date)
+
+
+class Hospitalization(Element, kw_only=True):
+    """How a stay in hospital ended."""
+
+    discharge_disposition: CodeableConcept | None = None
 
 
 class Encounter(OfPatient, kw_only=True):
@@ -1185,11 +1450,18 @@ class Encounter(OfPatient, kw_only=True):
     type: Concepts | None = None
     service_type: CodeableConcept | None = None
     reason_code: Concepts | None = None
+    hospitalization: Hospitalization | None = None
     period: Period | None = None
 
     NAMED_BY = ("type", "service_type", "reason_code")
     OTHER_RELEASES = {"reason": "another release", "actualPeriod": "R5"}
     DONE = ("finished", "in-progress", "arrived")
+
+    def naming_concepts(self) -> list[CodeableConcept]:
+        """Its type, service and reasons, and where the patient was discharged to."""
+        left = self.hospitalization.discharge_disposition if self.hospitalization else None
+        named = [one for name in self.NAMED_BY for one in concepts(getattr(self, name))]
+        return [*named, left] if left else named
 
     def naming_texts(self) -> Iterable[str | None]:
         """That it has a class, which every encounter has."""

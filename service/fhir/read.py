@@ -9,8 +9,8 @@ never looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
@@ -52,6 +52,7 @@ class Fault(Enum):
     NO_RESOURCE = "no-resource"
     NESTED_BUNDLE = "nested-bundle"
     DEFECT = "defect"
+    STATUS_UNKNOWN = "status-unknown"
     NO_NAME = "no-name"
     WITHHELD = "withheld"
     MODIFIER = "modifier"
@@ -147,6 +148,22 @@ def read_key(key: str, value: Any, *, why_incomplete: str = "") -> Reading:
     return reading
 
 
+def holds_code(bundle: Any, codes: Collection[str]) -> bool:
+    """Whether a resource of a Bundle as it was sent is named by one of these codes, whatever its system."""
+    entries = bundle.get("entry") if isinstance(bundle, dict) else bundle
+    resources = [_member(one, "resource") or one for one in _listed(entries)]
+    codings = (coding for one in resources for coding in _listed(_member(_member(one, "code"), "coding")))
+    return any(isinstance(code := _member(one, "code"), str) and code in codes for one in codings)
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 class Entry(NamedTuple):
     """A resource of a hook's context as it came, and its name there."""
 
@@ -154,7 +171,7 @@ class Entry(NamedTuple):
     full_url: str = ""
 
 
-def read_resources(entries: Iterable[Entry], key: str) -> Reading:
+def read_resources(entries: Sequence[Entry], key: str) -> Reading:
     """Read the resources of a hook's context: drafts or appointments, of any type that is read."""
     reading = Reading(key)
     for number, (document, full_url) in enumerate(entries):
@@ -164,10 +181,46 @@ def read_resources(entries: Iterable[Entry], key: str) -> Reading:
         elif kind == "Medication":
             _keep_medication(document, full_url, reading)
         elif kind in TYPES:
-            reading.read.append(_read(document, TYPES[kind]))
+            reading.read.append(replace(_read(document, TYPES[kind]), full_url=full_url))
+        elif kind == "RequestGroup":
+            _read_group(document, entries, reading)
         else:
             _unreadable(reading, Fault.UNKNOWN_TYPE, kind[:_LONGEST_NAME])
     return reading
+
+
+def _read_group(group: Mapping[str, Any], entries: Iterable[Entry], reading: Reading) -> None:
+    """The orders that a RequestGroup contains; those that it refers to have to be among the entries.
+
+    https://hl7.org/fhir/R4/requestgroup.html
+    """
+    contained = [one for one in _list(group, "contained") if isinstance(one, dict)]
+    orders = {f"#{one.get('id')}": one for one in contained if one.get("resourceType") in TYPES}
+    known = {f"{one.get('resourceType')}/{one.get('id')}" for one, _name in entries}
+    known |= {name for _one, name in entries if name}
+    wanted = list(_resources_of(group))
+    if not wanted or not known.union(orders).issuperset(wanted):
+        _unreadable(reading, Fault.UNKNOWN_TYPE, "RequestGroup")
+    for one in orders.values():
+        reading.read.append(_read(one, TYPES[one["resourceType"]]))
+
+
+def _resources_of(part: Mapping[str, Any]) -> Iterator[str]:
+    """What the actions of a group refer to, however deep they stand; empty where that is not readable."""
+    for action in _list(part, "action"):
+        if not isinstance(action, dict):
+            yield ""
+        elif actions := _list(action, "action"):
+            yield from _resources_of({"action": actions})
+        else:
+            target = action.get("resource")
+            name = target.get("reference") if isinstance(target, dict) else ""
+            yield name if isinstance(name, str) else ""
+
+
+def _list(document: Mapping[str, Any], name: str) -> list[Any]:
+    value = document.get(name)
+    return value if isinstance(value, list) else []
 
 
 _LONGEST_NAME = 64  # characters of an id or a type that are repeated

@@ -7,13 +7,13 @@ https://cds-hooks.hl7.org/2.0/#prefetch-responses-from-the-cds-client
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar, cast
 
 from service.errors import MalformedRequest
 from service.fhir import r4
-from service.fhir.medications import Medications
+from service.fhir.medications import Medications, named_medication
 from service.fhir.phrasebook import Phrases
 from service.fhir.queries import QUERIES, SECTIONS
 from service.fhir.r4 import OfMedication, Resource
@@ -107,7 +107,7 @@ class Shelf:
     something_else: int = 0
     another_patients: int = 0
     unreadable: int = 0
-    lacks_a_medication: bool = False
+    medications_lacked: list[str] = field(default_factory=list)
 
     def refuse(self, fault: Fault, where: str) -> None:
         """Note a resource that nobody may rest on, and why."""
@@ -123,7 +123,7 @@ class Shelf:
     @property
     def could_be_completed(self) -> bool:
         """Whether a FHIR server might give what is missing."""
-        return self.reading.could_be_completed or self.lacks_a_medication
+        return self.reading.could_be_completed or bool(self.medications_lacked)
 
     @property
     def count(self) -> Count:
@@ -163,7 +163,7 @@ def shelve(reading: Reading, names: Names, medications: Medications, terminology
         elif one.fault is not None:
             shelf.refuse(one.fault, one.where)
         elif isinstance(one.resource, OfMedication) and not medications.resolve(one.resource):
-            shelf.lacks_a_medication = True
+            shelf.medications_lacked.append(named_medication(one.resource))
             shelf.refuse(Fault.MEDICATION, one.resource.shown)
         else:
             _place(one, number, shelf, terminology)
@@ -177,7 +177,11 @@ def _place(one: Read, number: int, shelf: Shelf, terminology: Terminology) -> No
     if not resource.ALWAYS_MATTERS and (fault := why_not_named(resource, concepts, one.defects)):
         shelf.refuse(fault, resource.shown)
         return
-    resource.about = terminology.about(concepts, name=resource.name_by(concepts), findings=resource.findings)
+    resource.about = terminology.about(
+        concepts, name=resource.name_by(concepts), findings=resource.findings, is_report=resource.IS_REPORT
+    )
+    if histologies := resource.histologies():
+        resource.about = terminology.with_histologies(resource.about, histologies)
     if not _matters(resource):
         shelf.something_else += 1
         return
@@ -185,6 +189,8 @@ def _place(one: Read, number: int, shelf: Shelf, terminology: Terminology) -> No
         shelf.faults.note(Fault.DEFECT, f"{resource.shown}: {path}")
     if resource.lacks_status and shelf.reading.key != DRAFTS:
         shelf.faults.note(Fault.DEFECT, f"{resource.shown}: status")
+    if resource.is_in_doubt:
+        shelf.faults.note(Fault.STATUS_UNKNOWN, resource.shown)
     _keep(resource, number, shelf)
 
 
@@ -200,9 +206,8 @@ def _keep(resource: Resource, number: int, shelf: Shelf) -> None:
 def _matters(resource: Resource) -> bool:
     """Whether a rule may rest on the resource."""
     about = resource.about
-    return bool(
-        resource.ALWAYS_MATTERS or about.codes or about.names or (resource.NOTES_MATTER and about.findings)
-    )
+    is_named = about.codes or about.said_in_name
+    return bool(resource.ALWAYS_MATTERS or is_named or (resource.NOTES_MATTER and about.findings))
 
 
 def assemble(shelves: Mapping[str, Shelf], *, patient_id: str, phrases: Phrases) -> Record:
@@ -245,14 +250,22 @@ def _section(name: str, keys: Iterable[str], shelves: Mapping[str, Shelf], phras
     found = [shelves[key] for key in shelves if key in keys]
     states = {shelf.state for shelf in found}
     reasons = [reason for shelf in found for reason in _reasons(shelf, phrases)]
-    strangers = sum([shelf.another_patients for shelf in found])
     return Section(
         name,
         states.pop() if len(states) == 1 else State.PARTIAL,
         reasons=tuple(dict.fromkeys(reasons)),
-        notes=(phrases("record.another-patients", count=strangers),) if strangers else (),
+        notes=tuple(_notes(found, phrases)),
         count=found[0].count if len(found) == 1 else _together([shelf.count for shelf in found]),
     )
+
+
+def _notes(shelves: Iterable[Shelf], phrases: Phrases) -> Iterator[str]:
+    """What is odd, and leaves nothing open."""
+    if strangers := sum([shelf.another_patients for shelf in shelves]):
+        yield phrases("record.another-patients", count=strangers)
+    resources = [one for shelf in shelves for one in shelf.used.values()]
+    if any(isinstance(one, r4.Patient) and one.is_replaced for one in resources):
+        yield phrases("record.replaced")
 
 
 def _together(counts: Iterable[Count]) -> Count:

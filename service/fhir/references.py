@@ -11,7 +11,9 @@ import re
 _LONGEST = 1_000  # characters
 _NAMES_NOTHING = ("", "")
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
-_ID = re.compile(r"[A-Za-z0-9._~-]{1,255}")
+ID = r"[A-Za-z0-9._~-]{1,255}"
+"""The pattern of an id; FHIR has no ``_`` and ``~`` in it and at most 64 characters, some systems do."""
+_ID = re.compile(ID)
 
 
 def type_and_id(reference: str) -> tuple[str, str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,13 +18,32 @@ from typing import NamedTuple
 from service.content_files import collect, read_rows, read_text
 from service.errors import ContentError
 from service.fhir.about import About, ListedCode
-from service.fhir.lists import DrugWords, code_list_files, read_drug_words, read_queried, word_list_files
-from service.fhir.phrases import Phrase, WordLists
+from service.fhir.code_map import MappedCode, read_code_map
+from service.fhir.code_systems import (
+    ICD10,
+    ICD10CM,
+    ICDO3,
+    WITH_PARENTS,
+    CodeSystems,
+    parents,
+    read_code_systems,
+    written,
+)
+from service.fhir.context import KINDS
+from service.fhir.lists import (
+    DrugWords,
+    Queried,
+    code_list_files,
+    cue_files,
+    read_drug_words,
+    read_queried,
+    word_list_files,
+)
+from service.fhir.phrases import Cue, Phrase, WordLists, plain
 from service.fhir.r4 import CodeableConcept
 
-ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
-LOINC = "http://loinc.org"
-SNOMED = "http://snomed.info/sct"
+HISTOLOGIES = "net-icdo3-morphology"
+"""The list of histologies; it alone is asked of a stage, of evidence, and of the value of a result."""
 
 
 class SiteName(NamedTuple):
@@ -34,99 +54,246 @@ class SiteName(NamedTuple):
     region: str
 
 
+OPERATIONS = "operations"
+"""The name under which a block of operations is hit, like a code list."""
+
+
+class Block(NamedTuple):
+    """Codes of operations by their pattern: ``0D*``, or the numbers ``10004-69990``."""
+
+    system: str
+    codes: str
+    kind: str
+    means: str
+    source: str
+
+    def holds(self, code: str) -> bool:
+        """Whether a code is one of them."""
+        first, _dash, last = self.codes.partition("-")
+        if first.isdecimal() and len(first) == len(last) == len(code):
+            return code.isdecimal() and first <= code <= last
+        return fnmatchcase(code, self.codes)
+
+
+class GrammarWord(NamedTuple):
+    """A word of the grammar by which Ki-67 is read in reports; ``kind`` says for what it stands."""
+
+    kind: str
+    phrase: str
+
+
 @dataclass(frozen=True, slots=True)
 class Terminology:
-    """Every list, indexed for lookup by ``(system, code)`` and by name."""
+    """Every list, indexed for lookup by ``(system, code)`` and by name.
 
+    ``by_code`` is by canonical system; codes of this site's own (``mapped``) stand in it beside those of the
+    lists. In a system with parents each code has the rows of its parents too, for lists in which it has none.
+    """
+
+    systems: CodeSystems
     by_code: Mapping[tuple[str, str], tuple[ListedCode, ...]]
     by_list: Mapping[str, tuple[ListedCode, ...]]
+    categories: frozenset[str]
+    """The first three characters of the listed codes of ICD; hardly any code of a chart has them."""
     word_lists: WordLists = field(repr=False)
     drug_words: tuple[DrugWords, ...] = ()
-    queried: tuple[str, ...] = ()
+    queried: tuple[Queried, ...] = ()
+    operations: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
+    mapped: tuple[MappedCode, ...] = ()
+    histology_codes: frozenset[str] = frozenset()
+    """Codes of the Observations whose value may name a tumour, without their systems."""
     sites: tuple[SiteName, ...] = ()
+    ki67_grammar: tuple[GrammarWord, ...] = ()
+    metastasis_sites: tuple[tuple[str, str], ...] = ()
     removed_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Site of a primary -> the organs whose resection removes it; any resection, for a site without a row."""
 
-    def about(self, concepts: Iterable[CodeableConcept], *, name: str, findings: str = "") -> About:
+    def about(
+        self,
+        concepts: Iterable[CodeableConcept],
+        *,
+        name: str,
+        findings: str = "",
+        is_report: bool = False,
+    ) -> About:
         """What something is about, by its concepts, by its name in words, and by what it found."""
         codes: dict[str, tuple[ListedCode, ...]] = {}
         for row in self.rows(concepts):
             codes[row.list_name] = (*codes.get(row.list_name, ()), row)
-        return About(codes, self.word_lists.lists_in(name), self.word_lists.lists_in(findings))
+        said = partial(self.word_lists.said_in, is_report=is_report)
+        is_longer = max(len(name), len(findings)) > self.word_lists.longest
+        return About(codes, said(name), said(findings), left_unread=is_longer)
 
     def about_concept(self, concept: CodeableConcept | None) -> About:
         """What one concept is about, by its codes and its words."""
         return self.about((concept,), name=concept.words) if concept else About()
 
-    def rows(self, concepts: Iterable[CodeableConcept]) -> list[ListedCode]:
-        """The rows that the codes of these concepts hit, in any list."""
+    def with_histologies(self, about: About, concepts: Iterable[CodeableConcept]) -> About:
+        """The same, with the histologies that these concepts name beside what names the resource."""
+        found = [row for row in self.rows(concepts, system=ICDO3) if row.list_name == HISTOLOGIES]
+        if not found:
+            return about
+        codes = {**about.codes, HISTOLOGIES: (*about.rows(HISTOLOGIES), *found)}
+        return replace(about, codes=codes)
+
+    def rows(self, concepts: Iterable[CodeableConcept], *, system: str = "") -> list[ListedCode]:
+        """The rows that the codes of these concepts hit; ``system`` is that of codes that name none."""
         found: list[ListedCode] = []
         for concept in concepts:
             for coding in concept.codings:
                 if coding.code:
-                    found += self.lookup(coding.system or "", coding.code)
+                    found += self.lookup(coding.system or system, coding.code)
+                    found += self.block(coding.system or system, coding.code)
         return found
+
+    def block(self, system: str, code: str) -> tuple[ListedCode, ...]:
+        """The block of operations that the code stands in, as a row; the first that fits counts."""
+        blocks = self.operations.get(self.systems.canonical(system), ())
+        block = next((one for one in blocks if one.holds(code)), None)
+        return (ListedCode(OPERATIONS, system, code, block.means, {"kind": block.kind}),) if block else ()
 
     def lookup(self, system: str, code: str) -> tuple[ListedCode, ...]:
-        """The rows of one code. An ICD-10-CM code without a row takes those of its parent."""
-        found = self.by_code.get((system, code), ())
-        if found or system != ICD10CM:
-            return found
-        code = code[:_LONGEST_ICD]
-        while not found and len(code) > 3:
-            code = code[:-1].rstrip(".")
-            found = self.by_code.get((system, code), ())
-        return found
+        """The rows of one code, however its system is called and it is written.
+
+        A code of ICD without a row takes those of its parent.
+        """
+        system = self.systems.canonical(system)
+        found = self.by_code.get((system, code))
+        if found is not None or not self.systems.is_known(system):
+            return found or ()
+        code = code.upper()
+        if system not in WITH_PARENTS:
+            return self.by_code.get((system, code), ())
+        if code[:3] not in self.categories and "/" not in code and system != ICDO3:
+            return ()
+        return tuple([row for one in written(system, code) for row in self._nearest(*one)])
+
+    def _nearest(self, system: str, code: str) -> tuple[ListedCode, ...]:
+        found = (self.by_code.get((system, one)) for one in parents(code))
+        return next((rows for rows in found if rows), ())
 
     def says(self, word_list: str, *texts: str) -> bool:
-        """Whether any of the texts holds a phrase of the word list."""
+        """Whether any of the texts says of the word list that it is so, may be, or was."""
         return any(word_list in self.word_lists.lists_in(text) for text in texts)
 
     def site_in(self, text: str) -> tuple[str, str]:
         """Site and region of a tumour that a body site or a diagnosis names in words."""
-        lowered = text.lower()
+        lowered = f" {plain(text)}"
         named = ((one.site, one.region) for one in self.sites if one.stem in lowered)
         return next(named, ("unknown", "unknown"))
 
+    def metastasis_sites_in(self, text: str) -> frozenset[str]:
+        """The places of metastases that words name, by the beginnings of words."""
+        words = f" {_NO_WORD.sub(' ', plain(text))}"
+        return frozenset([site for stem, site in self.metastasis_sites if f" {stem}" in words])
+
     def observation_codes(self) -> tuple[tuple[str, str], ...]:
-        """The ``(system, code)`` of every Observation that a rule may rest on."""
-        return tuple(
+        """The ``(system, code)`` of every Observation that a rule may rest on, this site's own included."""
+        listed = [
             (row.system, row.code)
-            for name in self.queried
-            for row in self.by_list.get(name, ())
-            if row.system in (LOINC, SNOMED) and row.get("role") not in ("ignore", "breast")
-        )
+            for one in self.queried
+            for row in self.by_list.get(one.code_list, ())
+            if one.asks_for(row)
+        ]
+        own = [
+            (one.system, one.code)
+            for one in self.mapped
+            if any(asked.asks_for(row) for asked in self.queried for row in self.lookup(one.system, one.code))
+        ]
+        return tuple(dict.fromkeys([*listed, *own]))
 
 
-_LONGEST_ICD = 8  # characters, such as S72.001A
+def _is_histology(rows: Iterable[ListedCode]) -> bool:
+    return any(row.list_name == "grade-differentiation" and row.get("role") == "morphology" for row in rows)
 
+
+_NO_WORD = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]+")
 
 
-def load_terminology(cards_dir: Path) -> Terminology:
-    """Read every list under ``cards_dir`` or raise ContentError with every problem."""
+def load_terminology(
+    cards_dir: Path, code_map: Path | None = None, *, longest_text: int = 20_000
+) -> Terminology:
+    """Read every list, and this site's own codes, or raise ContentError with every problem.
+
+    Of a text no more than the ``longest_text`` characters are read.
+    """
     problems: list[str] = []
+    systems = collect(problems, partial(read_code_systems, cards_dir))
     codes = list(_read_code_lists(code_list_files(cards_dir), problems))
     phrases = list(_read_word_lists(word_list_files(cards_dir), problems))
+    cues = list(_read_cues(cue_files(cards_dir), problems))
     drug_words = collect(problems, partial(read_drug_words, cards_dir))
     queried = collect(problems, partial(read_queried, cards_dir))
+    operations = collect(problems, lambda: _read_operations(cards_dir / "operations.csv"))
     sites = collect(problems, lambda: _read_sites(cards_dir / "sites.csv"))
     removed_by = collect(problems, lambda: _read_removed_by(cards_dir / "removed-by.csv"))
-    if problems:
+    mapped = collect(problems, partial(read_code_map, code_map)) if code_map else ()
+    places = collect(problems, lambda: _read_places(cards_dir / "metastasis-sites.csv"))
+    grammar = collect(problems, lambda: _read_grammar(cards_dir / "wordlists"))
+    if problems or systems is None:
         raise ContentError(problems)
-    return Terminology(
-        by_code=_index(codes),
+    terminology = Terminology(
+        systems=systems,
+        by_code=_with_parents(_index(codes, systems)),
         by_list=_by_list(codes),
-        word_lists=WordLists(phrases),
+        categories=frozenset([row.code[:3].upper() for row in codes]),
+        word_lists=WordLists(phrases, cues, longest=longest_text),
         drug_words=drug_words or (),
         queried=queried or (),
+        operations=operations or {},
         sites=sites or (),
+        ki67_grammar=grammar or (),
+        metastasis_sites=places or (),
         removed_by=removed_by or {},
     )
+    return _with_own_codes(terminology, mapped or ())
+
+
+def _with_own_codes(terminology: Terminology, mapped: tuple[MappedCode, ...]) -> Terminology:
+    """With the rows of the listed codes under this site's own; ContentError where one is on no list."""
+    index, problems = dict(terminology.by_code), []
+    for one in mapped:
+        rows = terminology.lookup(one.listed_system, one.listed_code)
+        key = (terminology.systems.canonical(one.system), one.code)
+        index[key] = (*index.get(key, ()), *rows)
+        if not rows:
+            problems.append(
+                f"{one.where}: {one.listed_system}|{one.listed_code} is on no list; "
+                "map to a code of cards/codelists"
+            )
+    if problems:
+        raise ContentError(problems)
+    return replace(terminology, by_code=index, mapped=mapped, histology_codes=_histology_codes(index))
+
+
+def _histology_codes(index: Mapping[tuple[str, str], tuple[ListedCode, ...]]) -> frozenset[str]:
+    found = [code for (_system, code), rows in index.items() if _is_histology(rows)]
+    return frozenset(found)
 
 
 def _read_sites(path: Path) -> tuple[SiteName, ...]:
-    return tuple([SiteName(**row) for row in read_rows(path, SiteName._fields)])
+    rows = read_rows(path, (*SiteName._fields, "source"))
+    return tuple([SiteName(plain(row["stem"]), row["site"], row["region"]) for row in rows])
+
+
+def _read_operations(path: Path) -> dict[str, tuple[Block, ...]]:
+    blocks = [Block(**row) for row in read_rows(path, Block._fields)]
+    return {
+        system: tuple([one for one in blocks if one.system == system])
+        for system in {one.system for one in blocks}
+    }
+
+
+def _read_places(path: Path) -> tuple[tuple[str, str], ...]:
+    return tuple([(plain(row["stem"]), row["site"]) for row in read_rows(path, ("stem", "site", "source"))])
+
+
+def _read_grammar(word_lists: Path) -> tuple[GrammarWord, ...]:
+    """The words of every language."""
+    paths = sorted(word_lists.glob("*/ki67-grammar.csv"))
+    rows = [row for path in paths for row in read_rows(path, (*GrammarWord._fields, "source"))]
+    return tuple(dict.fromkeys([GrammarWord(row["kind"], row["phrase"]) for row in rows]))
 
 
 def _read_removed_by(path: Path) -> dict[str, frozenset[str]]:
@@ -136,11 +303,29 @@ def _read_removed_by(path: Path) -> dict[str, frozenset[str]]:
     return removing
 
 
-def _index(codes: Iterable[ListedCode]) -> dict[tuple[str, str], tuple[ListedCode, ...]]:
+def _index(
+    codes: Iterable[ListedCode], systems: CodeSystems
+) -> dict[tuple[str, str], tuple[ListedCode, ...]]:
     index: dict[tuple[str, str], tuple[ListedCode, ...]] = {}
     for row in codes:
-        key = (row.system, row.code)
-        index[key] = (*index.get(key, ()), row)
+        system = systems.canonical(row.system)
+        of_every_icd = system in (ICD10, ICD10CM) and systems.is_shared(row.code)
+        for name in (ICD10, ICD10CM) if of_every_icd else (system,):
+            for code in {row.code, row.code.upper()}:
+                index[name, code] = (*index.get((name, code), ()), row)
+    return index
+
+
+def _with_parents(
+    index: dict[tuple[str, str], tuple[ListedCode, ...]],
+) -> dict[tuple[str, str], tuple[ListedCode, ...]]:
+    """With the rows of the parents added, for lists in which a code has no row; parents come first."""
+    for system, code in sorted(index, key=lambda one: len(one[1])):
+        above = (index.get((system, one)) for one in list(parents(code))[1:])
+        own = index[system, code]
+        lists = {row.list_name for row in own}
+        inherited = next(filter(None, above), ()) if system in WITH_PARENTS else ()
+        index[system, code] = (*own, *[row for row in inherited if row.list_name not in lists])
     return index
 
 
@@ -182,3 +367,18 @@ def _read_word_lists(paths: Iterable[Path], problems: list[str]) -> Iterator[Phr
             if not phrase.startswith("!") and not _WORD.search(phrase)
         ]
         yield from (Phrase(path.stem, phrase) for phrase in phrases)
+
+
+def _read_cues(paths: Iterable[Path], problems: list[str]) -> Iterator[Cue]:
+    """The cue words of every language."""
+    for path in paths:
+        name = f"{path.parent.name}/{path.name}"
+        rows = collect(problems, partial(read_rows, path, ("kind", "phrase", "source")))
+        for number, row in enumerate(rows or (), start=2):
+            if row["kind"] not in KINDS or not row["phrase"] or not row["source"]:
+                problems.append(
+                    f"{name}, line {number}: a cue needs a phrase, a source and one of the kinds "
+                    f"{', '.join(sorted(KINDS))}"
+                )
+            else:
+                yield Cue(row["kind"], row["phrase"])

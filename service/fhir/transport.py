@@ -1,4 +1,4 @@
-"""GET over HTTP with one deadline that nothing outlives.
+"""HTTP with one deadline that nothing outlives.
 
 ``requests`` bounds each wait for bytes, not the whole exchange: a server that sends one byte a second
 keeps a reader for as long as it likes. Here every exchange runs in a thread of its own and, when the
@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import requote_uri
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -35,18 +36,22 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
-_THREADS = 20  # one hook call asks for 17 keys at most
+_THREADS = 24  # one hook call asks for 17 keys at most, with a few searches for one of them
 _CHUNK_BYTES = 64 * 1024
 _UNWINDING_SECONDS = 0.1  # what a thread gets to report after its socket was shut down
 
 
 class ExchangeFailed(Exception):
-    """No usable answer; ``reason`` is in words without data of the answer, ``passing`` allows a retry."""
+    """No usable answer; ``reason`` is in words without data of the answer, ``passing`` allows a retry.
 
-    def __init__(self, reason: str, *, passing: bool = False) -> None:
+    ``status`` is that of the HTTP answer where it was the reason.
+    """
+
+    def __init__(self, reason: str, *, passing: bool = False, status: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.passing = passing
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +127,18 @@ def get(
     max_bytes: int,
     allowance: Allowance | None = None,
     certificate_authorities: str | bool = True,
+    form: str | None = None,
 ) -> Answer:
     """One GET without redirects; the body, after decompression, has at most ``max_bytes`` bytes.
 
-    ``allowance`` is what is left for all bodies of a call. ``certificate_authorities`` is a PEM file, or True
-    for the usual ones. Raises ExchangeFailed.
+    With a ``form`` it is a POST of that form. ``allowance`` is what is left for all bodies of a call.
+    ``certificate_authorities`` is a PEM file, or True for the usual ones. Raises ExchangeFailed.
     """
     if exchange.wire is None:
         raise RuntimeError("an exchange runs only within run_within")
     left = exchange.seconds_left()
     try:
-        request = requests.Request("GET", url, headers={**headers, "Accept-Encoding": "gzip"}).prepare()
+        request = _request(url, {**headers, "Accept-Encoding": "gzip"}, form)
         response = exchange.wire.adapter.send(
             request, stream=True, timeout=(left, left), verify=certificate_authorities
         )
@@ -150,6 +156,13 @@ def get(
         exchange.seconds_left()
         raise ExchangeFailed("the connection failed", passing=True) from None
     return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+
+
+def _request(url: str, headers: Mapping[str, str], form: str | None) -> requests.PreparedRequest:
+    if form is None:
+        return requests.Request("GET", url, headers=headers).prepare()
+    of_form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return requests.Request("POST", url, headers={**headers, **of_form}, data=requote_uri(form)).prepare()
 
 
 def _body(

@@ -12,7 +12,7 @@ What else a client sends there may be what a clinician typed, so it is kept with
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -78,7 +78,9 @@ def _item(entry: Any, reasons: Mapping[str, OverrideReason], *, path: str) -> Fe
     if outcome == "accepted":
         return FeedbackItem(card, outcome, timestamp, _accepted_suggestions(entry, path=path))
     if outcome == "overridden":
-        reason = _override_reason(entry.get("overrideReason"), reasons, path=f"{path}.overrideReason")
+        # Epic has the name in the plural: https://fhir.epic.com/Documentation?docId=cds-hooks, "Feedback".
+        name = "overrideReason" if entry.get("overrideReason") is not None else "overrideReasons"
+        reason = _override_reason(entry.get(name), reasons, path=f"{path}.{name}")
         return FeedbackItem(card, outcome, timestamp, reason=reason)
     raise MalformedRequest("'outcome' must be 'accepted' or 'overridden'.", path=f"{path}.outcome")
 
@@ -117,27 +119,51 @@ def _accepted_suggestions(entry: Mapping[str, Any], *, path: str) -> tuple[str, 
             f"'acceptedSuggestions' has more than {_MOST_SUGGESTIONS} entries; no card has so many.",
             path=path,
         )
-    for index, suggestion in enumerate(suggestions):
+    # Some clients send the ids themselves.
+    named = [{"id": one} if isinstance(one, str) else one for one in suggestions]
+    for index, suggestion in enumerate(named):
         if not isinstance(suggestion, dict):
             raise MalformedRequest("An accepted suggestion must be an object.", path=f"{path}[{index}]")
     return tuple(
-        _identifier(suggestion, "id", path=f"{path}[{index}]") for index, suggestion in enumerate(suggestions)
+        _identifier(suggestion, "id", path=f"{path}[{index}]") for index, suggestion in enumerate(named)
     )
 
 
 def _override_reason(given: Any, reasons: Mapping[str, OverrideReason], *, path: str) -> GivenReason:
+    if isinstance(given, list) and len(given) == 1:
+        given = given[0]
     if given is None:
         return GivenReason()
     if not isinstance(given, dict):
         raise MalformedRequest("'overrideReason' must be an object.", path=path)
-    said = _coding(given.get("reason"), path=f"{path}.reason")
-    comment = _text(given, "userComment", path=path)
-    if not said and not comment:
+    # In the draft of 1.1 the members of the reason stood beside the comment.
+    is_flat = given.get("reason") is None and bool(given.get("code"))
+    said = _coding(given, path=path) if is_flat else _coding(given.get("reason"), path=f"{path}.reason")
+    comment = _joined(*_comments(given, path=path), *_reasons_of_the_client(given)) or ""
+    if not said and not comment and not given.get("extension"):
         raise MalformedRequest("'overrideReason' needs a 'reason', a 'userComment' or both.", path=path)
     published = reasons.get(said.get("code", ""))
     if published and said.get("system", published.system) == published.system:
         return GivenReason(published.code, published.system, published.display, _joined(comment))
     return GivenReason(comment=_joined(comment, *said.values()))
+
+
+def _comments(given: Mapping[str, Any], *, path: str) -> Iterable[str]:
+    """The comment, or all of several."""
+    comments = given.get("userComment")
+    if not isinstance(comments, list):
+        return (_text(given, "userComment", path=path),)
+    if not all(isinstance(one, str) for one in comments):
+        raise MalformedRequest("'userComment' must be a string.", path=f"{path}.userComment")
+    return comments
+
+
+def _reasons_of_the_client(given: Mapping[str, Any]) -> Iterable[str]:
+    """The words of reasons that the client has of its own, as Epic sends them; each once."""
+    extension = given.get("extension")
+    members = extension.items() if isinstance(extension, dict) else ()
+    texts = [text for name, text in members if name.endswith((".reasonDisplay", ".reasonTitle"))]
+    return dict.fromkeys(text for text in texts if isinstance(text, str))
 
 
 def _coding(reason: Any, *, path: str) -> dict[str, str]:

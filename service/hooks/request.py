@@ -74,9 +74,10 @@ def read_request(document: Mapping[str, Any], *, service_id: str, hook: str) -> 
 
 def _fhir_access(sent: Any) -> FhirAccess | None:
     authorization = sent.fhirAuthorization
+    base_url = (sent.fhirServer or "").rstrip("/")
     if authorization is None:
-        return FhirAccess(sent.fhirServer) if sent.fhirServer else None
-    if not sent.fhirServer:
+        return FhirAccess(base_url) if base_url else None
+    if not base_url:
         raise MalformedRequest(
             "has to be the base URL of the FHIR server, because fhirAuthorization is of no use without it",
             path="$.fhirServer",
@@ -86,7 +87,7 @@ def _fhir_access(sent: Any) -> FhirAccess | None:
             "has to be the same patient as context.patientId: send a token for that patient or none",
             path="$.fhirAuthorization.patient",
         )
-    return _authorized(sent.fhirServer, authorization)
+    return _authorized(base_url, authorization)
 
 
 def _authorized(base_url: str, authorization: Any) -> FhirAccess:

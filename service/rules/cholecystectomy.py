@@ -44,7 +44,7 @@ def _is_analogue_drafted(patient: Patient) -> bool:
 def _pointless(act: PlannedAct, patient: Patient) -> Silent | None:
     if tumour(patient).is_benign:
         return Silent("benign")
-    if not spread(patient).has_liver_metastases:
+    if not spread(patient).has_reported_liver_metastases:
         return Silent("no-liver-metastases")
     if tumour(patient).is_poorly_differentiated:
         return Silent("no-long-term-analogue")

@@ -22,7 +22,7 @@ def _missing(patient: Patient) -> Answer:
     treatment = treatment_before(patient, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
     if treatment is not None and tumour(patient).is_confirmed:
         return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
-    if spread(patient).has_liver_metastases:
+    if spread(patient).has_reported_liver_metastases:
         return Fires("liver-metastases", evidence=spread(patient).evidence)
     return Fires("missing")
 

@@ -19,12 +19,12 @@ from service.rules.questions import is_low_yield
 def decide(patient: Patient) -> Answer:
     """A prompt to refer; it orders no operation."""
     found = spread(patient)
-    if not found.is_curable:
+    if not found.may_be_curable:
         return spread_too_far(patient)
     if silent := _decided_otherwise(patient) or _no_standard(patient):
         return silent
-    if not (found.m_category == "0" or _imaging_is_done(patient)):
-        return Silent("imaging-first")
+    if not found.is_curable:
+        return Silent("extent-unknown" if _imaging_is_done(patient) else "imaging-first")
     wording = "regional" if found.extent is Extent.REGIONAL else "localised"
     return Fires(wording, {"site": tumour(patient).site}, found.evidence)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from service.facts.grade import Grade, proliferation
 from service.facts.patient import Patient
-from service.facts.spread import Extent, spread
+from service.facts.spread import spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.facts.words import describe
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
-
-_SPREAD = (Extent.REGIONAL, Extent.LIVER_ONLY, Extent.LIVER_AND_BEYOND, Extent.BEYOND_LIVER)
 
 
 def decide(patient: Patient) -> Answer:
@@ -47,7 +45,9 @@ def _contradiction(patient: Patient) -> str | None:
 def _is_benign_and_spread(patient: Patient) -> bool:
     """Coded benign, and a metastasis that no other cancer may explain."""
     found = spread(patient)
-    return tumour(patient).is_benign and found.has_metastasis_code and found.extent in _SPREAD
+    return (
+        tumour(patient).is_benign and found.has_metastasis_code and (found.is_metastatic or found.has_nodes)
+    )
 
 
 def _is_poor_and_low(patient: Patient) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from service.facts.decision import TreatmentKind
 from service.facts.markers import hiaa
 from service.facts.patient import Patient
+from service.facts.signals import Function
 from service.facts.spread import spread
-from service.facts.syndrome import Function, function
+from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
@@ -35,7 +36,7 @@ def _pointless_here(patient: Patient) -> Silent | None:
     if patient.hook != PATIENT_VIEW and not treatment_before(patient, *_PROCEDURES):
         return Silent("no-procedure-ordered")
     symptoms = function(patient)
-    if spread(patient).has_liver_metastases or symptoms.has_flushing or symptoms.has_diarrhoea:
+    if spread(patient).has_reported_liver_metastases or symptoms.has_flushing or symptoms.has_diarrhoea:
         return None
     if is_low_yield(patient) or tumour(patient).region not in _ASKED_AT:
         return Silent("low-yield")
@@ -46,7 +47,9 @@ def _function_matters(patient: Patient) -> bool:
     """Midgut tumour with liver metastases whose function is unknown, just before anaesthesia."""
     found = tumour(patient)
     is_at_risk = (
-        found.is_confirmed and found.region.startswith("midgut") and spread(patient).has_liver_metastases
+        found.is_confirmed
+        and found.region.startswith("midgut")
+        and spread(patient).has_reported_liver_metastases
     )
     return is_at_risk and function(patient).level <= Function.POSSIBLE
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from service.facts.grade import Grading, ki67_order, proliferation
+from service.facts.grade import Grading, ki67_order, not_counted, proliferation, unread_report
 from service.facts.patient import Patient
 from service.facts.progression import progression
 from service.facts.statements import Statement
 from service.facts.tissue import has_tissue
 from service.facts.tumour import tumour
+from service.fhir.evidence import Evidence
 from service.hook_names import ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import nothing_to_decide, treatment_before
@@ -59,12 +60,18 @@ def _without_index(patient: Patient) -> Answer:
     found = proliferation(patient)
     if wording := _WITHOUT_INDEX.get(found.grading):
         return Fires(wording, {"value": found.counts[0].shown}, found.evidence)
+    if unsure := found.unattributed:
+        evidence = tuple([count.evidence for count in unsure])
+        return Fires("unattributed", {"value": unsure[0].shown}, evidence)
+    if report := unread_report(patient):
+        says = patient.phrases("report.unread", when=report.when)
+        return Fires("unread-report", {"when": report.when}, (Evidence(report.resource.reference, says),))
     treatment = treatment_before(patient) if tumour(patient).is_confirmed else None
     if treatment is not None:
         return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
     if found.grading is Grading.NO_RESULT:
         return Fires("no-result", evidence=found.evidence)
-    return Fires("missing" if has_tissue(patient) else "no-tissue")
+    return Fires("missing" if has_tissue(patient) else "no-tissue", evidence=not_counted(patient))
 
 
 RULE = Rule(

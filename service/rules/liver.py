@@ -18,7 +18,7 @@ def without_liver_only_disease(patient: Patient) -> Silent | None:
     """Why the rules on liver metastases do not apply: other extent or other disease."""
     if tumour(patient).is_benign:
         return Silent("benign")
-    if spread(patient).is_curable:
+    if spread(patient).may_be_curable:
         return Silent("not-in-the-liver", {"extent": extent_in_words(patient)})
     if not spread(patient).is_liver_only:
         return spread_too_far(patient)

@@ -35,7 +35,7 @@ def _discussed(patient: Patient) -> Silent | None:
 
 def _is_later(patient: Patient) -> bool:
     note, finding = tumour_board(patient).moment, spread(patient).newest
-    return note is None or finding is None or note.instant.date() >= finding.instant.date()
+    return note is None or finding is None or not note.precedes(finding)
 
 
 def _how_sure(patient: Patient) -> str:

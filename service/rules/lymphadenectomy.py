@@ -12,7 +12,7 @@ from service.rules.questions import is_low_yield, nothing_to_decide
 
 def decide(patient: Patient) -> Answer:
     """Speak while a resection is ordered; afterwards, where margins or nodes are not clear."""
-    if not spread(patient).is_curable:
+    if not spread(patient).may_be_curable:
         return spread_too_far(patient)
     ordered = operations(patient).planned_of((Role.PRIMARY_RESECTION, Role.ENUCLEATION), current_only=True)
     if not ordered:

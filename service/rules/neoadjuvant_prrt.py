@@ -32,11 +32,11 @@ def _not_suited(patient: Patient) -> Silent | None:
     return None
 
 
-_BEYOND_SURGERY = (Extent.LIVER_AND_BEYOND, Extent.BEYOND_LIVER, Extent.UNCLEAR_ORIGIN)
+_WITHIN_SURGERY = (Extent.LOCALISED, Extent.REGIONAL, Extent.LIVER_ONLY, Extent.UNKNOWN)
 
 
 def _beyond_surgery(patient: Patient) -> Silent | None:
-    if spread(patient).extent in _BEYOND_SURGERY or is_multifocal(patient):
+    if spread(patient).extent not in _WITHIN_SURGERY or is_multifocal(patient):
         return Silent("beyond-surgery", {"extent": extent_in_words(patient)})
     return Silent("primary-resected") if primary_resection(patient) else None
 

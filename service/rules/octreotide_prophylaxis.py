@@ -16,9 +16,10 @@ from service.facts.objections import has_allergy_to_analogue, has_refused_octreo
 from service.facts.operations import primary_resection
 from service.facts.orders import is_ordered
 from service.facts.patient import Patient
-from service.facts.plan import Kind, PlannedAct, plan
+from service.facts.plan import Kind, PlannedAct, other_names, plan
+from service.facts.signals import Function
 from service.facts.spread import spread
-from service.facts.syndrome import Function, function
+from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.fhir.evidence import Evidence
 from service.hook_names import ALL_HOOKS, ENCOUNTER_START, PATIENT_VIEW
@@ -37,7 +38,8 @@ def decide(patient: Patient) -> Answers:
     if not acts:
         return _without_procedure(patient)
     answers = [_one_procedure(act, patient) for act in acts]
-    return tuple([answer for answer in answers if isinstance(answer, Fires)]) or answers[0]
+    fires = [answer for answer in answers if isinstance(answer, Fires)]
+    return (*fires, *_not_recognised(patient)) or answers[0]
 
 
 def _no_octreotide_for_this_patient(patient: Patient) -> Silent | None:
@@ -69,9 +71,13 @@ def _liver_biopsies(patient: Patient) -> tuple[PlannedAct, ...]:
 def _function_not_likely(acts: Sequence[PlannedAct], patient: Patient) -> Answer:
     """Hepatic metastases predicted crises better than syndrome did: information, no demand."""
     level = function(patient).level
-    if not acts and spread(patient).has_liver_metastases and level in (Function.POSSIBLE, Function.UNKNOWN):
+    if (
+        not acts
+        and spread(patient).has_reported_liver_metastases
+        and level in (Function.POSSIBLE, Function.UNKNOWN)
+    ):
         return Silent("no-operation-for-liver-metastases", {"why": function(patient).why})
-    if acts and spread(patient).has_liver_metastases:
+    if acts and spread(patient).has_reported_liver_metastases:
         if level is Function.POSSIBLE:
             return _possible(acts[0], patient)
         through_liver = next((act for act in acts if act.kind is Kind.LOCOREGIONAL), None)
@@ -86,10 +92,26 @@ def _possible(act: PlannedAct, patient: Patient) -> Answer:
     return Fires("possible", _values(act), _evidence(act, patient))
 
 
-def _without_procedure(patient: Patient) -> Answer:
+def _without_procedure(patient: Patient) -> Answers:
     if patient.hook == ENCOUNTER_START:
         return Silent("no-operation")
-    return _anticipatory(patient) if patient.hook == PATIENT_VIEW else Silent("no-operation-ordered")
+    return _anticipatory(patient) if patient.hook == PATIENT_VIEW else _nothing_recognised(patient)
+
+
+def _nothing_recognised(patient: Patient) -> Answers:
+    """What is being ordered or booked is no operation, or none that could be recognised."""
+    if fires := _not_recognised(patient):
+        return fires
+    names = ", ".join(other_names(patient))
+    return Silent("not-an-operation", {"names": names}) if names else Silent("no-operation-ordered")
+
+
+def _not_recognised(patient: Patient) -> tuple[Fires, ...]:
+    """What is like a procedure and of no kind that is known, where the syndrome is confirmed."""
+    if not function(patient).is_confirmed:
+        return ()
+    acts = [act for act in plan(patient).of(Kind.UNRECOGNISED) if act.is_current]
+    return tuple([Fires("not-recognised", _values(act), _evidence(act, patient)) for act in acts])
 
 
 def _anticipatory(patient: Patient) -> Answer:
@@ -97,7 +119,7 @@ def _anticipatory(patient: Patient) -> Answer:
         return Silent("crisis-plan")
     if treatment(patient).octreotide_short_acting:
         return Silent("octreotide-ordered")
-    if primary_resection(patient) and not spread(patient).is_metastatic and tumour(patient).is_present:
+    if primary_resection(patient) and not spread(patient).may_be_metastatic and tumour(patient).is_present:
         return Silent("resected")
     return Fires("anticipatory", evidence=function(patient).evidence, omit=_omitted(patient))
 
@@ -171,6 +193,6 @@ RULE = Rule(
     hooks=ALL_HOOKS,
     scope=Scope.SAFETY,
     decide=decide,
-    holes=frozenset({"why", "procedure", "when"}),
+    holes=frozenset({"why", "procedure", "when", "names"}),
     with_several_primaries=True,
 )

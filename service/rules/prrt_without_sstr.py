@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from service.facts.decision import TreatmentKind
-from service.facts.imaging import SstrResult, sstr_imaging, sstr_result
+from service.facts.imaging import SstrResult, sstr_imaging, sstr_result, told_result
 from service.facts.patient import Patient
+from service.facts.spread import spread
 from service.hook_names import ORDER_SIGN
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, treatment_before
 
 _WORDINGS = {
     SstrResult.NEGATIVE: "negative",
+    SstrResult.NO_LESION: "no-lesion",
     SstrResult.NOT_CODED: "not-coded",
     SstrResult.NONE: "missing",
 }
 
 
 def decide(patient: Patient) -> Answer:
-    """Critical without a positive scan; a warning where a scan was done and its result is not coded."""
+    """Critical without a positive scan; a warning where a scan was done that shows neither."""
     order, result = treatment_before(patient, TreatmentKind.RADIONUCLIDE), sstr_result(patient)
     if order is None:
         return Silent("no-prrt")
     if result is SstrResult.POSITIVE:
         return Silent("positive")
     evidence = all_evidence(order.evidence, sstr_imaging(patient).evidence)
-    return Fires(_WORDINGS[result], {"treatment": order.name}, evidence)
+    shows_nothing = result is SstrResult.NEGATIVE and told_result(patient) is SstrResult.NO_LESION
+    # Whether the primary is still there to be shown stands among the procedures; metastases do not.
+    is_by_primary = shows_nothing and not spread(patient).is_metastatic
+    wording = "nothing-shown" if is_by_primary else _WORDINGS[result]
+    return Fires(wording, {"treatment": order.name}, evidence)
 
 
 RULE = Rule(

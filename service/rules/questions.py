@@ -9,7 +9,7 @@ from service.facts.item import Availability, Item
 from service.facts.patient import Patient
 from service.facts.plan import PlannedAct
 from service.facts.size import is_low_yield_by_name, size_mm
-from service.facts.spread import Extent, spread
+from service.facts.spread import spread
 from service.facts.tumour import tumour
 from service.fhir.evidence import Evidence
 from service.hook_names import ORDER_HOOKS
@@ -46,7 +46,7 @@ def is_low_yield(patient: Patient) -> bool:
     With nodes or metastases on record the size of the primary says nothing of that kind.
     """
     extent, size = spread(patient), size_mm(patient)
-    if extent.is_metastatic or extent.extent is Extent.REGIONAL:
+    if extent.may_be_metastatic or extent.has_nodes:
         return False
     if tumour(patient).site in _TINY_AT:
         return size is not None and size < patient.defaults.small_tumour_mm

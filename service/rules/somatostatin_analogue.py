@@ -97,8 +97,15 @@ def _fires(wording: str, patient: Patient) -> Fires:
         function(patient).evidence if wording == "functioning" else (),
         [drug.evidence for drug in short],
     )
+    return Fires(wording, values, evidence, _not_offered(patient))
+
+
+def _not_offered(patient: Patient) -> frozenset[str]:
+    """No drug where only the words of a report grade the tumour; octreotide only for the midgut."""
+    if proliferation(patient).is_only_in_words:
+        return frozenset({"lanreotide", "octreotide-lar"})
     is_midgut = tumour(patient).region.startswith("midgut")
-    return Fires(wording, values, evidence, frozenset() if is_midgut else frozenset({"octreotide-lar"}))
+    return frozenset() if is_midgut else frozenset({"octreotide-lar"})
 
 
 RULE = Rule(

@@ -6,9 +6,10 @@ is read once at the start, and all that is wrong with it is reported at once.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,11 @@ from service.security.urls import is_loopback, parse_url
 
 DEFAULT_ALGORITHMS = ("ES384", "RS384")
 
-_KEYS = ("iss", "jwks_file", "jwks_url", "algorithms", "services", "fhir_servers", "tenants")
+_KEYS = (
+    *("iss", "jwks_file", "jwks_url", "algorithms", "services", "fhir_servers", "tenants"),
+    *("profile", "order_codes"),
+)
+_SYSTEM_AND_CODE = re.compile(r"[^|\s]+\|[^|\s]+")
 
 
 def _no_key(key_id: str) -> SignatureKey | None:  # noqa: ARG001  # the shape of Client.find_key
@@ -31,7 +36,8 @@ class Client:
     """One caller. Empty ``services`` or ``tenants`` means that all are allowed.
 
     ``find_key`` gives the public key with a ``kid``. ``key_set_url`` is the only ``jku`` that is accepted; it
-    is None where the keys come from a file. ``tenant`` is that of this call, or empty.
+    is None where the keys come from a file. ``tenant`` is that of this call, or empty. ``profile`` and
+    ``order_codes`` say how its cards are written, see :mod:`service.hooks.profiles`.
     """
 
     issuer: str
@@ -42,6 +48,8 @@ class Client:
     key_set_url: str | None = None
     find_key: Callable[[str], SignatureKey | None] = _no_key
     tenant: str = ""
+    profile: str = ""
+    order_codes: Mapping[str, str] = field(default_factory=dict)
 
 
 ANONYMOUS = Client(issuer="")
@@ -55,19 +63,24 @@ def require_service(client: Client, service_id: str) -> None:
 
 
 def read_clients(
-    path: Path, *, known_services: Collection[str], certificate_authorities: str | bool = True
+    path: Path,
+    *,
+    known_services: Collection[str],
+    known_profiles: Collection[str] = (),
+    certificate_authorities: str | bool = True,
 ) -> Mapping[str, Client]:
     """Issuer -> Client, or ConfigurationError with every problem.
 
-    ``known_services`` are the ids that ``services`` may name; ``certificate_authorities`` is a PEM file to
-    check the servers of ``jwks_url`` with, or True for the usual ones.
+    ``known_services`` are the ids that ``services`` may name, ``known_profiles`` what ``profile`` may be;
+    ``certificate_authorities`` is a PEM file to check the servers of ``jwks_url`` with, or True for the usual
+    ones.
     """
     tables = _tables(path)
     problems: list[str] = []
     clients: dict[str, Client] = {}
     for number, table in enumerate(tables, start=1):
         reader = _TableReader(table, path, f"{path.name}, client {number}", problems)
-        client = _client(reader, known_services, certificate_authorities)
+        client = _client(reader, known_services, known_profiles, certificate_authorities)
         if client.issuer in clients:
             reader.problem("iss", f"{client.issuer!r} is registered twice")
         clients[client.issuer] = client
@@ -125,7 +138,10 @@ class _TableReader:
 
 
 def _client(
-    reader: _TableReader, known_services: Collection[str], certificate_authorities: str | bool
+    reader: _TableReader,
+    known_services: Collection[str],
+    known_profiles: Collection[str],
+    certificate_authorities: str | bool,
 ) -> Client:
     for key in reader.table:
         if key not in _KEYS:
@@ -140,6 +156,8 @@ def _client(
         tenants=reader.texts("tenants"),
         key_set_url=key_set_url,
         find_key=find_key,
+        profile=_profile(reader, known_profiles),
+        order_codes=_order_codes(reader),
     )
 
 
@@ -157,6 +175,22 @@ def _chosen(
         if value not in choices:
             reader.problem(key, f"{value!r} is not one of {', '.join(choices)}")
     return values
+
+
+def _profile(reader: _TableReader, known_profiles: Collection[str]) -> str:
+    name = reader.text("profile") or ""
+    if name and name not in known_profiles:
+        reader.problem("profile", f"{name!r} is not one of {', '.join(known_profiles)}")
+    return name
+
+
+def _order_codes(reader: _TableReader) -> Mapping[str, str]:
+    table = reader.table.get("order_codes", {})
+    pairs = table.items() if isinstance(table, dict) else [("", "")]
+    if all(isinstance(to, str) and all(map(_SYSTEM_AND_CODE.fullmatch, (of, to))) for of, to in pairs):
+        return dict(pairs)
+    reader.problem("order_codes", 'must be a table of lines like "system|code" = "system|code"')
+    return {}
 
 
 def _fhir_servers(reader: _TableReader) -> tuple[str, ...]:

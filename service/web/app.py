@@ -23,6 +23,7 @@ from service.errors import (
 )
 from service.hooks.discovery import discovery_document
 from service.hooks.hooks import SERVICES, Service
+from service.hooks.profiles import adapted
 from service.hooks.request import HookRequest, read_request
 from service.hooks.response import EXPLANATION, response_document
 from service.json_body import read_object
@@ -98,7 +99,7 @@ def _call(parts: Parts, service_id: str) -> Response:
     line.note(deviations=hook_request.deviations)
     parsed = time.perf_counter()
     answered = parts.respond(_without_forbidden_server(parts, hook_request, client), client)
-    document = response_document(answered.cards)
+    document = adapted(response_document(answered.cards), client.profile, client.order_codes)
     if parts.record_issued and document["cards"]:
         parts.record_issued(document["cards"], request=hook_request, client=client)
     line.note(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from service.hooks import feedback
 from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
 from service.hooks.override_reasons import published_reasons
+from service.hooks.profiles import PROFILES
 from service.hooks.request import HookRequest
 from service.rules import RULES
 from service.security.clients import Client, read_clients
@@ -69,6 +71,8 @@ def knowledge_of(settings: Settings) -> Knowledge:
         holes={rule.id: rule.holes for rule in RULES},
         version=VERSION,
         overrides=settings.defaults_file,
+        code_map=settings.code_map_file,
+        results_by_code=settings.results_by == "code",
     )
     if settings.content == "all":
         return knowledge
@@ -87,7 +91,7 @@ def _parts(
         settings=settings,
         respond=respond,
         hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
-        prefetch=_templates(knowledge),
+        prefetch=templates_of(settings, knowledge),
         authenticate=_authenticator(settings, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
@@ -95,12 +99,14 @@ def _parts(
     )
 
 
-def _templates(knowledge: Knowledge) -> Mapping[str, str]:
-    return prefetch_templates(knowledge.terminology.observation_codes())
+def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
+    """The templates of prefetch; results are asked for by code unless the site has chosen otherwise."""
+    by_code = settings.results_by == "code"
+    return prefetch_templates(knowledge.terminology.observation_codes() if by_code else ())
 
 
 def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Respond:
-    fetch = _fetcher(settings, _templates(knowledge))
+    fetch = _fetcher(settings, templates_of(settings, knowledge))
     declined_for = timedelta(days=knowledge.defaults.override_days)
 
     def respond(request: HookRequest, client: Client) -> Answered:
@@ -109,7 +115,7 @@ def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Res
             request,
             knowledge=knowledge,
             now=now,
-            fetch=fetch,
+            fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
             overridden=functools.partial(
                 declined_rules,
                 store,
@@ -132,15 +138,16 @@ def _recipient(store: Store, request: HookRequest, client: Client) -> str:
     )
 
 
-def _fetcher(settings: Settings, templates: Mapping[str, str]) -> engine.Fetch:
+def _fetcher(settings: Settings, templates: Mapping[str, str]) -> Callable[..., Mapping[str, FetchOutcome]]:
+    """What reads a FHIR server; all that one call asks has to arrive before ``until``."""
     limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
-    deadline_seconds = settings.fetch_deadline_seconds
 
-    def fetch(access: FhirAccess, patient_id: str, keys: Collection[str]) -> Mapping[str, FetchOutcome]:
-        queries = queries_for(patient_id, {key: templates[key] for key in keys})
-        return fetch_all(
-            access, queries, deadline_seconds=deadline_seconds, same_base=same_base, limits=limits
-        )
+    def fetch(
+        access: FhirAccess, patient_id: str, keys: Collection[str], *, until: float
+    ) -> Mapping[str, FetchOutcome]:
+        queries = queries_for(patient_id, {key: templates.get(key, key) for key in keys})
+        seconds = max(0.0, until - time.monotonic())
+        return fetch_all(access, queries, deadline_seconds=seconds, same_base=same_base, limits=limits)
 
     return fetch
 
@@ -158,6 +165,7 @@ def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Co
     clients = read_clients(
         settings.clients_file,
         known_services=known,
+        known_profiles=PROFILES,
         certificate_authorities=settings.certificate_authorities,
     )
     remember = functools.partial(remember_token, store)

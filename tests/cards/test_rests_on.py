@@ -148,10 +148,6 @@ def test_what_a_card_says_it_reads_is_what_its_rule_reads(card: CardText) -> Non
     assert set(card.reads) == read
 
 
-# A report may hold it in words, which no fact reads: without the reports it cannot be called missing.
-IN_WORDS_ONLY = {"ki67": {"imaging"}, "tnm": {"imaging"}}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("card", _WITH_CASES, ids=lambda card: card.id)
 def test_nothing_is_said_to_rest_on_what_was_not_read(card: CardText) -> None:
@@ -161,7 +157,7 @@ def test_nothing_is_said_to_rest_on_what_was_not_read(card: CardText) -> None:
     unread = {
         key: beyond
         for key, one in said_to_rest.items()
-        if key in asked and (beyond := set(one.rests_on) - asked[key] - IN_WORDS_ONLY.get(card.id, set()))
+        if key in asked and (beyond := set(one.rests_on) - asked[key])
     }
 
     assert unread == {}

@@ -300,7 +300,11 @@ def test_what_cannot_be_examined_is_one_message(
     ],
 )
 def test_an_answer_that_cannot_be_used_is_a_finding(reply: Reply, says: str) -> None:
-    found = list(check_answer("flags", reply, names=names_of("p", None), terminology=knowledge().terminology))
+    found = list(
+        check_answer(
+            "flags", reply, names=names_of("p", None), codes=knowledge().terminology.observation_codes()
+        )
+    )
 
     assert [says in one.says for one in found] == [True]
     assert found[0].level > Level.NOTE
@@ -335,3 +339,87 @@ def test_the_sections_show_how_their_entries_ended(
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["conditions", "known", "3", "0", "0", "0"] in lines
+
+
+def _with(chart: Chart, *resources: dict[str, Any]) -> Chart:
+    others = [one for one in chart.resources if one["resourceType"] not in ("Condition", "Observation")]
+    owned = [{"subject": {"reference": f"Patient/{chart.patient_id}"}, **one} for one in resources]
+    return Chart(chart.patient_id, (*others, *owned))
+
+
+def _condition(system: str, code: str, **members: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Condition",
+        "id": "c1",
+        "code": {"coding": [{"system": system, "code": code}]},
+        **members,
+    }
+
+
+_HISTOLOGY = "mii-ex-onko-histology-morphology-behavior-icdo3"
+_GERMAN = _condition(
+    "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
+    "C17.2",
+    extension=[
+        {
+            "url": f"https://www.medizininformatik-initiative.de/fhir/{_HISTOLOGY}",
+            "valueCodeableConcept": {
+                "coding": [{"system": "http://terminology.hl7.org/CodeSystem/icd-o-3", "code": "8240/3"}]
+            },
+        }
+    ],
+)
+_FRENCH = _condition(
+    "https://smt.esante.gouv.fr/terminologie-cim-10",
+    "C17.2",
+    note=[{"text": "carcinoid, 8240/3"}],
+    stage=[{"type": {"coding": [{"code": "C7A.012"}]}}],
+)
+_AMERICAN = _condition("http://hl7.org/fhir/sid/icd-10", "C7A.012")
+
+
+@pytest.mark.parametrize(
+    ("condition", "level", "says"),
+    [
+        (_GERMAN, "note", "read as a neuroendocrine tumour from Condition: a histology"),
+        (_FRENCH, "limit", "1 Condition look like a neuroendocrine tumour in note.text"),
+        (_FRENCH, "limit", "1 Condition look like a neuroendocrine tumour in stage.type.coding.code"),
+        (_AMERICAN, "limit", "1 Condition look like a neuroendocrine tumour in code.coding.code"),
+    ],
+)
+def test_nothing_that_names_the_tumour_goes_unmentioned(
+    capsys: pytest.CaptureFixture[str], chart: Chart, condition: dict[str, Any], level: str, says: str
+) -> None:
+    _, report = examine(capsys, fhir_answers(_with(chart, condition)), "--patient", chart.patient_id)
+
+    assert says in said(report, level)
+
+
+def test_the_rows_that_are_proposed_make_the_results_readable(
+    capsys: pytest.CaptureFixture[str], chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"code": {"coding": [{"system": "urn:lab", "code": "K67", "display": "Ki-67 index"}]}}
+    local = {**chart.of("Observation")[0], "id": "local", **own}
+    others = [one for one in chart.resources if one["resourceType"] != "Observation"]
+    own_codes = Chart(chart.patient_id, (*others, local))
+    written = tmp_path / "own.csv"
+
+    _, before = examine(capsys, fhir_answers(own_codes), "--propose-map", str(written))
+    monkeypatch.setenv("NET_CDS_CODE_MAP", str(written))
+    _, after = examine(capsys, fhir_answers(own_codes))
+
+    assert written.read_text(encoding="utf-8").splitlines() == [
+        "local_system,local_code,system,code,words,times",
+        "urn:lab,K67,http://loinc.org,29593-1,Ki-67 index,1",
+    ]
+    assert [one["local_code"] for one in before["proposed"]] == ["K67"]
+    assert {one["code"] for one in after["codes"]} >= {"K67"}
+    assert after["proposed"] == []
+    assert "look like Ki-67" not in str(after)
+
+
+def test_a_map_that_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
+    with server(fhir_answers(chart)) as url:
+        assert main(["doctor", url, "--propose-map", "/nowhere/own.csv"]) == exits.UNUSABLE
+
+    assert "--propose-map /nowhere/own.csv: cannot be written" in capsys.readouterr().err

@@ -56,6 +56,7 @@ def test_a_valid_resource_has_no_defect(kind: str) -> None:
         ("ServiceRequest", {"intent": ...}, "intent"),
         ("Appointment", {"participant": ...}, "participant"),
         ("Appointment", {"start": "2026-12-01T10:00:00"}, "start"),
+        ("DocumentReference", {"content": ...}, "content"),
     ],
 )
 def test_a_defect_that_does_not_keep_the_rules_from_reading(
@@ -69,7 +70,7 @@ def test_a_defect_that_does_not_keep_the_rules_from_reading(
     [
         ("Observation", {"vendorElement": "x"}, "vendorElement"),
         ("Observation", {"method": "x"}, "method"),
-        ("DocumentReference", {"content": ...}, "content"),
+        ("DocumentReference", {"docStatus": 1}, "docStatus"),
     ],
 )
 def test_a_defect_where_no_rule_looks(kind: str, changes: dict[str, Any], path: str) -> None:

@@ -195,3 +195,36 @@ def test_imaging_without_contrast_is_named(record: str, is_lacking: bool) -> Non
 )
 def test_what_receptor_imaging_showed(record: str, result: SstrResult) -> None:
     assert sstr_result(of_ileal_tumour(record)) is result
+
+
+@pytest.mark.parametrize(
+    ("words", "result"),
+    [
+        ("Intense DOTATATE uptake in hepatic lesions", SstrResult.POSITIVE),
+        ("Krenning Score: 4", SstrResult.POSITIVE),
+        ("SSTR-expressing", SstrResult.POSITIVE),
+        ("marked somatostatin receptor expression", SstrResult.POSITIVE),
+        ("DOTATATE avid liver metastases. No DOTATATE avid bone lesions.", SstrResult.POSITIVE),
+        ("Physiologic uptake in the spleen. Intense uptake in liver lesions.", SstrResult.POSITIVE),
+        ("Liver metastases are not DOTATATE avid", SstrResult.NEGATIVE),
+        ("Non-avid liver lesions", SstrResult.NEGATIVE),
+        ("No SSTR expression in the metastases", SstrResult.NEGATIVE),
+        ("FDG-avid lesion, DOTATATE negative", SstrResult.NEGATIVE),
+        ("No abnormal DOTATATE uptake", SstrResult.NO_LESION),
+        ("Keine pathologische Mehranreicherung", SstrResult.NO_LESION),
+        ("Octreoscan negative", SstrResult.NO_LESION),
+        ("Physiologic uptake only", SstrResult.NO_LESION),
+        ("Possible uptake in the pancreas", SstrResult.NOT_CODED),
+    ],
+)
+def test_what_the_words_of_receptor_imaging_say(words: str, result: SstrResult) -> None:
+    scan = f'DOTATATE PET/CT conclusion "{words}" done 30 days ago'
+    resected = patient(f"ileal NET 200 days ago; small-bowel resection done 60 days ago; {scan}")
+
+    assert sstr_result(resected) is result
+
+
+def test_a_scan_that_shows_nothing_speaks_against_receptors_while_there_is_a_lesion() -> None:
+    scan = 'DOTATATE PET/CT conclusion "No abnormal DOTATATE uptake" done 30 days ago'
+
+    assert sstr_result(patient(f"ileal NET 200 days ago; {scan}")) is SstrResult.NEGATIVE

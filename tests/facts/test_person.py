@@ -48,6 +48,17 @@ def test_death(record: str, is_deceased: bool) -> None:
         ('order text "Hospice referral"', True),
         ('order text "Hospice referral" (revoked)', False),
         ('care plan "Active surveillance"', False),
+        ('care plan "Comfort care only" (completed) 100 days ago', True),
+        ('condition text "Receiving hospice care"', True),
+        ('condition text "Receiving hospice care" (resolved)', False),
+        ('condition text "Hospice discussed, declined"', False),
+        ('condition text "No hospice care wanted"', False),
+        ('encounter "Hospice care" (in progress)', True),
+        ('encounter "Hospice care" (cancelled)', False),
+        ('encounter "Hospice care" 400 days ago', False),
+        ('encounter "Hospice referral declined"', False),
+        ('flag "Comfort measures only"', True),
+        ('flag "Comfort measures only" (inactive)', False),
     ],
 )
 def test_comfort_care(record: str, is_there: bool) -> None:

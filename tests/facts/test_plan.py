@@ -90,7 +90,8 @@ def test_a_procedure_is_planned_until_it_is_done(state: str, expected: list[Kind
 
 
 def test_an_act_of_the_past_is_not_planned() -> None:
-    assert kinds("small-bowel resection planned 1 days ago") == []
+    assert kinds("small-bowel resection planned 3 days ago") == []
+    assert kinds("small-bowel resection planned 1 days ago") == [Kind.ABDOMINAL_SURGERY]
     assert kinds("small-bowel resection planned today") == [Kind.ABDOMINAL_SURGERY]
 
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from fhir_fixtures.vocabulary import TODAY, build_request, now_on
+from service.engine import gather, patient_of
 from service.facts.spread import Extent, Spread, newest_metastasis
 from service.facts.spread import spread as read_spread
 from service.facts.tumour import tumour
 from service.fhir import r4
-from tests.asking import patient
+from tests.asking import as_read, knowledge, patient
 
 
 def spread(record: str) -> Spread:
@@ -16,22 +18,22 @@ def spread(record: str) -> Spread:
 @pytest.mark.parametrize(
     ("record", "extent"),
     [
-        ("ileal NET", Extent.LOCALISED),
+        ("ileal NET", Extent.UNKNOWN),
         ("male", Extent.UNKNOWN),
         ("ileal NET; TNM T3 N0 M0", Extent.LOCALISED),
         ("ileal NET; TNM T3 NX M0", Extent.LOCALISED),
         ("ileal NET; TNM T3 N1 M0", Extent.REGIONAL),
-        ("ileal NET; TNM N2", Extent.REGIONAL),
-        ("ileal NET; TNM N1 (preliminary)", Extent.LOCALISED),
-        ("ileal NET; TNM N1 (entered in error)", Extent.LOCALISED),
-        ("ileal NET; TNM N1 100 days ago; TNM N0 10 days ago", Extent.LOCALISED),
-        ("ileal NET; TNM N0 100 days ago; TNM N1 10 days ago", Extent.REGIONAL),
+        ("ileal NET; TNM N2", Extent.UNKNOWN),
+        ("ileal NET; TNM N1 (preliminary)", Extent.UNKNOWN),
+        ("ileal NET; TNM N1 (entered in error)", Extent.UNKNOWN),
+        ("ileal NET; TNM N1 M0 100 days ago; TNM N0 M0 10 days ago", Extent.LOCALISED),
+        ("ileal NET; TNM N0 M0 100 days ago; TNM N1 M0 10 days ago", Extent.REGIONAL),
         ("ileal NET (staged)", Extent.LOCALISED),
         ("ileal NET (staged with nodes)", Extent.REGIONAL),
         ("ileal NET (staged with nodes); TNM N0", Extent.LOCALISED),
-        ("ileal NET; TNM T3 N1 M1", Extent.BEYOND_LIVER),
+        ("ileal NET; TNM T3 N1 M1", Extent.METASTATIC),
         ("ileal NET; TNM T3 N1; liver metastases", Extent.LIVER_ONLY),
-        ("ileal NET; generic regional lymph-node metastasis", Extent.REGIONAL),
+        ("ileal NET; generic regional lymph-node metastasis", Extent.UNKNOWN),
         ("ileal NET; liver metastases", Extent.LIVER_ONLY),
         ("ileal NET; generic liver metastasis", Extent.LIVER_ONLY),
         ("ileal NET; generic liver metastasis (SNOMED)", Extent.LIVER_ONLY),
@@ -46,11 +48,11 @@ def spread(record: str) -> Spread:
         ("ileal NET; distant lymph-node metastases", Extent.BEYOND_LIVER),
         ("ileal NET; generic lung metastases", Extent.BEYOND_LIVER),
         ("ileal NET; TNM M1b", Extent.BEYOND_LIVER),
-        ("ileal NET; liver metastases (refuted)", Extent.LOCALISED),
-        ("ileal NET; liver metastases (resolved)", Extent.LOCALISED),
-        ("ileal NET; liver metastases (entered in error)", Extent.LOCALISED),
+        ("ileal NET; liver metastases (refuted)", Extent.UNKNOWN),
+        ("ileal NET; liver metastases (resolved)", Extent.UNKNOWN),
+        ("ileal NET; liver metastases (entered in error)", Extent.UNKNOWN),
         ("ileal NET; liver metastases; bone metastases (refuted)", Extent.LIVER_ONLY),
-        ("ileal NET; secondary Merkel cell carcinoma", Extent.LOCALISED),
+        ("ileal NET; secondary Merkel cell carcinoma", Extent.UNKNOWN),
     ],
 )
 def test_extent(record: str, extent: Extent) -> None:
@@ -69,7 +71,7 @@ def test_extent(record: str, extent: Extent) -> None:
     ],
 )
 def test_only_a_category_of_nodes_is_one(stated: str, extent: Extent) -> None:
-    assert spread(f'ileal NET; observation text "N category" value "{stated}"').extent is extent
+    assert spread(f'ileal NET; TNM M0; observation text "N category" value "{stated}"').extent is extent
 
 
 @pytest.mark.parametrize(
@@ -212,8 +214,10 @@ def staged(summary: str) -> Spread:
         ("pT2N0M0", "2", Extent.LOCALISED, "0"),
         ("cT3cN1cM0", "3", Extent.REGIONAL, "0"),
         ("ypT2 pN1b cM1a", "2", Extent.LIVER_ONLY, "1a"),
-        ("TisN1", "is", Extent.REGIONAL, ""),
-        ("pT3 pN1 (2/14) L0 V0", "3", Extent.REGIONAL, ""),
+        ("TisN1", "is", Extent.UNKNOWN, ""),
+        ("pT3 pN1 (2/14) L0 V0", "3", Extent.UNKNOWN, ""),
+        ("AJCC stage IV", "", Extent.METASTATIC, ""),
+        ("Stadium II", "", Extent.LOCALISED, ""),
         ("Stage IIIB, 1 of 12 nodes", "", Extent.LOCALISED, ""),
     ],
 )
@@ -223,3 +227,58 @@ def test_stages_are_written_with_and_without_blanks(
     found = staged(summary)
 
     assert (found.t_category, found.extent, found.m_category) == (t_category, extent, m_category)
+
+
+CT, PET = 'CT abdomen conclusion "{}" done', 'DOTATATE PET/CT positive conclusion "{}" done'
+_CLEAR = PET.format("No distant avid lesion")
+
+
+@pytest.mark.parametrize(
+    ("reports", "extent"),
+    [
+        (f"{CT.format('No evidence of metastases')}; {_CLEAR}", Extent.LOCALISED),
+        (f"CT abdomen done; {_CLEAR}", Extent.UNKNOWN),
+        (CT.format("Multiple bilobar hepatic metastases"), Extent.REPORTED),
+        (CT.format("No change in liver metastases"), Extent.REPORTED),
+        (f"{CT.format('No new liver metastases')}; {_CLEAR}", Extent.LOCALISED),
+        (
+            f"{CT.format('Indeterminate 6 mm lesion, metastasis cannot be excluded')}; {_CLEAR}",
+            Extent.UNKNOWN,
+        ),
+        (f"{CT.format('6 mm hepatic lesion')}; {_CLEAR}", Extent.UNKNOWN),
+        (PET.format("DOTATATE avid hepatic lesions"), Extent.REPORTED),
+        ('pathology report "Liver: metastatic well differentiated neuroendocrine tumour"', Extent.LIVER_ONLY),
+        (f"TNM M0; {CT.format('Liver metastases')}", Extent.REPORTED),
+        (f"liver metastases; {CT.format('Bone metastases')}", Extent.LIVER_AND_BEYOND),
+        (
+            'CT abdomen conclusion "Liver metastases" done 50 days ago; '
+            'CT abdomen conclusion "No metastases" done 10 days ago',
+            Extent.UNKNOWN,
+        ),
+        (f"breast cancer; {CT.format('Liver metastases')}", Extent.UNKNOWN),
+    ],
+)
+def test_what_reports_say_of_the_extent(reports: str, extent: Extent) -> None:
+    assert spread(f"ileal NET; {reports}").extent is extent
+
+
+@pytest.mark.parametrize(
+    ("text", "body_site", "extent"),
+    [
+        ("Liver metastases", "", Extent.LIVER_ONLY),
+        ("Lebermetastasen", "", Extent.LIVER_ONLY),
+        ("Metastatic disease", "Liver structure", Extent.LIVER_ONLY),
+        ("Metastatic disease", "", Extent.METASTATIC),
+        ("No liver metastases", "", Extent.UNKNOWN),
+        ("Suspected bone metastases", "", Extent.UNKNOWN),
+    ],
+)
+def test_the_problem_list_in_words(text: str, body_site: str, extent: Extent) -> None:
+    site = {"bodySite": [{"text": body_site}]} if body_site else {}
+    condition = {"resourceType": "Condition", "id": "words", "code": {"text": text}, **site}
+    document = build_request("ileal NET", hook="patient-view", today=TODAY)
+    condition["subject"] = {"reference": f"Patient/{document['context']['patientId']}"}
+    document["prefetch"]["conditions"]["entry"].append({"resource": condition})
+    request = as_read(document)
+    found = gather(request, knowledge=knowledge(), whole=True)
+    assert read_spread(patient_of(request, found, knowledge(), now=now_on(TODAY))).extent is extent

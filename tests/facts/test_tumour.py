@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from fhir_fixtures.vocabulary import TODAY, build_request, now_on
+from service.engine import gather, patient_of
 from service.facts.tumour import Certainty, Differentiation, Tumour
 from service.facts.tumour import tumour as read_tumour
-from tests.asking import patient
+from service.fhir.code_systems import ICD10CM
+from tests.asking import as_read, knowledge, patient, result
 
 
 def tumour(record: str) -> Tumour:
@@ -70,10 +73,56 @@ def test_what_is_no_tumour_of_this_patient_is_none(record: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ileal carcinoid", "neuroendocrine tumour of the pancreas", "Neuroendocrine tumor"]
+    ("name", "certainty"),
+    [
+        ("ileal carcinoid", Certainty.CONFIRMED),
+        ("neuroendocrine tumour of the pancreas", Certainty.CONFIRMED),
+        ("Neuroendocrine tumor", Certainty.CONFIRMED),
+        ("Neuroendocrine tumor of ileum (not seen on MRI)", Certainty.CONFIRMED),
+        ("Neuroendocrine tumour of ileum, no family history of MEN1", Certainty.CONFIRMED),
+        ("Carcinoid tumour with carcinoid syndrome", Certainty.CONFIRMED),
+        ("NET of the ileum, G1", Certainty.CONFIRMED),
+        ("Neuroendokriner Tumor des Ileums", Certainty.CONFIRMED),
+        ("Tumeur neuroendocrine de l’iléon, grade 2", Certainty.CONFIRMED),
+        ("Tumor neuroendocrino bien diferenciado de íleon", Certainty.CONFIRMED),
+        ("Suspected carcinoid", Certainty.SUSPECTED),
+        ("Carcinoid?", Certainty.SUSPECTED),
+        ("V.a. Karzinoid", Certainty.SUSPECTED),
+        ("Hx of neuroendocrine tumor of ileum s/p resection 2019", Certainty.NONE),
+        ("Previous carcinoid, excised 2011", Certainty.NONE),
+        ("Carcinoid, ruled out", Certainty.NONE),
+        ("Flushing - no carcinoid", Certainty.NONE),
+        ("carcinoid workup negative", Certainty.NONE),
+        ("Niece with carcinoid", Certainty.NONE),
+        ("internet use (NET addiction)", Certainty.NONE),
+        ("Kein Anhalt für neuroendokrinen Tumor", Certainty.NONE),
+    ],
 )
-def test_a_name_without_a_code_is_suspected(name: str) -> None:
-    assert tumour(f'condition text "{name}"').certainty is Certainty.SUSPECTED
+def test_a_tumour_named_in_words_is_as_sure_as_they_are(name: str, certainty: Certainty) -> None:
+    assert tumour(f'condition text "{name}"').certainty is certainty
+
+
+def test_a_tumour_in_words_says_so() -> None:
+    [evidence] = tumour('condition text "ileal carcinoid"').evidence
+
+    assert evidence.says.endswith(", named in words, not coded")
+
+
+def test_an_unconfirmed_tumour_in_words_is_suspected() -> None:
+    assert tumour('condition text "ileal carcinoid" (suspected)').certainty is Certainty.SUSPECTED
+
+
+@pytest.mark.parametrize("code", ["C73", "C61", "R23.2", "Z80.0"])
+def test_the_code_of_another_organ_of_a_symptom_or_of_a_contact_is_no_tumour(code: str) -> None:
+    resource = build_request(
+        'condition text "Neuroendocrine carcinoma" 10 days ago', hook="patient-view", today=TODAY
+    )
+    [entry] = resource["prefetch"]["conditions"]["entry"]
+    entry["resource"]["code"]["coding"] = [{"system": ICD10CM, "code": code}]
+    request = as_read(resource)
+    record = gather(request, knowledge=knowledge(), whole=True)
+
+    assert not read_tumour(patient_of(request, record, knowledge(), now=now_on(TODAY))).is_present
 
 
 def test_none_says_why() -> None:
@@ -252,10 +301,10 @@ def test_a_tumour_named_by_its_hormone_is_a_neuroendocrine_tumour(record: str, s
     assert found.site == site
 
 
-def test_a_tumour_named_by_its_hormone_in_words_is_suspected() -> None:
+def test_a_tumour_named_by_its_hormone_in_words_is_a_tumour() -> None:
     found = tumour('condition text "Insulinoma of the tail"')
 
-    assert (found.certainty, found.site) == (Certainty.SUSPECTED, "pancreas")
+    assert (found.certainty, found.site) == (Certainty.CONFIRMED, "pancreas")
 
 
 @pytest.mark.parametrize("record", ["insulinoma (refuted)", "insulinoma (resolved)", "carcinoid syndrome"])
@@ -273,3 +322,67 @@ def test_a_metastasis_does_not_make_a_benign_code_malignant() -> None:
 
 def test_a_metastasis_alone_is_not_benign() -> None:
     assert not tumour("liver metastases").is_benign
+
+
+HISTOLOGY_ELSEWHERE = "code C17.2 of ICD-10-GM with histology 8240/3 in "
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["the mCODE extension", "the MII extension", "its stage", "its evidence", "a result", "a linked result"],
+)
+def test_a_histology_names_the_tumour_wherever_it_stands(place: str) -> None:
+    found = tumour(f"{HISTOLOGY_ELSEWHERE}{place}")
+
+    assert found.is_confirmed
+    assert (found.site, found.region, found.differentiation) == ("ileum", "midgut", Differentiation.WELL)
+    assert not found.other_malignancy
+
+
+def test_a_histology_that_is_a_condition_of_its_own_has_the_organ_of_the_other() -> None:
+    found = tumour("code C17.2 of ICD-10-NL with histology M8240/3 in another condition")
+
+    assert (found.site, found.sites, found.other_malignancy) == ("ileum", ("ileum",), False)
+
+
+def test_a_histology_without_an_organ_is_a_tumour_of_unknown_site() -> None:
+    found = tumour("code Z00.0 of ICD-10-GM with histology 8240/3 in a result")
+
+    assert found.is_confirmed
+    assert not found.has_known_site
+    assert [one.reference for one in found.evidence] == ["Observation/histology-1"]
+
+
+def test_of_several_organs_none_is_chosen() -> None:
+    found = tumour("code C17.2 of ICD-10-GM with histology 8240/3 in a result; colon cancer")
+
+    assert found.is_confirmed
+    assert found.other_malignancy
+
+
+def test_a_linked_histology_chooses_among_several_organs() -> None:
+    found = tumour("code C17.2 of ICD-10-GM with histology 8240/3 in a linked result; colon cancer")
+
+    assert (found.site, found.other_malignancy) == ("ileum", True)
+
+
+def test_a_histology_of_a_metastasis_is_no_primary() -> None:
+    found = tumour("code C78.7 of ICD-10-GM with histology 8240/3 in the MII extension")
+
+    assert found.is_confirmed
+    assert [one.is_metastasis for one in found.primaries] == [True]
+
+
+def test_a_histology_is_shown_beside_the_organ() -> None:
+    found = tumour(f"{HISTOLOGY_ELSEWHERE}a result")
+
+    assert [one.reference for one in found.evidence] == ["Condition/net-1", "Observation/histology-1"]
+
+
+@pytest.mark.parametrize("record", ["flushing", "breast cancer"])
+def test_a_chart_without_a_tumour_is_not_read_further(record: str) -> None:
+    found = result(f"{record}; Ki-67 12 %")
+
+    assert found.cards == ()
+    assert found.record is not None
+    assert "observations" not in found.record.sections

@@ -35,6 +35,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     at: float
+    body: str = ""
 
 
 @dataclass
@@ -46,11 +47,14 @@ class Server:
 
 @contextlib.contextmanager
 def misbehaving_server(
-    replies: Mapping[str, list[Reply | Raw]], *, encryption: ssl.SSLContext | None = None
+    replies: Mapping[str, list[Reply | Raw] | Callable[[str], Reply | Raw]],
+    *,
+    encryption: ssl.SSLContext | None = None,
 ) -> Iterator[Server]:
     """Serve ``path without query -> replies``: one reply a request, the last one again and again.
 
-    The lists are used up, and replies may be added while the server runs.
+    A function is given the path with its query. The lists are used up, and replies may be added while the
+    server runs.
     """
     lock = threading.Lock()
 
@@ -62,10 +66,17 @@ def misbehaving_server(
             super().setup()
             server.connections += 1
 
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             with lock:
-                server.requests.append(Request(self.path, dict(self.headers.items()), time.monotonic()))
+                request = Request(self.path, dict(self.headers.items()), time.monotonic(), body)
+                server.requests.append(request)
                 waiting = replies.get(self.path.partition("?")[0], [Reply(404)])
+                if not isinstance(waiting, list):
+                    waiting = [waiting(self.path)]
                 reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
             if isinstance(reply, Reply):
                 self.answer(reply)

@@ -461,10 +461,109 @@ def test_a_bundle_with_fewer_entries_than_the_server_counts_is_partial() -> None
     )
 
 
-def test_included_resources_do_not_count_as_found() -> None:
+@pytest.mark.parametrize(("total", "is_complete"), [(1, True), (2, True), (3, False)])
+def test_a_total_may_count_what_was_included(total: int, is_complete: bool) -> None:
     entries = [{"resource": {"id": "a"}}, {"resource": {"id": "b"}, "search": {"mode": "include"}}]
-    outcome, _ = outcome_of(Reply(body=bundle(entry=entries, total=2)))
-    assert not outcome.complete
+    outcome, _ = outcome_of(Reply(body=bundle(entry=entries, total=total)))
+    assert outcome.complete is is_complete
+
+
+def test_entries_that_are_null_are_none() -> None:
+    outcome, _ = outcome_of(Reply(body=bundle().replace(b"[]", b"null")))
+    assert (identities(outcome), outcome.complete) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["&_count=2&_sort=-date&_include=x", "&_sort=-date&_include=x"],
+        ["&_count=2&_sort=-date&_include=x", "&_sort=-date&_include=x", "&_include=x"],
+        ["&_count=2&_sort=-date&_include=x", "&_sort=-date&_include=x", "&_include=x", ""],
+    ],
+)
+def test_what_a_server_refuses_is_asked_again_without(asked: list[str]) -> None:
+    replies: list[Reply | Raw] = [status(400)] * (len(asked) - 1) + [GOOD]
+    outcome, server = outcome_of(*replies, query=f"Condition?patient=1{asked[0]}")
+    assert (identities(outcome), outcome.complete) == (["a"], True)
+    assert [one.path for one in server.requests] == [f"/fhir/Condition?patient=1{one}" for one in asked]
+
+
+def test_without_an_order_the_newest_may_be_among_what_is_missing() -> None:
+    replies = [status(400), Reply(body=bundle("a", following="?page=2")), status(500)]
+    outcome, _ = outcome_of(*replies, query="Condition?patient=1&_sort=-date")
+    assert outcome.reason is not None
+    assert outcome.reason.endswith("HTTP status 500, and the newest need not be among them")
+
+
+def test_a_search_that_is_refused_for_another_reason_says_so() -> None:
+    outcome, server = outcome_of(status(400), query="Condition?patient=1&_count=2&_sort=-date")
+    assert outcome.reason == "the FHIR server answered with HTTP status 400"
+    assert len(server.requests) == 3
+
+
+def test_a_url_that_is_too_long_is_put_by_post() -> None:
+    found: dict[str, list[Reply | Raw]] = {
+        "/fhir/Condition": [status(414)],
+        "/fhir/Condition/_search": [GOOD],
+    }
+    with misbehaving_server(found) as server:
+        assert identities(ask(server, "Condition?code=http://a|1&patient=1")) == ["a"]
+    assert server.requests[1].body == "code=http://a%7C1&patient=1"
+    assert server.requests[1].headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert server.requests[1].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+PANEL = {"resourceType": "Observation", "id": "panel", "component": [{}]}
+PLAIN = {"resourceType": "Observation", "id": "plain"}
+
+
+def results(*found: dict[str, Any]) -> Reply:
+    return Reply(body=bundle(entry=[{"resource": one} for one in found]))
+
+
+@pytest.mark.parametrize(
+    ("second", "found", "is_complete"),
+    [
+        (results(PANEL), ["panel", "plain"], True),
+        (results(PANEL, PLAIN), ["plain"], True),
+        (results(), ["plain"], True),
+        (status(400), ["plain"], True),
+        (status(403), ["plain"], True),
+        (status(500), ["plain"], True),
+        (status(503), ["plain"], False),
+        (misbehaving.silent, ["plain"], False),
+    ],
+    ids=["found", "passed over", "nothing", "400", "403", "500", "503", "late"],
+)
+def test_results_are_searched_for_by_component_as_well(
+    second: Reply | Raw, found: list[str], is_complete: bool
+) -> None:
+    def reply_to(path: str) -> Reply | Raw:
+        return second if "component-code" in path else results(PLAIN)
+
+    with misbehaving_server({"/fhir/Observation": reply_to}) as server:
+        outcome = ask(server, "Observation?patient=1&_sort=-date&_count=100&code=http://a|1", seconds=0.5)
+    assert sorted(identities(outcome)) == found
+    assert outcome.complete is is_complete
+    assert "/fhir/Observation?patient=1&component-code=http://a%7C1" in {one.path for one in server.requests}
+
+
+def test_a_long_query_is_put_in_parts() -> None:
+    codes = ",".join(f"http://loinc.org|{number}-1" for number in range(100, 200))
+    with misbehaving_server({"/fhir/Condition": [GOOD]}) as server:
+        outcome = ask(server, f"Condition?patient=1&code={codes}")
+    assert (identities(outcome), outcome.complete) == (["a", "a"], True)
+    assert {len(one.path) < 2048 for one in server.requests} == {True}
+    asked = {code for one in server.requests for code in one.path.partition("code=")[2].split(",")}
+    assert asked == {one.replace("|", "%7C") for one in codes.split(",")}
+
+
+def test_a_part_that_cannot_be_read_leaves_the_others() -> None:
+    codes = ",".join(f"http://loinc.org|{number}-1" for number in range(100, 200))
+    with misbehaving_server({"/fhir/Condition": [GOOD, status(500)]}) as server:
+        outcome = ask(server, f"Condition?patient=1&code={codes}")
+    assert identities(outcome) == ["a"]
+    assert (outcome.complete, outcome.reason) == (False, "the FHIR server answered with HTTP status 500")
 
 
 @pytest.mark.parametrize("content_type", ["application/fhir+json; charset=utf-8", "Application/JSON"])

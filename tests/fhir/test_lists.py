@@ -82,10 +82,10 @@ def test_the_committed_lists_hold(folder: Path) -> None:
             "codelists/new.csv: no fact or rule names this list; delete it",
         ),
         (
-            lambda folder: (folder / "wordlists" / "de" / "ki67.txt").rename(
-                folder / "wordlists" / "de" / "neu.txt"
+            lambda folder: (folder / "wordlists" / "pl" / "ki67.txt").rename(
+                folder / "wordlists" / "pl" / "neu.txt"
             ),
-            "wordlists/de/neu.txt: no fact or rule names this list; delete it",
+            "wordlists/pl/neu.txt: no fact or rule names this list; delete it",
         ),
         (
             lambda folder: (folder / "codelists" / "gallstones.csv").unlink(),
@@ -100,7 +100,7 @@ def test_the_committed_lists_hold(folder: Path) -> None:
             "wordlists/en/gallstones.txt: has the name of a code list; end it in -words",
         ),
         (
-            lambda folder: (folder / "codelists" / "queried.csv").write_text("code_list\nabsent\n"),
+            lambda folder: (folder / "codelists" / "queried.csv").write_text("code_list,unless\nabsent,\n"),
             "queried.csv: there is no code list absent",
         ),
     ],
@@ -108,8 +108,8 @@ def test_the_committed_lists_hold(folder: Path) -> None:
 def test_lists_and_names_come_in_pairs(
     folder: Path, break_it: Callable[[Path], object], problem: str
 ) -> None:
-    (folder / "wordlists" / "de").mkdir()
-    (folder / "wordlists" / "de" / "ki67.txt").write_text("Ki-67-Index\n", encoding="utf-8")
+    (folder / "wordlists" / "pl").mkdir()
+    (folder / "wordlists" / "pl" / "ki67.txt").write_text("Ki-67\n", encoding="utf-8")
 
     break_it(folder)
 
@@ -117,12 +117,12 @@ def test_lists_and_names_come_in_pairs(
 
 
 def test_a_phrase_of_any_language_counts(folder: Path) -> None:
-    (folder / "wordlists" / "de").mkdir()
-    (folder / "wordlists" / "de" / "gallstones-words.txt").write_text("Gallenstein*\n", encoding="utf-8")
+    (folder / "wordlists" / "pl").mkdir()
+    (folder / "wordlists" / "pl" / "gallstones-words.txt").write_text("kamica żółciowa\n", encoding="utf-8")
 
     found = load_terminology(folder)
 
-    assert found.says("gallstones-words", "Gallensteine")
+    assert found.says("gallstones-words", "Kamica żółciowa")
     assert found.says("gallstones-words", "gallstones")
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.fhir import quantities
 from service.fhir.quantities import Interval
-from service.fhir.r4 import Observation, Quantity, Ratio
+from service.fhir.r4 import CodeableConcept, Coding, Observation, Quantity, Ratio, ReferenceRange
 
 INFINITE = math.inf
 
@@ -209,3 +209,47 @@ def test_the_flag_of_the_laboratory(flag: str, meaning: str) -> None:
     observation = msgspec.convert({"interpretation": [{"coding": [{"code": flag}]}]}, Observation)
 
     assert quantities.interpretation(observation) == meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "meaning"),
+    [
+        ("35.2 mg/24h (H)", "35.2", "high"),
+        ("35.2 mg/24h HH", "35.2", "high"),
+        ("12 mg/24h elevated", "12", "high"),
+        ("3 mg/24h (N)", "3", "normal"),
+        (">100", ">100", ""),
+    ],
+)
+def test_the_flag_behind_a_value_is_no_part_of_its_unit(text: str, shown: str, meaning: str) -> None:
+    result = Observation(value_string=text)
+    value = quantities.value_of(result)
+
+    assert value is not None
+    assert (value.shown(), value.unit) == (shown, "" if shown == ">100" else "mg/24h")
+    assert quantities.interpretation(result) == meaning
+
+
+def test_a_value_without_a_unit_is_compared_with_the_printed_range() -> None:
+    spread = ReferenceRange(high=Quantity(value=10, unit="mg/24h"))
+    result = Observation(value_string=">100", reference_range=[spread])
+
+    assert quantities.upper_reference_limit(result, unit="") == 10
+
+
+@pytest.mark.parametrize(
+    ("concept", "value"),
+    [
+        (CodeableConcept(text="25 %"), 25),
+        (CodeableConcept(coding=[Coding(display="8 %")]), 8),
+        (CodeableConcept(coding=[Coding(code="ÆKI015")]), 15),
+        (CodeableConcept(coding=[Coding(code="AEKI100")]), 100),
+        (CodeableConcept(coding=[Coding(code="ÆKI101")]), None),
+        (CodeableConcept(coding=[Coding(code="FY5015", display="p16/Ki-67")]), None),
+        (CodeableConcept(text="low"), None),
+    ],
+)
+def test_a_value_may_be_a_concept(concept: CodeableConcept, value: float | None) -> None:
+    found = quantities.value_of(Observation(value_codeable_concept=concept))
+
+    assert (found.low if found else None) == value

@@ -88,3 +88,18 @@ def test_every_element_that_names_a_resource_is_one_that_is_read(kind: type[r4.R
 
     assert names <= {field.name for field in fields}
     assert set(kind.TURNING) <= {field.encode_name for field in fields}
+
+
+@pytest.mark.parametrize(
+    ("members", "is_deceased"),
+    [
+        ({"deceasedBoolean": True}, True),
+        ({"deceasedBoolean": "true"}, True),
+        ({"deceasedBoolean": "false"}, False),
+        ({"deceasedDateTime": "2026-11"}, True),
+        ({"deceasedDateTime": "0001-01-01"}, False),
+        ({}, False),
+    ],
+)
+def test_death_is_read_where_it_is_stated(members: dict[str, Any], is_deceased: bool) -> None:
+    assert msgspec.convert(members, r4.Patient).is_deceased is is_deceased

@@ -515,3 +515,52 @@ def test_reasons_do_not_grow_with_what_is_wrong() -> None:
 
     assert len(" ".join(reasons)) < 4_000
     assert reasons[-1] == "and 99980 more"
+
+
+@pytest.mark.parametrize(
+    ("key", "resource"),
+    [
+        ("observations", ki67(status="unknown")),
+        (
+            "diagnosticReports",
+            {"resourceType": "DiagnosticReport", "status": "unknown", "code": {"text": "DOTATATE PET/CT"}},
+        ),
+        ("procedures", {"resourceType": "Procedure", "status": "unknown", "code": {"text": "hemicolectomy"}}),
+        (
+            "medicationStatements",
+            {
+                "resourceType": "MedicationStatement",
+                "status": "unknown",
+                "medicationCodeableConcept": {"text": "octreotide"},
+            },
+        ),
+    ],
+)
+def test_what_has_an_unknown_status_is_neither_there_nor_absent(key: str, resource: dict[str, Any]) -> None:
+    found = record(**{key: bundle(resource)})
+    section = found.sections[QUERIES[key].section]
+
+    assert [one for one in section.reasons if "not known" in one]
+    assert not found.is_known(section.name)
+
+
+def test_an_unknown_status_of_another_drug_casts_no_doubt_on_octreotide() -> None:
+    statement = {
+        "resourceType": "MedicationStatement",
+        "status": "unknown",
+        "medicationCodeableConcept": {"text": "omeprazole"},
+    }
+    found = record(
+        medicationRequests=bundle(),
+        medicationStatements=bundle(statement),
+        medicationAdministrations=bundle(),
+    )
+
+    assert found.sections["medications"].reasons == ()
+
+
+def test_a_record_that_was_replaced_says_so() -> None:
+    link = {"other": {"reference": "Patient/new"}, "type": "replaced-by"}
+    found = record(patient={"resourceType": "Patient", "id": "p1", "link": [link]})
+
+    assert found.sections["patient"].notes == ("this record was replaced by another one of the same person",)

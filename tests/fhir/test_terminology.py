@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from service.errors import ContentError
+from service.fhir.code_systems import ICD10CM, LOINC, SNOMED
 from service.fhir.r4 import CodeableConcept, Coding
-from service.fhir.terminology import ICD10CM, LOINC, load_terminology
+from service.fhir.terminology import load_terminology
 from tests.asking import knowledge
 
 HEADER = "system,code,display,status,role\n"
@@ -18,10 +19,18 @@ def lists(folder: Path, *, rows: str = f"{LOINC},0,Any,verified,\n", words: str 
     (folder / "wordlists" / "en").mkdir(parents=True)
     (folder / "codelists" / "some.csv").write_text(HEADER + rows, encoding="utf-8")
     (folder / "wordlists" / "en" / "tumour.txt").write_text(words, encoding="utf-8")
-    (folder / "codelists" / "queried.csv").write_text("code_list\nsome\n", encoding="utf-8")
+    (folder / "codelists" / "queried.csv").write_text("code_list,unless\nsome,\n", encoding="utf-8")
     (folder / "wordlists" / "drugs.csv").write_text("word_list,code_list,role,ingredient\n", encoding="utf-8")
-    (folder / "sites.csv").write_text("stem,site,region\n", encoding="utf-8")
+    (folder / "code-systems.csv").write_text(
+        f"alias,system,source\nurn:oid:2.16.840.1.113883.6.90,{ICD10CM},HL7\n"
+    )
+    (folder / "icd-10.csv").write_text(
+        "code,display,source\nC00-C97,Malignant neoplasms,WHO\nE34.0,Carcinoid,WHO\n"
+    )
+    (folder / "operations.csv").write_text("system,codes,kind,means,source\n", encoding="utf-8")
+    (folder / "sites.csv").write_text("stem,site,region,source\n", encoding="utf-8")
     (folder / "removed-by.csv").write_text("site,removed_by\n", encoding="utf-8")
+    (folder / "metastasis-sites.csv").write_text("stem,site,source\n", encoding="utf-8")
     return folder
 
 
@@ -117,4 +126,6 @@ def test_observations_are_asked_for_by_the_codes_that_rules_rest_on() -> None:
 
     assert (LOINC, "29593-1") in codes
     assert (LOINC, "85330-9") not in codes
-    assert {system for system, _code in codes} <= {LOINC, "http://snomed.info/sct"}
+    assert ("http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl", "C18000") in codes
+    assert (LOINC, "59847-4") in codes
+    assert (SNOMED, "1155707008") not in codes

@@ -23,6 +23,14 @@ _ABSENT = object()
 _OWN = OverrideReason("decided-at-board", OWN_SYSTEM, "The tumour board has decided")
 _REASONS = published_reasons([_OWN])
 _REFUSES = non_adherence_reasons()["patient-refuses"]
+_OF_EPIC = {
+    "extension": {
+        "com.epic.cdshooks.feedback.overrideReason.reasonCategory": "45",
+        "com.epic.cdshooks.feedback.overrideReason.reasonDisplay": "Does not meet criteria",
+        "com.epic.cdshooks.feedback.overrideReason.reasonTitle": "Does not meet criteria",
+    },
+    "userComment": "Mrs A",
+}
 _OF_HL7 = GivenReason(_REFUSES.code, _REFUSES.system, _REFUSES.display)
 
 
@@ -59,6 +67,10 @@ def test_an_override_may_have_no_reason():
         ({"reason": {"code": "patient-refuses"}, "userComment": "x"}, replace(_OF_HL7, comment="x")),
         ({"userComment": "x"}, GivenReason(comment="x")),
         ({"reason": None, "userComment": "x", "extension": {}}, GivenReason(comment="x")),
+        ({"userComment": ["x", "y"]}, GivenReason(comment="x\ny")),
+        ({"code": "patient-refuses", "userComment": "x"}, replace(_OF_HL7, comment="x")),
+        ({"extension": {"of.theirs": 1}}, GivenReason()),
+        (_OF_EPIC, GivenReason(comment="Mrs A\nDoes not meet criteria")),
     ],
 )
 def test_a_reason_is_a_published_coding_or_a_comment_or_both(given, reason):
@@ -79,6 +91,16 @@ def test_a_reason_is_a_published_coding_or_a_comment_or_both(given, reason):
 )
 def test_what_is_not_published_is_kept_with_the_comment_and_cut(given, comment):
     assert _one(_changed(_OVERRIDDEN, overrideReason=given)).reason == GivenReason(comment=comment)
+
+
+@pytest.mark.parametrize("given", [_OF_EPIC, [_OF_EPIC]])
+def test_the_reason_is_read_under_a_name_in_the_plural(given):
+    item = _one(_changed(_OVERRIDDEN, overrideReasons=given))
+    assert item.reason == GivenReason(comment="Mrs A\nDoes not meet criteria")
+
+
+def test_accepted_suggestions_may_be_ids():
+    assert _one(_changed(_ACCEPTED, acceptedSuggestions=["S1"])).accepted_suggestions == ("s1",)
 
 
 def test_an_upper_case_uuid_is_that_of_the_card():
@@ -159,7 +181,9 @@ def test_a_moment_that_cannot_be_told_is_refused(moment):
         (_changed(_ACCEPTED, acceptedSuggestions=_ABSENT), "acceptedSuggestions"),
         (_changed(_ACCEPTED, acceptedSuggestions=[]), "acceptedSuggestions"),
         (_changed(_ACCEPTED, acceptedSuggestions={"id": "s"}), "acceptedSuggestions"),
-        (_changed(_ACCEPTED, acceptedSuggestions=["s"]), "acceptedSuggestions[0]"),
+        (_changed(_ACCEPTED, acceptedSuggestions=[7]), "acceptedSuggestions[0]"),
+        (_changed(_OVERRIDDEN, overrideReason={"userComment": ["x", 7]}), "overrideReason.userComment"),
+        (_changed(_OVERRIDDEN, overrideReasons={}), "overrideReasons"),
         (_changed(_ACCEPTED, acceptedSuggestions=[{"id": "s"}, {}]), "acceptedSuggestions[1].id"),
         (_changed(_OVERRIDDEN, overrideReason={}), "overrideReason"),
         (_changed(_OVERRIDDEN, overrideReason={"userComment": ""}), "overrideReason"),

@@ -20,7 +20,7 @@ def clients_file(folder: Path, text: str) -> Path:
 
 def problems_of(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as refusal:
-        read_clients(clients_file(folder, text), known_services=SERVICES)
+        read_clients(clients_file(folder, text), known_services=SERVICES, known_profiles=("epic",))
     return list(refusal.value.problems)
 
 
@@ -45,6 +45,25 @@ def test_a_client_with_everything(tmp_path: Path) -> None:
     assert client.key_set_url is None
     assert client.find_key("ec-1") is not None
     assert client.find_key("ec-2") is None
+
+
+_EPIC = '[[client]]\niss = "x"\njwks_file = "keys.json"\n'
+
+
+def test_how_the_cards_of_a_client_are_written(tmp_path: Path) -> None:
+    own = "profile = 'epic'\norder_codes = {'http://loinc.org|1-8' = 'urn:own|CT'}"
+    path = clients_file(tmp_path, _EPIC + own)
+    client = read_clients(path, known_services=SERVICES, known_profiles=["epic"])["x"]
+    assert (client.profile, client.order_codes) == ("epic", {"http://loinc.org|1-8": "urn:own|CT"})
+
+
+@pytest.mark.parametrize("codes", ["1", "{'1-8' = 'urn:own|CT'}", "{'http://loinc.org|1-8' = 2}"])
+def test_a_profile_that_is_none_and_codes_without_a_system(tmp_path: Path, codes: str) -> None:
+    problems = problems_of(tmp_path, f"{_EPIC}profile = 'epik'\norder_codes = {codes}")
+    assert problems == [
+        "clients.toml, client 1, profile: 'epik' is not one of epic",
+        'clients.toml, client 1, order_codes: must be a table of lines like "system|code" = "system|code"',
+    ]
 
 
 def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:

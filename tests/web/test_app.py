@@ -10,7 +10,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from service.config import Settings
+from service.hooks.card import Source
 from service.hooks.request import HookRequest
+from service.hooks.response import EXPLANATION
 from service.security.clients import Client
 from service.web.parts import Answered
 from tests.web.support import (
@@ -255,6 +257,15 @@ def test_a_client_is_refused_a_service_that_it_is_not_registered_for() -> None:
     assert [service["id"] for service in client.get("/cds-services").get_json()["services"]] == [
         "net-order-sign"
     ]
+
+
+def test_the_cards_of_a_client_with_a_profile_are_written_as_it_takes_them() -> None:
+    registered = Client(issuer="https://ehr.example.org", profile="epic")
+    card = a_card(source=Source("Guideline", "https://guideline.example.org/net", "sstr-imaging", "SSTR"))
+    client = app_client([card], authenticate=lambda header, audiences: registered)
+    (written,) = call(client, request_of()).get_json()["cards"]
+    assert written["source"]["topic"]["code"] == "sstrimaging"
+    assert written["extension"][EXPLANATION]["recommendations"] == ["sstr-imaging", "ki67"]
 
 
 def test_the_public_url_and_not_the_host_header_says_what_aud_must_be() -> None:

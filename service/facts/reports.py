@@ -1,0 +1,93 @@
+"""What was written: reports and documents, of which kind, and whether all of it could be read. (Y-0.6)
+
+This is the one reader of report text; :mod:`service.fhir.r4` says where a type keeps its words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from service.facts.patient import Patient, fact
+from service.facts.words import on_day
+from service.fhir import dates
+from service.fhir.dates import Moment
+from service.fhir.r4 import Composition, DiagnosticReport, DocumentReference, Observation, Resource
+
+
+class ReportKind(Enum):
+    """Of what a report tells."""
+
+    PATHOLOGY = "pathology"
+    IMAGING = "imaging"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A delivered report. Of a long one only the beginning is ``text``; then it is not ``is_whole``.
+
+    One without any words is there, and nobody can read in it; ``is_whole`` is false as well.
+    """
+
+    resource: Resource
+    kind: ReportKind
+    moment: Moment | None
+    when: str
+    text: str
+    is_whole: bool
+
+    @property
+    def is_pathology(self) -> bool:
+        """Whether it is a report of pathology."""
+        return self.kind is ReportKind.PATHOLOGY
+
+    @property
+    def is_imaging(self) -> bool:
+        """Whether it is a report of imaging."""
+        return self.kind is ReportKind.IMAGING
+
+
+@fact
+def reports(patient: Patient) -> tuple[Report, ...]:
+    """Every delivered report, newest first; those without a date last."""
+    found = [_report(one, patient) for one in _written(patient) if one.is_done]
+    past = [one for one in found if not dates.is_in_future(one.moment, patient.now)]
+    return tuple(sorted(past, key=lambda one: dates.order(one.moment), reverse=True))
+
+
+def _written(patient: Patient) -> Iterator[Resource]:
+    record = patient.record
+    yield from record.of(DiagnosticReport)
+    yield from record.of(DocumentReference)
+    yield from record.of(Composition)
+    yield from record.about(Observation, "report-kind")
+
+
+def _report(resource: Resource, patient: Patient) -> Report:
+    text, longest = resource.findings, int(patient.defaults.report_text_chars)
+    is_whole = len(text) <= longest and not any(one.is_unreadable for one in resource.attachments())
+    moment = resource.happened()
+    return Report(
+        resource,
+        _kind(resource),
+        moment,
+        on_day(moment, patient),
+        text[:longest],
+        is_whole and bool(text.strip()),
+    )
+
+
+_IMAGING = ("ct-mri", "sstr-imaging", "echocardiography")
+
+
+def _kind(resource: Resource) -> ReportKind:
+    """By code or category, else by its name."""
+    about = resource.about
+    for kind in (ReportKind.PATHOLOGY, ReportKind.IMAGING):
+        if about.has_row("report-kind", roles=(kind.value,)):
+            return kind
+    if about.rows(*_IMAGING) or about.is_named("imaging-report"):
+        return ReportKind.IMAGING
+    return ReportKind.PATHOLOGY if about.is_named("pathology-report") else ReportKind.OTHER
