@@ -150,7 +150,7 @@ def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
 
 def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
     safe = {**frame.safe_limits, **{name: markdown(value) for name, value in fires.values.items()}}
-    detail = text.wordings[fires.wording].detail.format_map(safe)
+    detail = text.wordings[fires.wording].detail.format_map(safe).strip()
     if not text.current_guidance:
         return detail
     return f"{detail}\n\n**{frame.guidance_heading}:** {text.current_guidance.format_map(safe)}"

@@ -86,11 +86,11 @@ def test_4_embolisation_tomorrow_without_octreotide_is_critical() -> None:
     assert _indicator("octreotide-prophylaxis", _EMBOLISATION) is Indicator.CRITICAL
 
 
-def test_4_octreotide_from_ten_hours_before_is_a_gap() -> None:
+def test_4_octreotide_from_ten_hours_before_is_a_minor_gap() -> None:
     record = f"{_EMBOLISATION}; octreotide SC from 10 hours ahead to 96 hours ahead"
 
-    assert _fires("octreotide-prophylaxis", record) == ["gap"]
-    assert _indicator("octreotide-prophylaxis", record) is Indicator.WARNING
+    assert _fires("octreotide-prophylaxis", record) == ["gap-minor"]
+    assert _indicator("octreotide-prophylaxis", record) is Indicator.INFO
 
 
 def test_4_lanreotide_does_not_count() -> None:

@@ -73,6 +73,11 @@ QUALIFIERS = {
     "referenced",
     "do not perform",
     "not selected",
+    "community",
+    "discharge",
+    "inpatient",
+    "reported",
+    "in progress",
 }
 _DRUG = "|".join(sorted(DRUGS, key=len, reverse=True))
 
@@ -155,9 +160,16 @@ def _request(found: Phrase) -> Resource:
             "subject": PATIENT,
             "authoredOn": None if found.has("undated") else _authored(found),
             "note": note,
+            "reportedBoolean": True if found.has("reported") else None,
+            "category": _category(found),
             "dosageInstruction": _dosage(found),
         }
     )
+
+
+def _category(found: Phrase) -> list[Resource] | None:
+    code = first(found, {name: name for name in ("community", "discharge", "inpatient")}, "")
+    return [status_concept("medicationrequest-category", code)] if code else None
 
 
 def _statement(found: Phrase) -> Resource:
@@ -193,7 +205,12 @@ def _administration(found: Phrase) -> Resource:
             "id": f"{_stem(found)}-administration",
             "status": first(
                 found,
-                {"stopped": "stopped", "completed": "completed", "entered in error": "entered-in-error"},
+                {
+                    "stopped": "stopped",
+                    "completed": "completed",
+                    "in progress": "in-progress",
+                    "entered in error": "entered-in-error",
+                },
                 "in-progress" if found.end else "completed",
             ),
             "subject": PATIENT,
@@ -213,7 +230,7 @@ def drug_in_words(found: Phrase) -> list[Resource]:
 @phrase(
     rf"allergy to (?P<drug>{_DRUG})",
     example="allergy to octreotide",
-    qualifiers=["refuted", "resolved", "entered in error", "text only"],
+    qualifiers=["refuted", "resolved", "entered in error", "text only", "intolerance"],
 )
 def allergy(found: Phrase) -> list[Resource]:
     """An AllergyIntolerance."""
@@ -231,6 +248,7 @@ def allergy(found: Phrase) -> list[Resource]:
                 if clinical
                 else None,
                 "verificationStatus": status_concept("allergyintolerance-verification", verification),
+                "type": "intolerance" if found.has("intolerance") else None,
                 "code": _medication(found),
                 "patient": PATIENT,
             }

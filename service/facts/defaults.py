@@ -35,6 +35,12 @@ class Defaults:
     override_days: float
     cover_before_hours: float
     cover_after_hours: float
+    cover_after_min_hours: float
+    cover_earliest_hours: float
+    cover_open_end_hours: float
+    cover_tolerance_minutes: float
+    running_dose_hours: float
+    prrt_course_days: float
     imminent_hours: float
     emergency_hours: float
     past_act_hours: float

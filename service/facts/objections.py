@@ -2,37 +2,74 @@
 
 from __future__ import annotations
 
-from service.facts.drugs import ANALOGUES, Drug, Form, read_drug
+from service.facts.drugs import ANALOGUES, Drug, Form, read_drug, treatment
 from service.facts.patient import Patient, fact
 from service.fhir.r4 import AllergyIntolerance, MedicationRequest
 
+_COVERING = (Form.SHORT_ACTING, Form.UNSTATED)
+"""The forms whose refusal says something of cover for an operation."""
 
-def has_allergy_to_analogue(patient: Patient, *, ingredient: str = "") -> bool:
-    """An allergy in force to a somatostatin analogue: to this one, or to any where none is named."""
+
+def has_allergy_to_analogue(patient: Patient) -> bool:
+    """An allergy or an intolerance in force to any somatostatin analogue."""
+    return bool(objections_to_analogues(patient))
+
+
+def has_allergy_to_octreotide(patient: Patient) -> bool:
+    """An allergy in force to octreotide, or to all analogues; an intolerance, or the depot alone, is none."""
+    found = objections_to_analogues(patient)
+    return any(one.type != "intolerance" and _is_to_octreotide(one, patient) for one in found)
+
+
+@fact
+def objections_to_analogues(patient: Patient) -> tuple[AllergyIntolerance, ...]:
+    """The allergies and intolerances in force to a somatostatin analogue."""
+    lists = (ANALOGUES, "somatostatin-analogue-class", *_words(patient))
+    return tuple([one for one in patient.record.about(AllergyIntolerance, *lists) if one.is_held])
+
+
+def _words(patient: Patient, *, ingredient: str = "") -> list[str]:
     named = [one for one in patient.terminology.drug_words if one.code_list == ANALOGUES]
-    words = [one.word_list for one in named if ingredient in ("", one.ingredient)]
-    for allergy in patient.record.of(AllergyIntolerance):
-        ingredients = [row.get("ingredient") for row in allergy.about.rows(ANALOGUES)]
-        is_to_it = ingredient in ingredients if ingredient else bool(ingredients)
-        if allergy.is_held and (is_to_it or allergy.about.is_named(*words)):
-            return True
-    return False
+    return [one.word_list for one in named if ingredient in ("", one.ingredient)]
+
+
+def _is_to_octreotide(allergy: AllergyIntolerance, patient: Patient) -> bool:
+    about = allergy.about
+    if about.is_named("octreotide-depot") or about.has_row(ANALOGUES, roles=("long",)):
+        return False
+    ingredients = {row.get("ingredient") for row in about.rows(ANALOGUES)}
+    named = about.is_named("somatostatin-analogue-class", *_words(patient, ingredient="octreotide"))
+    return "octreotide" in ingredients or named
 
 
 def has_refused_analogue(patient: Patient) -> bool:
     """Whether a somatostatin analogue of any kind was declined."""
-    return any(drug.is_in(ANALOGUES) for drug in _declined(patient))
-
-
-def has_refused_octreotide(patient: Patient) -> bool:
-    """Whether octreotide was lately declined, other than as a depot, which is no cover for an operation."""
-    declined = [one for one in _declined(patient) if one.is_octreotide and one.form is not Form.DEPOT]
-    limit = patient.defaults.refusal_days
-    return any(one.authored is None or one.authored.days_before(patient.now) <= limit for one in declined)
+    return bool(refused_analogues(patient))
 
 
 @fact
-def _declined(patient: Patient) -> tuple[Drug, ...]:
+def refused_octreotide(patient: Patient) -> Drug | None:
+    """The last refusal of octreotide that may be cover: not too old, and no order of octreotide after it."""
+    refused = [one for one in refused_analogues(patient) if one.is_octreotide and one.form in _COVERING]
+    dated = [(one.authored, one) for one in refused if one.authored is not None]
+    if not dated:
+        return None
+    when, last = max(dated, key=lambda pair: pair[0].timestamp)
+    is_recent = when.days_before(patient.now) <= patient.defaults.refusal_days
+    return last if is_recent and not _is_ordered_after(last, patient) else None
+
+
+def _is_ordered_after(refused: Drug, patient: Patient) -> bool:
+    ordered = [one for one in treatment(patient).octreotide_short_acting if not one.resource.is_for_home]
+    moments = [one.authored or one.starts for one in ordered]
+    is_later = any(one > refused.authored for one in moments if one and refused.authored)
+    return is_later or any(one.is_draft for one in ordered)
+
+
+@fact
+def refused_analogues(patient: Patient) -> tuple[Drug, ...]:
+    """The somatostatin analogues that were declined."""
     requests = patient.record.of(MedicationRequest)
     declined = [one for one in requests if one.is_refusal and one.status != "entered-in-error"]
-    return tuple([read_drug(one, patient) for one in declined])
+    drugs = [read_drug(one, patient) for one in declined]
+    return tuple([drug for drug in drugs if drug.is_in(ANALOGUES)])

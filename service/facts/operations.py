@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from service.facts.drugs import treatment
 from service.facts.patient import Patient, fact
 from service.facts.plan import Kind, plan
 from service.facts.tumour import tumour
@@ -180,21 +181,47 @@ def _liver_directed_lately(patient: Patient, planned: tuple[Operation, ...]) -> 
 
 
 _GIVEN_OR_ORDERED = ("completed", "in-progress", "active", "on-hold")
+_Radionuclide = Procedure | MedicationAdministration | MedicationRequest
 
 
 def _radionuclide(patient: Patient) -> Evidence | None:
     """PRRT that was given or is ordered."""
+    found = next(iter(_radionuclides(patient)), None)
+    if found is None:
+        return _planned_radionuclide(patient)
+    return evidence(found, patient.phrases("act.radionuclide", status=found.status))
+
+
+def has_prrt_now(patient: Patient) -> bool:
+    """Whether PRRT is ordered, drafts included, or its course goes on; one that was given undated is over."""
+    if _planned_radionuclide(patient) or treatment(patient).of("prrt-procedures", roles=("drug",)):
+        return True
+    days = patient.defaults.prrt_course_days
+    return any(
+        one.status == "in-progress" or ((when := one.happened()) and when.days_before(patient.now) <= days)
+        for one in _radionuclides(patient)
+        if one.status in ("completed", "in-progress")
+    )
+
+
+def _planned_radionuclide(patient: Patient) -> Evidence | None:
+    return next((act.evidence[0] for act in plan(patient).of(Kind.RADIONUCLIDE)), None)
+
+
+@fact
+def _radionuclides(patient: Patient) -> tuple[_Radionuclide, ...]:
     record, lists = patient.record, ("prrt-procedures", "prrt")
-    found: tuple[Procedure | MedicationAdministration | MedicationRequest, ...] = (
+    found: tuple[_Radionuclide, ...] = (
         *record.about(Procedure, *lists),
         *record.about(MedicationAdministration, *lists),
         *record.about(MedicationRequest, *lists),
     )
-    for one in found:
-        is_named = one.about.has_row("prrt-procedures", roles=("drug",)) or one.about.is_named("prrt")
-        if is_named and one.status in _GIVEN_OR_ORDERED:
-            return evidence(one, patient.phrases("act.radionuclide", status=one.status))
-    return next((act.evidence[0] for act in plan(patient).of(Kind.RADIONUCLIDE)), None)
+    return tuple([one for one in found if one.status in _GIVEN_OR_ORDERED and _is_radionuclide(one)])
+
+
+def _is_radionuclide(resource: _Radionuclide) -> bool:
+    about = resource.about
+    return about.has_row("prrt-procedures", roles=("drug",)) or about.is_named("prrt")
 
 
 def _pathology_not_clear(patient: Patient) -> Evidence | None:

@@ -13,7 +13,7 @@ from service.facts.drafts import is_selected
 from service.facts.drugs import Drug, treatment
 from service.facts.patient import Patient, fact
 from service.facts.plan import NEEDS_ANAESTHESIA, PlannedAct, plan, recent_acts
-from service.fhir.r4 import Condition, Encounter, MedicationRequest
+from service.fhir.r4 import Condition, Encounter
 from service.hook_names import ORDER_SELECT
 
 
@@ -70,7 +70,7 @@ def _ordered(
     drugs: Iterable[Drug], patient: Patient, *, excluded_by: tuple[str, ...]
 ) -> tuple[OrderedDrug, ...]:
     acts = _acts(patient)
-    meant = [drug for drug in drugs if not _is_for_home(drug) and not drug.says(*excluded_by)]
+    meant = [drug for drug in drugs if not drug.resource.is_for_home and not drug.says(*excluded_by)]
     return tuple([_with_operation(drug, acts, patient) for drug in meant])
 
 
@@ -79,10 +79,6 @@ def _acts(patient: Patient) -> tuple[PlannedAct, ...]:
     """Planned and lately done."""
     acts = (*plan(patient).acts, *recent_acts(patient, patient.defaults.perioperative_hours))
     return tuple([act for act in acts if act.kind in NEEDS_ANAESTHESIA])
-
-
-def _is_for_home(drug: Drug) -> bool:
-    return isinstance(drug.resource, MedicationRequest) and drug.resource.is_for_home
 
 
 def _with_operation(drug: Drug, acts: Iterable[PlannedAct], patient: Patient) -> OrderedDrug:
@@ -94,7 +90,7 @@ def _with_operation(drug: Drug, acts: Iterable[PlannedAct], patient: Patient) ->
         act=next(iter((*dated, *near)), None),
         is_dated=bool(dated),
         is_by_mouth=drug.says("by-mouth"),
-        is_as_needed=is_as_needed or drug.says("rescue-use"),
+        is_as_needed=is_as_needed or drug.says("as-needed", "crisis-use"),
     )
 
 

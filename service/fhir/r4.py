@@ -1116,6 +1116,11 @@ class OfMedication(OfPatient, kw_only=True):
         return self.status in self.IN_FORCE
 
     @property
+    def is_for_home(self) -> bool:
+        """Whether it is meant for use at home, or says what is taken there."""
+        return False
+
+    @property
     def is_only_meant(self) -> bool:
         """Drafted or intended: nobody has given the drug yet."""
         return self.status in ("draft", "intended")
@@ -1155,6 +1160,7 @@ class MedicationRequest(OfMedication, kw_only=True):
     dispense_request: DispenseRequest | None = None
     based_on: list[Reference] | None = None
     category: Concepts | None = None
+    reported_boolean: bool | None = None
 
     TURNING = ("doNotPerform",)
     OTHER_RELEASES = {"medication": "R5"}
@@ -1194,9 +1200,13 @@ class MedicationRequest(OfMedication, kw_only=True):
 
     @property
     def is_for_home(self) -> bool:
-        """Whether it is meant for use at home, https://hl7.org/fhir/R4/valueset-medicationrequest-category.html."""
-        stated = [coding.code for one in concepts(self.category) for coding in one.codings]
-        return "community" in stated or "discharge" in stated
+        """By its category, or because it was only reported."""
+        return self.reported_boolean is True or self.is_of_category("community", "discharge")
+
+    def is_of_category(self, *codes: str) -> bool:
+        """https://hl7.org/fhir/R4/valueset-medicationrequest-category.html."""
+        stated = {coding.code for one in concepts(self.category) for coding in one.codings}
+        return not stated.isdisjoint(codes)
 
 
 class MedicationStatement(OfMedication, kw_only=True):
@@ -1230,6 +1240,11 @@ class MedicationStatement(OfMedication, kw_only=True):
     def periods(self) -> Iterable[Period | None]:
         """When it is taken."""
         return (self.effective_period, Period(start=self.effective_date_time))
+
+    @property
+    def is_for_home(self) -> bool:
+        """It says what the patient takes."""
+        return True
 
     def happened(self) -> Moment | None:
         """When it is taken."""
@@ -1477,6 +1492,12 @@ class Encounter(OfPatient, kw_only=True):
         return self.status in ("arrived", "triaged", "in-progress")
 
 
+class AllergyReaction(Element, kw_only=True):
+    """What a substance did to the patient."""
+
+    manifestation: Concepts | None = None
+
+
 class AllergyIntolerance(Resource, kw_only=True):
     """https://hl7.org/fhir/R4/allergyintolerance.html."""
 
@@ -1484,9 +1505,16 @@ class AllergyIntolerance(Resource, kw_only=True):
     verification_status: CodeableConcept | None = None
     code: CodeableConcept | None = None
     patient: Reference | None = None
+    type: str | None = None
+    reaction: list[AllergyReaction] | None = None
 
     NAMED_BY = ("code",)
     WHOSE = "patient"
+
+    @property
+    def reactions(self) -> str:
+        """What the patient had, in words."""
+        return "; ".join([words(one.manifestation) for one in self.reaction or ()])
 
     @property
     def is_held(self) -> bool:

@@ -7,12 +7,19 @@ takes its anticipatory form on patient-view.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
+from service.facts.cover import (
+    Timing,
+    has_rescue_octreotide,
+    is_crisis_foreseen,
+    other_octreotide,
+    scheduled_octreotide,
+    timing,
+)
 from service.facts.crisis_plan import has_crisis_plan
-from service.facts.drugs import Drug, Form, treatment
+from service.facts.drugs import treatment
 from service.facts.imaging import echocardiography
-from service.facts.objections import has_allergy_to_analogue, has_refused_octreotide
+from service.facts.objections import has_allergy_to_octreotide, objections_to_analogues, refused_octreotide
 from service.facts.operations import primary_resection
 from service.facts.orders import is_ordered
 from service.facts.patient import Patient
@@ -21,6 +28,7 @@ from service.facts.signals import Function
 from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
+from service.facts.words import evidence, on_day
 from service.fhir.evidence import Evidence
 from service.hook_names import ALL_HOOKS, ENCOUNTER_START, PATIENT_VIEW
 from service.rules.around_operation import function_not_likely
@@ -30,24 +38,22 @@ from service.rules.questions import all_evidence, is_for_this_admission
 
 def decide(patient: Patient) -> Answers:
     """Check every planned procedure for cover; without one, ask for a plan."""
+    acts, is_likely = _acts_of_hook(patient), function(patient).is_likely
+    if is_likely and acts:
+        answers = [_one_procedure(act, patient) for act in acts]
+        fires = [answer for answer in answers if isinstance(answer, Fires)]
+        return (*fires, *_not_recognised(patient)) or answers[0]
     if silent := _no_octreotide_for_this_patient(patient):
         return silent
-    acts = _acts_of_hook(patient)
-    if not function(patient).is_likely:
-        return _function_not_likely(acts, patient)
-    if not acts:
-        return _without_procedure(patient)
-    answers = [_one_procedure(act, patient) for act in acts]
-    fires = [answer for answer in answers if isinstance(answer, Fires)]
-    return (*fires, *_not_recognised(patient)) or answers[0]
+    return _without_procedure(patient) if is_likely else _function_not_likely(acts, patient)
 
 
 def _no_octreotide_for_this_patient(patient: Patient) -> Silent | None:
     if function(patient).has_insulinoma:
         return Silent("insulinoma")
-    if has_allergy_to_analogue(patient, ingredient="octreotide"):
+    if has_allergy_to_octreotide(patient):
         return Silent("allergy")
-    return Silent("declined") if has_refused_octreotide(patient) else None
+    return Silent("declined") if refused_octreotide(patient) else None
 
 
 def _acts_of_hook(patient: Patient) -> tuple[PlannedAct, ...]:
@@ -80,16 +86,32 @@ def _function_not_likely(acts: Sequence[PlannedAct], patient: Patient) -> Answer
     if acts and spread(patient).has_reported_liver_metastases:
         if level is Function.POSSIBLE:
             return _possible(acts[0], patient)
-        through_liver = next((act for act in acts if act.kind is Kind.LOCOREGIONAL), None)
-        if level is Function.UNKNOWN and through_liver and tumour(patient).region.startswith("midgut"):
-            return Fires("function-unknown", _values(through_liver), _evidence(through_liver, patient))
+        abdominal = next((act for act in acts if act.kind in _ABDOMINAL), None)
+        if level is Function.UNKNOWN and abdominal and _may_be_midgut(patient):
+            return _function_unknown(abdominal, patient)
     return function_not_likely(patient)
 
 
+_ABDOMINAL = (Kind.ABDOMINAL_SURGERY, Kind.LOCOREGIONAL)
+
+
+def _may_be_midgut(patient: Patient) -> bool:
+    region = tumour(patient).region
+    return region.startswith("midgut") or region == "unknown"
+
+
+def _function_unknown(act: PlannedAct, patient: Patient) -> Fires:
+    """Within a day there is no time for a collection of urine."""
+    hours, limit = act.hours_away(patient.now), patient.defaults.imminent_hours
+    is_soon = act.is_emergency or (hours is not None and hours < limit)
+    name = "function-unknown-soon" if is_soon else "function-unknown"
+    return _named(name, act, patient)
+
+
 def _possible(act: PlannedAct, patient: Patient) -> Answer:
-    if treatment(patient).octreotide_short_acting:
+    if timing(act, patient) is not Timing.NONE:
         return Silent("possible-and-covered")
-    return Fires("possible", _values(act), _evidence(act, patient))
+    return _named("possible", act, patient)
 
 
 def _without_procedure(patient: Patient) -> Answers:
@@ -111,13 +133,13 @@ def _not_recognised(patient: Patient) -> tuple[Fires, ...]:
     if not function(patient).is_confirmed:
         return ()
     acts = [act for act in plan(patient).of(Kind.UNRECOGNISED) if act.is_current]
-    return tuple([Fires("not-recognised", _values(act), _evidence(act, patient)) for act in acts])
+    return tuple([_named("not-recognised", act, patient) for act in acts])
 
 
 def _anticipatory(patient: Patient) -> Answer:
     if has_crisis_plan(patient):
         return Silent("crisis-plan")
-    if treatment(patient).octreotide_short_acting:
+    if scheduled_octreotide(patient):
         return Silent("octreotide-ordered")
     if primary_resection(patient) and not spread(patient).may_be_metastatic and tumour(patient).is_present:
         return Silent("resected")
@@ -125,64 +147,74 @@ def _anticipatory(patient: Patient) -> Answer:
 
 
 def _one_procedure(act: PlannedAct, patient: Patient) -> Answer:
-    cover = treatment(patient).octreotide_short_acting
     if act.kind is Kind.DIAGNOSTIC:
-        return Silent("biopsy-covered") if cover else _fires("biopsy", act, patient)
-    if cover:
-        return _check_cover(act, cover, patient)
+        return _biopsy(act, patient)
+    if function(patient).has_insulinoma:
+        is_both = function(patient).is_confirmed
+        return _fires("with-insulinoma", act, patient) if is_both else Silent("insulinoma")
+    found = timing(act, patient)
+    if found in (Timing.WHOLE, Timing.BEGUN):
+        return Silent(found.value, {"procedure": act.name})
+    if has_allergy_to_octreotide(patient):
+        return _fires("cannot-give", act, patient)
+    if refused_octreotide(patient):
+        return _fires("declined", act, patient)
+    return _fires(_uncovered(act, patient) if found is Timing.NONE else found.value, act, patient)
+
+
+def _biopsy(act: PlannedAct, patient: Patient) -> Answer:
+    """Here octreotide has to be at hand only."""
+    is_covered = timing(act, patient) is not Timing.NONE or has_rescue_octreotide(patient)
+    covered = Silent("biopsy-covered") if is_covered else None
+    return _no_octreotide_for_this_patient(patient) or covered or _fires("biopsy", act, patient)
+
+
+def _uncovered(act: PlannedAct, patient: Patient) -> str:
     kind = "emergency" if act.is_emergency else "locoregional" if act.kind is Kind.LOCOREGIONAL else "surgery"
-    return _fires(f"{kind}-critical" if _is_critical(act, patient) else kind, act, patient)
+    return f"{kind}-critical" if _is_critical(act, patient) else kind
 
 
 def _is_critical(act: PlannedAct, patient: Patient) -> bool:
-    """Confirmed syndrome, a stated time within the limit, and no octreotide of the short-acting kind."""
+    """Confirmed syndrome, a stated time within the limit, and nobody has thought of a crisis."""
     hours, limit = act.hours_away(patient.now), patient.defaults.imminent_hours
-    return function(patient).is_confirmed and hours is not None and 0 <= hours <= limit
+    is_soon = hours is not None and 0 <= hours <= limit
+    return is_soon and function(patient).is_confirmed and not is_crisis_foreseen(patient)
 
 
-def _check_cover(act: PlannedAct, cover: Sequence[Drug], patient: Patient) -> Answer:
-    # Where the form is not stated it may be a depot, whose long span would look like cover.
-    timed = [drug for drug in cover if drug.form is Form.SHORT_ACTING and drug.starts is not None]
-    if not timed or act.starts is None:
-        return _fires("check-timing", act, patient)
-    if act.is_emergency:
-        return Silent("emergency-covered")
-    limits, ends = patient.defaults, act.ends or act.starts
-    needed_from = act.starts.instant - timedelta(hours=limits.cover_before_hours)
-    needed_to = ends.instant + timedelta(hours=limits.cover_after_hours)
-    is_covered = _covers(timed, needed_from, needed_to)
-    return Silent("covered", {"procedure": act.name}) if is_covered else _fires("gap", act, patient)
-
-
-def _covers(timed: Sequence[Drug], needed_from: datetime, needed_to: datetime) -> bool:
-    """Whether the orders, joined where they meet, reach from before to after without a hole."""
-    spans = [(drug.starts.instant, drug.ends) for drug in timed if drug.starts]
-    covered_to = needed_from
-    for starts, ends in sorted(spans, key=lambda span: span[0]):
-        if starts <= covered_to:
-            covered_to = max(covered_to, ends.instant if ends else needed_to)
-    return covered_to >= needed_to
+def _named(wording: str, act: PlannedAct, patient: Patient) -> Fires:
+    return Fires(wording, _values(act, patient), _evidence(act, patient))
 
 
 def _fires(wording: str, act: PlannedAct, patient: Patient) -> Fires:
-    return Fires(wording, _values(act), _evidence(act, patient), _omitted(patient))
+    return Fires(wording, _values(act, patient), _evidence(act, patient), _omitted(patient))
 
 
-def _values(act: PlannedAct) -> dict[str, str]:
-    return {"procedure": act.name, "when": act.when}
+def _values(act: PlannedAct, patient: Patient) -> dict[str, str]:
+    refused = refused_octreotide(patient)
+    return {
+        "procedure": act.name,
+        "when": act.when,
+        "declined": on_day(refused.authored, patient) if refused else "",
+        "other_octreotide": other_octreotide(act, patient),
+    }
 
 
 def _evidence(act: PlannedAct, patient: Patient) -> tuple[Evidence, ...]:
     drugs = treatment(patient)
     analogues = [drug.evidence for drug in (*drugs.octreotide_short_acting, *drugs.long_acting_analogues)]
-    return all_evidence(act.evidence, function(patient).evidence, analogues)
+    shown, refused = function(patient), refused_octreotide(patient)
+    against = [evidence(one, one.shown_name) for one in objections_to_analogues(patient)]
+    against += [refused.evidence] if refused else []
+    others = shown.other_syndrome_evidence if shown.has_insulinoma else ()
+    return all_evidence(act.evidence, shown.evidence, others, against, analogues)
 
 
 def _omitted(patient: Patient) -> frozenset[str]:
     """No second order or referral, and no echocardiogram where one was done."""
     pointless = {
-        "octreotide": bool(treatment(patient).octreotide_short_acting),
+        "octreotide": bool(scheduled_octreotide(patient)),
         "echocardiogram": not echocardiography(patient).is_absent,
+        "flag": has_crisis_plan(patient),
         "anaesthesia-referral": is_ordered(patient, "anaesthesia-referral"),
     }
     return frozenset([name for name, is_pointless in pointless.items() if is_pointless])
@@ -193,6 +225,6 @@ RULE = Rule(
     hooks=ALL_HOOKS,
     scope=Scope.SAFETY,
     decide=decide,
-    holes=frozenset({"why", "procedure", "when", "names"}),
+    holes=frozenset({"why", "procedure", "when", "names", "declined", "other_octreotide"}),
     with_several_primaries=True,
 )

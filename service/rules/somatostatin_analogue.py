@@ -8,7 +8,7 @@ from service.facts.grade import Grade, proliferation
 from service.facts.imaging import SstrResult, sstr_result
 from service.facts.objections import has_allergy_to_analogue, has_refused_analogue
 from service.facts.operability import operability
-from service.facts.operations import REMOVAL, Role, operations, primary_resection
+from service.facts.operations import REMOVAL, Role, has_prrt_now, operations, primary_resection
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.facts.syndrome import function
@@ -18,7 +18,7 @@ from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, treatment_before
 
 _RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
-_OTHER_SYSTEMIC = (TreatmentKind.CHEMOTHERAPY, TreatmentKind.TARGETED, TreatmentKind.RADIONUCLIDE)
+_OTHER_SYSTEMIC = (TreatmentKind.CHEMOTHERAPY, TreatmentKind.TARGETED)
 
 
 def decide(patient: Patient) -> Answer:
@@ -74,6 +74,8 @@ def _proliferation_does_not_fit(patient: Patient) -> Silent | None:
 def _not_for_this_patient(patient: Patient) -> Silent | None:
     if analogues := treatment(patient).long_acting_analogues:
         return Silent("analogue-in-place", {"drug": analogues[0].name})
+    if has_prrt_now(patient):
+        return Silent("prrt")
     if function(patient).has_insulinoma:
         return Silent("insulinoma")
     if has_allergy_to_analogue(patient):

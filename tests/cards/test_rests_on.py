@@ -56,6 +56,10 @@ def fresh(of: Patient, record: Record) -> Patient:
     return replace(of, record=record, _answers={})
 
 
+# Y-0: critical cover rests on medications and conditions; a plan on record only makes it less loud.
+LOWERED_BY = {"octreotide-prophylaxis": {"flags", "documents", "orders", "appointments"}}
+
+
 def admitting(card: CardText) -> frozenset[str]:
     """The wordings that take the place of others where something could not be read."""
     return frozenset(name for wording in card.wordings.values() for name in wording.otherwise)
@@ -81,8 +85,11 @@ def faults_of(case: Case) -> Iterator[str]:
             if section in case.card.wordings[name].rests_on:
                 yield f"{section}: speaks in {name}, which rests on it"
         is_admitted = any(isinstance(one, NotAssessed) and one.section == section for one in answers)
+        is_lowered = bool(wordings(whole)) and section in LOWERED_BY.get(case.card.id, ())
         for name in wordings(answers) - admitting(case.card):
-            if not is_admitted and _loudness(case.card, {name}) != _loudness(case.card, wordings(whole)):
+            if not (is_admitted or is_lowered) and _loudness(case.card, {name}) != _loudness(
+                case.card, wordings(whole)
+            ):
                 yield f"{section}: speaks in {name}, which does not admit it (before: {_shown(whole)})"
         if wordings(whole) and all(isinstance(one, Silent) for one in answers):
             yield f"{section}: falls silent ({_shown(answers)}; before: {_shown(whole)})"

@@ -5,7 +5,11 @@ import pytest
 from service.facts.crisis_plan import has_crisis_plan
 from service.facts.drugs import Drug, Treatment
 from service.facts.drugs import treatment as read
-from service.facts.objections import has_allergy_to_analogue, has_refused_analogue, has_refused_octreotide
+from service.facts.objections import (
+    has_allergy_to_octreotide,
+    has_refused_analogue,
+    refused_octreotide,
+)
 from service.facts.operations import primary_resection
 from service.facts.patient import Patient
 from tests.asking import patient, with_drafts
@@ -130,6 +134,8 @@ def test_a_proposal_among_the_drafts_of_the_context_is_in_place() -> None:
     [
         ("allergy to octreotide", True),
         ("allergy to octreotide (text only)", True),
+        ("allergy to octreotide (intolerance)", False),
+        ("allergy to lanreotide", False),
         ("allergy to octreotide (refuted)", False),
         ("allergy to octreotide (resolved)", False),
         ("allergy to octreotide (entered in error)", False),
@@ -137,20 +143,26 @@ def test_a_proposal_among_the_drafts_of_the_context_is_in_place() -> None:
     ],
 )
 def test_allergy_to_octreotide(record: str, is_there: bool) -> None:
-    assert has_allergy_to_analogue(with_net(record), ingredient="octreotide") is is_there
+    assert has_allergy_to_octreotide(with_net(record)) is is_there
 
 
 @pytest.mark.parametrize(
     ("record", "of_any", "of_octreotide"),
     [
         ("octreotide SC (do not perform)", True, True),
+        ("octreotide LAR (do not perform)", True, False),
+        ("octreotide SC (do not perform) 180 days ago", True, True),
+        ("octreotide SC (do not perform) 181 days ago", True, False),
+        ("octreotide SC (do not perform) (undated)", True, False),
+        ("octreotide SC (do not perform) 20 days ago; octreotide SC", True, False),
+        ("octreotide SC (do not perform) 20 days ago; octreotide SC taking", True, True),
         ("lanreotide depot (do not perform)", True, False),
         ("octreotide SC", False, False),
     ],
 )
 def test_an_analogue_that_was_declined(record: str, of_any: bool, of_octreotide: bool) -> None:
     assert has_refused_analogue(with_net(record)) is of_any
-    assert has_refused_octreotide(with_net(record)) is of_octreotide
+    assert (refused_octreotide(with_net(record)) is not None) is of_octreotide
 
 
 @pytest.mark.parametrize(

@@ -72,18 +72,51 @@ def test_an_insulinoma_alone_reaches_the_rules() -> None:
     assert "insulinoma-ssa" in rules(result("insulinoma 60 days ago"))
 
 
-@pytest.mark.parametrize(
-    ("record", "hook"),
-    [
-        ("insulinoma; pancreatic enucleation planned in 2 days (draft)", "order-sign"),
-        ("insulinoma; carcinoid syndrome; small-bowel resection planned in 2 days", "patient-view"),
-    ],
-)
-def test_insulinoma_stands_in_for_octreotide_cover(record: str, hook: str) -> None:
-    found = rules(result(record, hook))
+def test_insulinoma_stands_in_for_octreotide_cover() -> None:
+    found = rules(result("insulinoma; pancreatic enucleation planned in 2 days (draft)", "order-sign"))
 
     assert "insulinoma-ssa" in found
     assert "octreotide-prophylaxis" not in found
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "insulinoma; carcinoid syndrome; small-bowel resection planned in 2 days",
+        f"{OPERATION}; allergy to octreotide",
+        f"{OPERATION}; octreotide infusion (do not perform) 2 days ago",
+    ],
+)
+def test_where_octreotide_cannot_be_given_none_is_suggested(record: str) -> None:
+    found = card(result(record), "octreotide-prophylaxis")
+
+    assert [one.label.split()[0] for one in found.suggestions] == ["Refer", "Set"]
+
+
+@pytest.mark.parametrize(
+    ("drug", "sentence"),
+    [
+        (
+            "octreotide PRN taking",
+            "octreotide (as needed) for home use is on record. It is not peri-operative",
+        ),
+        ("octreotide PRN", "octreotide (as needed) is on record to be taken as needed. It is not peri-op"),
+        ("octreotide LAR given 2 days ago", "a long-acting analogue, is on record. It is not peri-operative"),
+        ("octreotide LAR (do not perform) 3 years ago", "octreotide LAR"),
+        ("allergy to lanreotide", "An allergy to lanreotide is on record."),
+        ("allergy to octreotide (intolerance)", "An intolerance of octreotide is on record."),
+    ],
+)
+def test_octreotide_that_is_no_cover_is_named(drug: str, sentence: str) -> None:
+    found = card(result(f"{OPERATION}; {drug}"), "octreotide-prophylaxis")
+
+    assert sentence in found.detail.replace("\\", "")
+
+
+def test_nothing_is_named_where_nothing_else_is_on_record() -> None:
+    found = card(result(OPERATION), "octreotide-prophylaxis")
+
+    assert "verify).\n\n**Current guidance differs" in found.detail
 
 
 def test_the_syndrome_is_suggested_as_a_whole_condition() -> None:
