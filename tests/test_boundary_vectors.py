@@ -123,8 +123,8 @@ def test_6_chemotherapy() -> None:
     ("imaging", "wording"),
     [
         ("FDG PET/CT done 30 days ago", ["missing"]),
-        ("octreotide scan done 400 days ago", ["missing"]),
-        ("octreotide scan done 200 days ago", ["stale"]),
+        ("octreotide scan done 400 days ago", ["old"]),
+        ("octreotide scan done 200 days ago", []),
     ],
 )
 def test_7_receptor_imaging(imaging: str, wording: list[str]) -> None:

@@ -227,30 +227,47 @@ def drug_in_words(found: Phrase) -> list[Resource]:
     return [{**_request(named), "medicationCodeableConcept": {"text": found.words["name"]}}]
 
 
+_ALLERGY = ("refuted", "resolved", "entered in error")
+
+
 @phrase(
     rf"allergy to (?P<drug>{_DRUG})",
     example="allergy to octreotide",
-    qualifiers=["refuted", "resolved", "entered in error", "text only", "intolerance"],
+    qualifiers=[*_ALLERGY, "text only", "intolerance"],
 )
 def allergy(found: Phrase) -> list[Resource]:
-    """An AllergyIntolerance."""
+    """An AllergyIntolerance to a drug."""
+    return [_allergy(found, _medication(found))]
+
+
+@phrase(
+    r'allergy text "(?P<name>[^"]*)"(?: with reaction "(?P<reaction>[^"]*)")?',
+    example='allergy text "Iodinated contrast" with reaction "Urticaria"',
+    qualifiers=[*_ALLERGY, "severe"],
+)
+def worded_allergy(found: Phrase) -> list[Resource]:
+    """An AllergyIntolerance in words, with what it did."""
+    reaction = {
+        "manifestation": [{"text": found.words.get("reaction") or "Reaction"}],
+        "severity": "severe" if "severe" in found.qualifiers else None,
+    }
+    return [_allergy(found, {"text": found.words["name"]}) | {"reaction": [filled(reaction)]}]
+
+
+def _allergy(found: Phrase, code: Resource) -> Resource:
     verification = first(found, {"refuted": "refuted", "entered in error": "entered-in-error"}, "confirmed")
     # ait-2: an allergy that was entered in error has no clinical status.
     clinical = (
         None if verification == "entered-in-error" else first(found, {"resolved": "resolved"}, "active")
     )
-    return [
-        filled(
-            {
-                "resourceType": "AllergyIntolerance",
-                "id": "allergy",
-                "clinicalStatus": status_concept("allergyintolerance-clinical", clinical)
-                if clinical
-                else None,
-                "verificationStatus": status_concept("allergyintolerance-verification", verification),
-                "type": "intolerance" if found.has("intolerance") else None,
-                "code": _medication(found),
-                "patient": PATIENT,
-            }
-        )
-    ]
+    return filled(
+        {
+            "resourceType": "AllergyIntolerance",
+            "id": "allergy",
+            "clinicalStatus": status_concept("allergyintolerance-clinical", clinical) if clinical else None,
+            "verificationStatus": status_concept("allergyintolerance-verification", verification),
+            "type": "intolerance" if found.has("intolerance") else None,
+            "code": code,
+            "patient": PATIENT,
+        }
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from service.facts.grade import proliferation
 from service.facts.imaging import newest_imaging
-from service.facts.item import Dated, Item, current, newest_first, not_done, repeated
+from service.facts.item import Dated, Item, current, newest_first, not_done, old, older_than
 from service.facts.orders import Order, find_order
 from service.facts.patient import Patient, fact
 from service.facts.spread import newest_metastasis
@@ -24,7 +24,7 @@ def tumour_board(patient: Patient) -> Item:
     """The newest note decides; without a date it counts as current."""
     notes, order = _notes(patient), find_order(patient, is_board)
     if not notes:
-        return not_done(order, patient)
+        return not_done(order)
     return _item(notes[0], order, patient)
 
 
@@ -51,9 +51,10 @@ def _notes(patient: Patient) -> list[Dated[Resource]]:
 def _item(note: Dated[Resource], order: Order | None, patient: Patient) -> Item:
     moment, resource = note
     shown = (evidence(resource, _in_words(moment, patient)),)
-    if moment is None or _covers(moment, patient):
+    older = _older(moment, patient) if moment else ""
+    if moment is None or not older:
         return current(moment, shown, patient)
-    return repeated(moment, shown, order)
+    return old(moment, shown, order, older=older)
 
 
 def _in_words(moment: Moment | None, patient: Patient) -> str:
@@ -62,11 +63,13 @@ def _in_words(moment: Moment | None, patient: Patient) -> str:
     return patient.phrases("board.note-of-day", when=on_day(moment, patient))
 
 
-def _covers(moment: Moment, patient: Patient) -> bool:
-    """Whether the note is young enough, and not from before the newest finding."""
-    finding = newest_finding(patient)
-    knows_all = finding is None or not moment.precedes(finding)
-    return knows_all and moment.days_before(patient.now) <= patient.defaults.board_fresh_days
+def _older(moment: Moment, patient: Patient) -> str:
+    """What makes the note old: its age, or a finding that came later; empty where nothing does."""
+    finding, most = newest_finding(patient), patient.defaults.board_fresh_days
+    if moment.days_before(patient.now) > most:
+        return older_than(most, patient)
+    is_earlier = finding is not None and moment.precedes(finding)
+    return patient.phrases("board.before-finding", day=finding.day) if finding and is_earlier else ""
 
 
 @fact

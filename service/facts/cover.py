@@ -189,7 +189,7 @@ def _stated(drug: Drug, phrase: str, patient: Patient) -> str:
 
 
 def _objection(objection: AllergyIntolerance, patient: Patient) -> str:
-    name, reactions = objection.shown_name, objection.reactions
+    name, reactions = objection.shown_name, objection.manifestations
     if reactions:
         name = patient.phrases("cover.with-order", name=name, order=reactions)
     key = "intolerance" if objection.type == "intolerance" else "allergy"

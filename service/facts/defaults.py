@@ -19,11 +19,10 @@ class Defaults:
 
     adult_age_years: float
     cross_sectional_fresh_days: float
-    cross_sectional_ignored_days: float
+    cross_sectional_before_treatment_days: float
     sstr_fresh_days: float
-    sstr_ignored_days: float
     marker_fresh_days: float
-    marker_ignored_days: float
+    marker_before_treatment_days: float
     ki67_stale_days: float
     board_fresh_days: float
     before_diagnosis_days: float
@@ -57,9 +56,15 @@ class Defaults:
     echocardiography_days: float
     admission_procedure_days: float
     analogue_ki67_limit_percent: float
+    board_ki67_from_percent: float
+    board_ki67_to_percent: float
     chemotherapy_warning_below_percent: float
     egfr_low: float
     egfr_no_prrt: float
+    egfr_prophylaxis_below: float
+    egfr_caution_below: float
+    egfr_caution_days: float
+    acute_kidney_failure_days: float
     proton_pump_inhibitor_washout_days: float
     minimum_cells_counted: float
     small_pancreatic_tumour_mm: float

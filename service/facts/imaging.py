@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from enum import Enum
 
-from service.facts.item import Dated, Item, Limits, item, newest_first, not_done, start_of_diagnosis
+from service.facts.decision import TreatmentKind, treatment_orders
+from service.facts.item import Dated, Item, Limits, item, newest_first, not_done, since_diagnosis
 from service.facts.operations import primary_resection
 from service.facts.orders import find_order
 from service.facts.patient import Patient, fact
@@ -44,30 +45,38 @@ class SstrResult(Enum):
 @fact
 def sstr_imaging(patient: Patient) -> Item:
     """N-16: somatostatin-receptor imaging."""
-    defaults, since = patient.defaults, start_of_diagnosis(patient)
-    limits = Limits(defaults.sstr_fresh_days, defaults.sstr_ignored_days, since)
-    return _study(is_sstr_imaging, patient, limits)
+    return _study(is_sstr_imaging, patient, since_diagnosis(patient.defaults.sstr_fresh_days, patient))
 
 
 @fact
 def cross_sectional(patient: Patient) -> Item:
     """N-13: CT or MRI of the abdomen; one from before a recurrence does not show it."""
-    defaults, since = patient.defaults, last_recurrence(patient) or start_of_diagnosis(patient)
-    limits = Limits(defaults.cross_sectional_fresh_days, defaults.cross_sectional_ignored_days, since)
+    days, recurred = _cross_sectional_days(patient), last_recurrence(patient)
+    limits = since_diagnosis(days, patient)
+    if recurred is not None:
+        limits = Limits(days, recurred, patient.phrases("item.before-recurrence", day=recurred.day))
     return _study(lambda one: is_cross_sectional(one, patient), patient, limits)
+
+
+def _cross_sectional_days(patient: Patient) -> float:
+    """Before an operation or a liver-directed treatment the anatomy has to be newer."""
+    kinds, defaults = {one.kind for one in treatment_orders(patient)}, patient.defaults
+    if kinds.isdisjoint((TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)):
+        return defaults.cross_sectional_fresh_days
+    return defaults.cross_sectional_before_treatment_days
 
 
 @fact
 def echocardiography(patient: Patient) -> Item:
     """X-2: an echocardiogram or NT-proBNP."""
     days = patient.defaults.echocardiography_days
-    return _study(is_echocardiography, patient, Limits(days, days, start_of_diagnosis(patient)))
+    return _study(is_echocardiography, patient, since_diagnosis(days, patient))
 
 
 def _study(matches: Callable[[Resource], bool], patient: Patient, limits: Limits) -> Item:
     order = find_order(patient, matches)
     if not _studies(patient):
-        return not_done(order, patient)
+        return not_done(order)
     done = (dated for dated in _done_studies(patient) if matches(dated[1]))
     under_way = [one for one in _studies(patient) if one.is_under_way and matches(one)]
     return item(done, patient, under_way=under_way, order=order, limits=limits)
@@ -152,6 +161,12 @@ def told_result(patient: Patient) -> SstrResult:
     if told:
         return max(told, key=lambda pair: (pair[0], pair[1].value))[1]
     return SstrResult.NOT_CODED if results else SstrResult.NONE
+
+
+def last_sstr_result(patient: Patient) -> SstrResult:
+    """What the newest receptor imaging showed, also where an older one says more."""
+    done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one))
+    return next((_result_of(one, patient) for one in done), SstrResult.NONE)
 
 
 def _result_of(study: Resource, patient: Patient) -> SstrResult:

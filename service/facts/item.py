@@ -6,7 +6,7 @@ The newest result decides; an order, booking or refusal makes asking for another
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ class Availability(Enum):
     """Where one part of the work-up stands."""
 
     CURRENT = "current"
-    STALE = "stale"
+    OLD = "old"
     ORDERED = "ordered"
     DECLINED = "declined"
     ABSENT = "absent"
@@ -34,39 +34,41 @@ class Availability(Enum):
 class Item:
     """One part of the work-up: where it stands, when it was last done, and what shows it.
 
-    ``because`` says why nothing needs to be asked for; it is empty where something does.
+    ``because`` says why nothing needs to be asked for; it is empty where something does. ``older`` says what
+    makes an old one old, and ``result`` its value.
     """
 
     availability: Availability
     moment: Moment | None = None
     order: Order | None = None
     evidence: tuple[Evidence, ...] = ()
-    was_ever_done: bool = False
     because: str = ""
+    older: str = ""
+    result: str = ""
 
     @property
-    def is_absent(self) -> bool:
-        """Neither done within the limits nor on its way."""
-        return self.availability is Availability.ABSENT
-
-    @property
-    def is_stale(self) -> bool:
-        """Done, and old enough to ask whether to repeat it."""
-        return self.availability is Availability.STALE
+    def is_current(self) -> bool:
+        """Done within its limits."""
+        return self.availability is Availability.CURRENT
 
     @property
     def is_done(self) -> bool:
-        """Done, current or stale."""
-        return self.availability in (Availability.CURRENT, Availability.STALE)
+        """Done at any time, and neither ordered again nor declined since."""
+        return self.availability in (Availability.CURRENT, Availability.OLD)
+
+    @property
+    def is_settled(self) -> bool:
+        """Current, on its way or declined: nothing needs to be asked for."""
+        return self.availability not in (Availability.OLD, Availability.ABSENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when a result counts as stale, from when it no longer counts, and the day it has to follow."""
+    """For how long a result is current, the day it has to follow, and what to say of one that does not."""
 
-    fresh_days: float
-    ignored_days: float
+    days: float
     not_before: Moment | None
+    too_early: str
 
 
 _R = TypeVar("_R", bound=Resource)
@@ -88,6 +90,12 @@ def start_of_diagnosis(patient: Patient) -> Moment | None:
     return since.earlier(patient.defaults.before_diagnosis_days) if since else None
 
 
+def since_diagnosis(days: float, patient: Patient) -> Limits:
+    """The limits of what belongs to the diagnosis or came after it."""
+    longest = f"{patient.defaults.before_diagnosis_days:g}"
+    return Limits(days, start_of_diagnosis(patient), patient.phrases("item.before-diagnosis", days=longest))
+
+
 def item(
     done: Iterable[Dated[_R]],
     patient: Patient,
@@ -96,55 +104,57 @@ def item(
     order: Order | None,
     limits: Limits,
 ) -> Item:
-    """The newest of ``done`` decides, so that the older ones need not be looked at."""
-    was_ever_done = False
+    """The newest of ``done`` decides; one without a date counts as current, whatever stands beside it."""
+    newest: tuple[Moment, Resource, str] | None = None
     for moment, one in done:
-        if moment is None or _counts(moment, patient, limits):
-            return _done(moment, one, patient, order=order, limits=limits)
-        was_ever_done = True
-    return not_done(order, patient, under_way=under_way, was_ever_done=was_ever_done)
+        older = _older(moment, patient, limits) if moment else ""
+        if moment is None or not older:
+            return current(moment, (evidence(one, _in_words(one, moment, patient)),), patient)
+        newest = newest or (moment, one, older)
+    order = order or next((_awaited(one, patient) for one in under_way), None)
+    return _old(*newest, order, patient) if newest else not_done(order)
 
 
-def _counts(moment: Moment, patient: Patient, limits: Limits) -> bool:
-    if moment.days_before(patient.now) > limits.ignored_days:
-        return False
-    return limits.not_before is None or not moment.precedes(limits.not_before)
+def _older(moment: Moment, patient: Patient, limits: Limits) -> str:
+    """What makes it too old to be current; empty where nothing does."""
+    if moment.days_before(patient.now) > limits.days:
+        return older_than(limits.days, patient)
+    is_early = limits.not_before is not None and moment.precedes(limits.not_before)
+    return limits.too_early if is_early else ""
 
 
-def _done(
-    moment: Moment | None, result: Resource, patient: Patient, *, order: Order | None, limits: Limits
-) -> Item:
-    """An undated result counts as current; a stale one that is being repeated counts as ordered."""
-    shown = (evidence(result, _in_words(result, moment, patient)),)
-    if moment is None or moment.days_before(patient.now) <= limits.fresh_days:
-        return current(moment, shown, patient)
-    return repeated(moment, shown, order)
+def older_than(days: float, patient: Patient) -> str:
+    """``older than 365 days``."""
+    return patient.phrases("item.older-than", days=f"{days:g}")
 
 
 def current(moment: Moment | None, shown: tuple[Evidence, ...], patient: Patient) -> Item:
     """Done, and not to be asked for."""
     because = patient.phrases("item.done", when=on_day(moment, patient))
-    return Item(Availability.CURRENT, moment, evidence=shown, was_ever_done=True, because=because)
+    return Item(Availability.CURRENT, moment, evidence=shown, because=because)
 
 
-def repeated(moment: Moment, shown: tuple[Evidence, ...], order: Order | None) -> Item:
+def _old(moment: Moment, one: Resource, older: str, order: Order | None, patient: Patient) -> Item:
+    shown = (evidence(one, _in_words(one, moment, patient)),)
+    result = _value(one) or patient.phrases("marker.no-number")
+    return replace(old(moment, shown, order, older=older), result=result)
+
+
+def old(moment: Moment, shown: tuple[Evidence, ...], order: Order | None, *, older: str) -> Item:
     """Done too long ago, and perhaps ordered again or declined."""
-    state, because = (_state(order), order.says) if order else (Availability.STALE, "")
-    return Item(state, moment, order, shown, was_ever_done=True, because=because)
+    state, because = (_state(order), order.says) if order else (Availability.OLD, "")
+    return Item(state, moment, order, shown, because=because, older=older)
 
 
 def _state(order: Order) -> Availability:
     return Availability.DECLINED if order.is_refusal else Availability.ORDERED
 
 
-def not_done(
-    order: Order | None, patient: Patient, *, under_way: Sequence[Resource] = (), was_ever_done: bool = False
-) -> Item:
-    """Not done within the limits: ordered, declined, on its way, or absent."""
-    order = order or next((_awaited(one, patient) for one in under_way), None)
+def not_done(order: Order | None) -> Item:
+    """Never done: ordered, declined, on its way, or absent."""
     if order is None:
-        return Item(Availability.ABSENT, was_ever_done=was_ever_done)
-    return Item(_state(order), None, order, (order.evidence,), was_ever_done, order.says)
+        return Item(Availability.ABSENT)
+    return Item(_state(order), None, order, (order.evidence,), order.says)
 
 
 def _awaited(resource: Resource, patient: Patient) -> Order:
@@ -153,7 +163,11 @@ def _awaited(resource: Resource, patient: Patient) -> Order:
 
 
 def _in_words(resource: Resource, moment: Moment | None, patient: Patient) -> str:
-    value = quantities.value_of(resource) if isinstance(resource, Observation) else None
-    stated = f"{value.shown()} {value.unit}".rstrip() if value else ""
-    key, when = "item.result-with-value" if stated else "item.result", on_day(moment, patient)
+    stated, when = _value(resource), on_day(moment, patient)
+    key = "item.result-with-value" if stated else "item.result"
     return patient.phrases(key, name=resource.shown_name, value=stated, when=when)
+
+
+def _value(resource: Resource) -> str:
+    value = quantities.value_of(resource) if isinstance(resource, Observation) else None
+    return f"{value.shown()} {value.unit}".rstrip() if value else ""

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from service.facts.decision import TreatmentKind, treatment_orders
 from service.facts.drugs import treatment
-from service.facts.item import Item, Limits, item, newest_first, start_of_diagnosis
+from service.facts.item import Item, item, newest_first, since_diagnosis
 from service.facts.orders import find_order
 from service.facts.patient import Patient, fact
+from service.facts.spread import spread
+from service.facts.tumour import tumour
 from service.facts.words import evidence, on_day
 from service.fhir import dates, quantities
 from service.fhir.dates import Moment
@@ -83,13 +86,14 @@ _HIAA = _Kind("hiaa", "5-hiaa", "five-hiaa")
 @fact
 def chromogranin_a(patient: Patient) -> Item:
     """N-14: a chromogranin A that holds a result."""
-    return _item(_CHROMOGRANIN_A, chromogranin_a_results(patient), patient)
+    days = patient.defaults.marker_fresh_days
+    return _item(_CHROMOGRANIN_A, chromogranin_a_results(patient), patient, days=days)
 
 
 @fact
 def hiaa(patient: Patient) -> Item:
     """N-15: a 5-HIAA that holds a result."""
-    return _item(_HIAA, hiaa_results(patient), patient)
+    return _item(_HIAA, hiaa_results(patient), patient, days=_hiaa_days(patient))
 
 
 @fact
@@ -120,19 +124,27 @@ def current_hiaa(patient: Patient) -> Marker | None:
 
 def is_current(marker: Marker, patient: Patient) -> bool:
     """Whether a result can be judged and is not too old; undated ones count."""
-    moment, most = marker.moment, patient.defaults.marker_ignored_days
+    moment, most = marker.moment, patient.defaults.marker_fresh_days
     is_recent = moment is None or moment.days_before(patient.now) <= most
     return is_recent and marker.is_high is not None
 
 
-def _item(kind: _Kind, results: Sequence[Marker], patient: Patient) -> Item:
-    defaults = patient.defaults
+def _hiaa_days(patient: Patient) -> float:
+    """Before anaesthesia the function of a midgut tumour with liver metastases has to be known anew."""
+    kinds, defaults = {one.kind for one in treatment_orders(patient)}, patient.defaults
+    is_at_risk = tumour(patient).region.startswith("midgut") and spread(patient).has_liver_metastases
+    if is_at_risk and not kinds.isdisjoint((TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)):
+        return defaults.marker_before_treatment_days
+    return defaults.marker_fresh_days
+
+
+def _item(kind: _Kind, results: Sequence[Marker], patient: Patient, *, days: float) -> Item:
     return item(
         ((one.moment, one.observation) for one in results if _holds_result(one)),
         patient,
         under_way=[one for one in _all(kind, patient) if one.is_under_way],
         order=find_order(patient, lambda one: _is_of(kind, one)),
-        limits=Limits(defaults.marker_fresh_days, defaults.marker_ignored_days, start_of_diagnosis(patient)),
+        limits=since_diagnosis(days, patient),
     )
 
 

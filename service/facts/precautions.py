@@ -45,7 +45,7 @@ def precautions(patient: Patient) -> Precautions:
         marrow_failure=newest_evidence("marrow-failure", patient),
         pregnancy=newest_evidence("pregnancy", patient) or _current_pregnancy(patient),
         current_pregnancy=_current_pregnancy(patient),
-        egfr=_newest_egfr(patient),
+        egfr=newest.value if (newest := newest_egfr(patient)) else None,
     )
 
 
@@ -110,14 +110,24 @@ def _joins(procedure: r4.Procedure) -> bool:
     return by_code or about.is_named(*_JOINING)
 
 
-def _newest_egfr(patient: Patient) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Filtration:
+    """An estimated glomerular filtration rate in mL/min/1.73 m2, and the result that holds it."""
+
+    value: float
+    observation: r4.Observation
+
+
+@fact
+def newest_egfr(patient: Patient) -> Filtration | None:
+    """The newest filtration rate; of two of one moment the higher."""
     results = [
-        (dates.order(one.happened()), _number(value))
+        Filtration(_number(value), one)
         for one in patient.record.about(r4.Observation, "renal-function")
         if one.is_done and one.about.has_row("renal-function", roles=("egfr",))
         if (value := quantities.value_of(one)) is not None
     ]
-    return max(results)[1] if results else None
+    return max(results, key=lambda one: (dates.order(one.observation.happened()), one.value), default=None)
 
 
 def _number(value: quantities.Interval) -> float:

@@ -1493,9 +1493,10 @@ class Encounter(OfPatient, kw_only=True):
 
 
 class AllergyReaction(Element, kw_only=True):
-    """What a substance did to the patient."""
+    """One reaction to the substance."""
 
     manifestation: Concepts | None = None
+    severity: str | None = None
 
 
 class AllergyIntolerance(Resource, kw_only=True):
@@ -1506,15 +1507,30 @@ class AllergyIntolerance(Resource, kw_only=True):
     code: CodeableConcept | None = None
     patient: Reference | None = None
     type: str | None = None
+    recorded_date: When | None = None
     reaction: list[AllergyReaction] | None = None
 
     NAMED_BY = ("code",)
     WHOSE = "patient"
 
     @property
-    def reactions(self) -> str:
-        """What the patient had, in words."""
-        return "; ".join([words(one.manifestation) for one in self.reaction or ()])
+    def recorded(self) -> Moment | None:
+        """The date of recording."""
+        return dates.parse(self.recorded_date)
+
+    @property
+    def manifestations(self) -> str:
+        """The reactions in words."""
+        return "; ".join(filter(None, [words(one.manifestation) for one in self.reaction or ()]))
+
+    @property
+    def is_severe(self) -> bool:
+        """Whether a reaction is called severe."""
+        return any(one.severity == "severe" for one in self.reaction or ())
+
+    def narratives(self) -> Iterable[str | None]:
+        """Its reactions are what it found."""
+        return [self.manifestations]
 
     @property
     def is_held(self) -> bool:

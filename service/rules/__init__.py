@@ -34,6 +34,7 @@ from service.rules import (
     sstr_imaging,
     sympathetic_activation,
     symptom_debulking,
+    systemic_options,
     tnm,
     tumour_board,
 )
@@ -69,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     multifocal_liver_disease.RULE,
     primary_despite_metastases.RULE,
     somatostatin_analogue.RULE,
+    systemic_options.RULE,
     resection_with_ablation.RULE,
     neoadjuvant_prrt.RULE,
 )

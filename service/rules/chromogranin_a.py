@@ -9,13 +9,13 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled, to_repeat
+from service.rules.questions import is_low_yield, old, settled
 
 
 def decide(patient: Patient) -> Answer:
     """Ask for a chromogranin A; it marks tumour mass, and never proves function."""
     item = chromogranin_a(patient)
-    return settled(item) or _of_little_use(patient) or to_repeat(item) or _missing(patient)
+    return settled(item) or _of_little_use(patient) or old(item) or _missing(patient)
 
 
 def _of_little_use(patient: Patient) -> Silent | None:
@@ -50,6 +50,6 @@ RULE = Rule(
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",
-    holes=frozenset({"date", "drug"}),
+    holes=frozenset({"date", "older", "result", "drug"}),
     waits_in_emergency=True,
 )

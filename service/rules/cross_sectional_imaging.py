@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from service.facts.cautions import imaging_cautions
 from service.facts.decision import TreatmentKind
 from service.facts.imaging import cross_sectional
 from service.facts.patient import Patient
@@ -9,16 +12,38 @@ from service.facts.spread import spread
 from service.facts.tumour import tumour
 from service.hook_names import ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope
-from service.rules.questions import nothing_to_decide, settled, to_repeat, treatment_before
+from service.rules.questions import (
+    all_evidence,
+    irreversible_treatment,
+    nothing_to_decide,
+    old,
+    settled,
+    treatment_before,
+)
 
 
 def decide(patient: Patient) -> Answer:
     """Ask for CT or MRI of the abdomen; either satisfies, MRI is named for the liver."""
     item = cross_sectional(patient)
-    return nothing_to_decide(patient) or settled(item) or to_repeat(item) or _missing(patient)
+    silent = nothing_to_decide(patient) or settled(item)
+    return silent or _with_cautions(old(item, irreversible_treatment(patient)) or _missing(patient), patient)
 
 
-def _missing(patient: Patient) -> Answer:
+_SUGGESTIONS = frozenset({"ct", "mri-liver", "ct-after-advice", "mri-without-contrast", "ultrasound"})
+
+
+def _with_cautions(fires: Fires, patient: Patient) -> Fires:
+    """What speaks against contrast or radiation stands on the card, and decides what it offers."""
+    cautions = imaging_cautions(patient)
+    return replace(
+        fires,
+        values={**fires.values, "cautions": cautions.said},
+        evidence=all_evidence(fires.evidence, cautions.evidence),
+        omit=_SUGGESTIONS - cautions.offered,
+    )
+
+
+def _missing(patient: Patient) -> Fires:
     treatment = treatment_before(patient, TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
     if treatment is not None and tumour(patient).is_confirmed:
         return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
@@ -33,6 +58,6 @@ RULE = Rule(
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",
-    holes=frozenset({"date", "treatment"}),
+    holes=frozenset({"date", "older", "treatment", "cautions"}),
     waits_in_emergency=True,
 )

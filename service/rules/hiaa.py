@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.facts.decision import TreatmentKind
+from service.facts.decision import TreatmentKind, TreatmentOrder
 from service.facts.markers import hiaa
 from service.facts.patient import Patient
 from service.facts.signals import Function
@@ -11,7 +11,7 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, settled, to_repeat, treatment_before
+from service.rules.questions import is_low_yield, old, settled, treatment_before
 
 _ASKED_AT = ("midgut", "midgut-or-duodenum", "midgut-or-hindgut", "unknown")
 _PROCEDURES = (TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)
@@ -22,12 +22,12 @@ def decide(patient: Patient) -> Answer:
     item = hiaa(patient)
     if silent := _pointless_here(patient) or settled(item):
         return silent
-    return to_repeat(item) or _missing(patient)
+    procedure = treatment_before(patient, *_PROCEDURES) if _function_matters(patient) else None
+    return old(item, procedure) or _missing(procedure)
 
 
-def _missing(patient: Patient) -> Answer:
-    procedure = treatment_before(patient, *_PROCEDURES)
-    if procedure is not None and _function_matters(patient):
+def _missing(procedure: TreatmentOrder | None) -> Answer:
+    if procedure is not None:
         return Fires("before-procedure", {"procedure": procedure.name}, procedure.evidence)
     return Fires("missing")
 
@@ -60,6 +60,6 @@ RULE = Rule(
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",
-    holes=frozenset({"date", "procedure"}),
+    holes=frozenset({"date", "older", "result", "treatment", "procedure"}),
     waits_in_emergency=True,
 )

@@ -40,9 +40,9 @@ def _is_later(patient: Patient) -> bool:
 
 def _how_sure(patient: Patient) -> str:
     """F-5: confirmed only by cross-sectional and SSTR imaging together."""
-    if not sstr_imaging(patient).is_done:
+    if not sstr_imaging(patient).is_current:
         return "apparent"
-    return "confirmed" if cross_sectional(patient).is_done else "apparent-without-sections"
+    return "confirmed" if cross_sectional(patient).is_current else "apparent-without-sections"
 
 
 RULE = Rule(

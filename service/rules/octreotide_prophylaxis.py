@@ -213,7 +213,7 @@ def _omitted(patient: Patient) -> frozenset[str]:
     """No second order or referral, and no echocardiogram where one was done."""
     pointless = {
         "octreotide": bool(scheduled_octreotide(patient)),
-        "echocardiogram": not echocardiography(patient).is_absent,
+        "echocardiogram": echocardiography(patient).is_settled,
         "flag": has_crisis_plan(patient),
         "anaesthesia-referral": is_ordered(patient, "anaesthesia-referral"),
     }

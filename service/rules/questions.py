@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from service.facts.decision import TreatmentKind, TreatmentOrder, treatment_orders
 from service.facts.item import Availability, Item
+from service.facts.operability import operability
+from service.facts.operations import REMOVAL, Role, operations, primary_resection
 from service.facts.patient import Patient
 from service.facts.plan import PlannedAct
 from service.facts.size import is_low_yield_by_name, size_mm
@@ -23,21 +25,28 @@ def nothing_to_decide(patient: Patient) -> Silent | None:
     return None
 
 
-_SETTLED = (Availability.CURRENT, Availability.ORDERED, Availability.DECLINED)
-
-
 def settled(item: Item) -> Silent | None:
     """A test that is current, ordered or declined needs no card."""
-    if item.availability in _SETTLED:
+    if item.is_settled:
         return Silent(item.availability.value, {"because": item.because})
     return None
 
 
-def to_repeat(item: Item) -> Fires | None:
-    """A test that was done long enough ago to ask whether to repeat it."""
-    if item.is_stale and item.moment is not None:
-        return Fires("stale", {"date": item.moment.day}, item.evidence)
-    return None
+def old(item: Item, before: TreatmentOrder | None = None) -> Fires | None:
+    """A test that was done, though not lately: said with its date, and louder before a treatment."""
+    if item.availability is not Availability.OLD or item.moment is None:
+        return None
+    values = {"date": item.moment.day, "older": item.older, "result": item.result}
+    if before is None:
+        return Fires("old", values, item.evidence)
+    evidence = all_evidence(before.evidence, item.evidence)
+    return Fires("old-before-treatment", values | {"treatment": before.name}, evidence)
+
+
+def irreversible_treatment(patient: Patient) -> TreatmentOrder | None:
+    """The first treatment being ordered for a confirmed tumour that cannot be taken back."""
+    found = (order for order in treatment_orders(patient) if order.is_irreversible)
+    return next(found, None) if tumour(patient).is_confirmed else None
 
 
 def is_low_yield(patient: Patient) -> bool:
@@ -60,6 +69,23 @@ def where_size_stands(patient: Patient) -> tuple[str, ...]:
 
 
 _TINY_AT = ("appendix", "rectum")
+
+
+_RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
+
+
+def not_advanced(patient: Patient) -> Silent | None:
+    """Why a drug against the whole disease is not yet the question: it is not spread, or can be resected."""
+    is_metastatic, stated = spread(patient).is_metastatic, operability(patient)
+    if tumour(patient).is_benign:
+        return Silent("benign")
+    if not is_metastatic and stated.unresectable is None:
+        return Silent("neither-metastatic-nor-unresectable")
+    if not is_metastatic and primary_resection(patient):
+        return Silent("resected")
+    if operations(patient).planned_of(_RESECTION):
+        return Silent("resection-planned")
+    return Silent("resectable", {"says": stated.resectable.says}) if stated.resectable else None
 
 
 def treatment_before(patient: Patient, *kinds: TreatmentKind) -> TreatmentOrder | None:

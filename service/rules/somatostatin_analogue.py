@@ -8,16 +8,15 @@ from service.facts.grade import Grade, proliferation
 from service.facts.imaging import SstrResult, sstr_result
 from service.facts.objections import has_allergy_to_analogue, has_refused_analogue
 from service.facts.operability import operability
-from service.facts.operations import REMOVAL, Role, has_prrt_now, operations, primary_resection
+from service.facts.operations import has_prrt_now
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.hook_names import ORDER_HOOKS, ORDER_SELECT, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import all_evidence, treatment_before
+from service.rules.questions import all_evidence, not_advanced, treatment_before
 
-_RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
 _OTHER_SYSTEMIC = (TreatmentKind.CHEMOTHERAPY, TreatmentKind.TARGETED)
 
 
@@ -25,26 +24,13 @@ def decide(patient: Patient) -> Answer:
     """Progression is not required; grade, differentiation and extent are."""
     if patient.hook in ORDER_HOOKS and not treatment_before(patient, *_OTHER_SYSTEMIC):
         return Silent("no-systemic-treatment")
-    silent = _extent_does_not_fit(patient) or _tumour_does_not_fit(patient) or _not_for_this_patient(patient)
+    silent = not_advanced(patient) or _tumour_does_not_fit(patient) or _not_for_this_patient(patient)
     if silent:
         return silent
     found = function(patient)
     if found.is_confirmed and (found.has_flushing or found.has_diarrhoea):
         return _fires("functioning", patient)
     return _fires("unresectable" if operability(patient).unresectable else "metastatic", patient)
-
-
-def _extent_does_not_fit(patient: Patient) -> Silent | None:
-    is_metastatic, stated = spread(patient).is_metastatic, operability(patient)
-    if tumour(patient).is_benign:
-        return Silent("benign")
-    if not is_metastatic and stated.unresectable is None:
-        return Silent("neither-metastatic-nor-unresectable")
-    if not is_metastatic and primary_resection(patient):
-        return Silent("resected")
-    if operations(patient).planned_of(_RESECTION):
-        return Silent("resection-planned")
-    return Silent("resectable", {"says": stated.resectable.says}) if stated.resectable else None
 
 
 def _tumour_does_not_fit(patient: Patient) -> Silent | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from service.facts.imaging import cross_sectional, fdg_done, sstr_imaging
+from dataclasses import replace
+
+from service.facts.imaging import cross_sectional, fdg_done, last_sstr_result, sstr_imaging
+from service.facts.item import Item
 from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.tumour import tumour
@@ -10,10 +13,11 @@ from service.hook_names import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
 from service.rules.questions import (
     all_evidence,
+    irreversible_treatment,
     is_low_yield,
     nothing_to_decide,
+    old,
     settled,
-    to_repeat,
     treatment_before,
     where_size_stands,
 )
@@ -26,7 +30,7 @@ def decide(patient: Patient) -> Answer:
         return silent
     if tumour(patient).is_poorly_differentiated:
         return Silent("fdg-done") if fdg_done(patient) else Fires("carcinoma")
-    return to_repeat(item) or _missing(patient)
+    return _old(item, patient) or _missing(patient)
 
 
 def _not_meant(patient: Patient) -> Silent | None:
@@ -37,10 +41,15 @@ def _not_meant(patient: Patient) -> Silent | None:
     return None
 
 
+def _old(item: Item, patient: Patient) -> Answer | None:
+    result = patient.phrases(f"sstr.{last_sstr_result(patient).value}")
+    return old(replace(item, result=result), irreversible_treatment(patient))
+
+
 def _missing(patient: Patient) -> Answer:
     """N-28 replaces N-16 where conventional imaging alone was done."""
     sections = cross_sectional(patient)
-    conventional_only = sections.is_done and not sstr_imaging(patient).was_ever_done
+    conventional_only = sections.is_done
     treatment = treatment_before(patient) if tumour(patient).is_confirmed else None
     wording = "conventional-only" if conventional_only else "missing"
     values, evidence = {}, sections.evidence
@@ -56,7 +65,7 @@ RULE = Rule(
     hooks=frozenset({PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN}),
     scope=Scope.WORKUP,
     decide=decide,
-    holes=frozenset({"date", "treatment", "pregnancy"}),
+    holes=frozenset({"date", "older", "result", "treatment", "pregnancy"}),
     waits_in_emergency=True,
     with_several_primaries=True,
 )

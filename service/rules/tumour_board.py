@@ -11,7 +11,14 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import ENCOUNTER_START, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.questions import is_low_yield, nothing_to_decide, settled, to_repeat, treatment_before
+from service.rules.questions import (
+    irreversible_treatment,
+    is_low_yield,
+    nothing_to_decide,
+    old,
+    settled,
+    treatment_before,
+)
 
 
 def decide(patient: Patient) -> Answer:
@@ -19,7 +26,7 @@ def decide(patient: Patient) -> Answer:
     item = tumour_board(patient)
     if silent := nothing_to_decide(patient) or settled(item) or _must_not_wait(patient):
         return silent
-    return to_repeat(item) or _missing(patient)
+    return old(item, irreversible_treatment(patient)) or _missing(patient)
 
 
 def _must_not_wait(patient: Patient) -> Silent | None:
@@ -46,7 +53,7 @@ RULE = Rule(
     scope=Scope.WORKUP,
     decide=decide,
     group="workup",
-    holes=frozenset({"date", "treatment", "because"}),
+    holes=frozenset({"date", "older", "treatment", "because"}),
     waits_in_emergency=True,
     with_several_primaries=True,
     with_mixed_tumour=True,

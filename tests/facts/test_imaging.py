@@ -8,6 +8,7 @@ from service.facts.imaging import (
     echocardiography,
     fdg_done,
     lacks_contrast,
+    last_sstr_result,
     sstr_imaging,
     sstr_result,
 )
@@ -34,34 +35,61 @@ def item(name: str, record: str) -> Item:
 
 
 @pytest.mark.parametrize(
-    ("name", "result", "fresh", "ignored"),
+    ("name", "result", "fresh"),
     [
-        ("cross_sectional", "CT abdomen done", 90, 180),
-        ("cross_sectional", "MRI liver done (imaging study)", 90, 180),
-        ("sstr_imaging", "DOTATATE PET/CT positive done", 180, 365),
-        ("sstr_imaging", "octreotide scan done", 180, 365),
-        ("chromogranin_a", "chromogranin A 80 range to 93", 180, 365),
-        ("hiaa", "5-HIAA 5 mg/24h range to 10", 180, 365),
-        ("echocardiography", "echocardiogram done", 365, 365),
+        ("cross_sectional", "CT abdomen done", 180),
+        ("cross_sectional", "MRI liver done (imaging study)", 180),
+        ("sstr_imaging", "DOTATATE PET/CT positive done", 365),
+        ("sstr_imaging", "octreotide scan done", 365),
+        ("chromogranin_a", "chromogranin A 80 range to 93", 365),
+        ("hiaa", "5-HIAA 5 mg/24h range to 10", 365),
+        ("echocardiography", "echocardiogram done", 365),
     ],
 )
-def test_a_result_ages_at_its_limits(name: str, result: str, fresh: int, ignored: int) -> None:
+def test_a_result_ages_at_its_limit(name: str, result: str, fresh: int) -> None:
     def at(days: int) -> str:
         found = item(name, f"{result} {days} days ago")
         return str(found.availability.value)
 
     assert at(0) == "current"
     assert at(fresh) == "current"
-    assert at(fresh + 1) == ("stale" if fresh < ignored else "absent")
-    assert at(ignored) == ("stale" if fresh < ignored else "current")
-    assert at(ignored + 1) == "absent"
+    assert at(fresh + 1) == "old"
+    assert at(4000) == "old"
+
+
+@pytest.mark.parametrize(("days", "availability"), [(90, "current"), (91, "old")])
+@pytest.mark.parametrize("treatment", ["small-bowel resection planned", "TACE planned"])
+def test_before_an_operation_ct_ages_sooner(days: int, availability: str, treatment: str) -> None:
+    record = f"ileal NET 500 days ago; CT abdomen done {days} days ago; {treatment} (draft)"
+
+    assert cross_sectional(patient(record, hook="order-sign")).availability.value == availability
+
+
+def test_an_old_result_says_when_why_and_what() -> None:
+    found = item("hiaa", "5-HIAA 5 mg/24h range to 10 366 days ago")
+
+    assert found.moment is not None
+    assert (found.older, found.result) == ("older than 365 days", "5 mg/24h")
+
+
+def test_an_old_result_beside_one_without_a_date_is_current() -> None:
+    found = sstr_imaging(of_ileal_tumour("octreotide scan done 400 days ago; DOTATATE PET/CT done (undated)"))
+
+    assert found.is_current
+
+
+@pytest.mark.parametrize("result", ["positive", "negative"])
+def test_the_result_of_the_newest_receptor_imaging(result: str) -> None:
+    record = f"octreotide scan done 500 days ago; DOTATATE PET/CT {result} done 400 days ago"
+
+    assert last_sstr_result(of_ileal_tumour(record)).value == result
 
 
 @pytest.mark.parametrize("name", ["cross_sectional", "sstr_imaging"])
 def test_a_result_of_the_future_is_a_data_error(name: str) -> None:
     record = "CT abdomen done in 2 days; DOTATATE PET/CT positive done in 2 days"
 
-    assert item(name, record).is_absent
+    assert item(name, record).availability.value == "absent"
 
 
 def test_an_undated_result_is_current() -> None:
@@ -78,25 +106,19 @@ def test_the_newest_result_decides() -> None:
     assert found.availability.value == "current"
 
 
-def test_a_stale_result_that_is_being_repeated_is_ordered() -> None:
-    found = cross_sectional(of_ileal_tumour("CT abdomen done 100 days ago; MRI liver ordered 5 days ago"))
+def test_an_old_result_that_is_being_repeated_is_ordered() -> None:
+    found = cross_sectional(of_ileal_tumour("CT abdomen done 190 days ago; MRI liver ordered 5 days ago"))
 
     assert found.availability.value == "ordered"
 
 
-def test_an_ignored_result_was_ever_done() -> None:
-    found = sstr_imaging(of_ileal_tumour("DOTATATE PET/CT positive done 400 days ago"))
-
-    assert (found.is_absent, found.was_ever_done) == (True, True)
-
-
-@pytest.mark.parametrize(("days", "availability"), [(190, "current"), (191, "absent")])
+@pytest.mark.parametrize(("days", "availability"), [(190, "current"), (191, "old")])
 def test_results_before_the_diagnosis_count_for_180_days(days: int, availability: str) -> None:
     earlier = f"ileal NET 10 days ago; DOTATATE PET/CT positive done {min(days, 180)} days ago"
     found = sstr_imaging(patient(f"ileal NET 10 days ago; octreotide scan done {days} days ago"))
 
     assert sstr_imaging(patient(earlier)).availability.value == "current"
-    assert found.availability.value == ("stale" if availability == "current" else "absent")
+    assert found.availability.value == availability
 
 
 @pytest.mark.parametrize(("days", "is_there"), [(15, True), (30, False)])
@@ -113,7 +135,7 @@ def test_a_report_on_its_way_counts_as_ordered(status: str) -> None:
 
 @pytest.mark.parametrize("status", ["cancelled", "entered in error"])
 def test_a_report_that_does_not_stand_is_absent(status: str) -> None:
-    assert cross_sectional(of_ileal_tumour(f"CT abdomen done ({status})")).is_absent
+    assert cross_sectional(of_ileal_tumour(f"CT abdomen done ({status})")).availability.value == "absent"
 
 
 @pytest.mark.parametrize(

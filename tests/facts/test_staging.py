@@ -25,7 +25,7 @@ def tnm(record: str) -> Item:
 def test_a_stage_is_on_record(record: str, is_there: bool) -> None:
     found = tnm(record)
 
-    assert (found.is_done, found.is_absent) == (is_there, not is_there)
+    assert found.is_done is is_there
 
 
 def test_the_newest_result_comes_before_the_stage_of_the_condition() -> None:
