@@ -28,7 +28,7 @@ from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES_OF_HOOK
-from service.rules.base import Answers, Fires, Rule, Silent, out_of_scope, person_out_of_scope
+from service.rules.base import Answers, Fires, Rule, Silent, decided, out_of_scope, person_out_of_scope
 
 # Some clients write the whole URL of the user.
 _PATIENT_OR_RELATIVE = re.compile(r"(?:https?://.+/)?(?:Patient|RelatedPerson)/")
@@ -241,7 +241,7 @@ def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
 
 def ask(rule: Rule, patient: Patient) -> Answers:
     """A rule's own answer, as if everything had been read."""
-    return out_of_scope(rule, patient) or rule.decide(patient)
+    return out_of_scope(rule, patient) or decided(rule, patient)
 
 
 def _verdict(rule: Rule, answers: Answers, patient: Patient, knowledge: Knowledge) -> Verdict:

@@ -67,6 +67,7 @@ CODE_LISTS = frozenset(
 WORD_LISTS = frozenset(
     {
         "serotonin-producing",
+        "disease-free",
         "abdominal-surgery",
         "abdominal-ultrasound",
         "abdominal-words",

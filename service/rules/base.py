@@ -8,16 +8,18 @@ shows no wording, and trusts no silence, that rests on a section of the record w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
 from service.facts.patient import Patient
 from service.facts.person import person
 from service.facts.plan import plan
+from service.facts.surveillance import free_since, is_disease_denied
 from service.facts.syndrome import function
 from service.facts.tumour import Differentiation, tumour
 from service.fhir.evidence import Evidence
+from service.hook_names import ENCOUNTER_START, PATIENT_VIEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Rule:
 
     ``group`` names the grouped card that the rule joins on patient-view (``workup``, ``pathway``).
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
-    silent while an emergency operation is planned: work-up must never delay it.
+    silent while an emergency operation is planned: work-up must never delay it. ``is_first_workup`` rules
+    are silent on opening the chart of a patient who is free of the tumour since its resection.
     """
 
     id: str
@@ -74,6 +77,7 @@ class Rule:
     group: str = ""
     holes: frozenset[str] = frozenset()
     waits_in_emergency: bool = False
+    is_first_workup: bool = False
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
 
@@ -84,7 +88,25 @@ def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
         return silent
     if rule.waits_in_emergency and plan(patient).has_emergency:
         return Silent("emergency")
+    if _is_on_opening(rule, patient) and (since := free_since(patient)):
+        return Silent("surveillance", {"when": since})
     return None
+
+
+def decided(rule: Rule, patient: Patient) -> Answers:
+    """The rule's decision. Where a report denies disease it rests on the procedures too: was it resected?"""
+    answers = rule.decide(patient)
+    several = answers if isinstance(answers, tuple) else (answers,)
+    if not (_is_on_opening(rule, patient) and any(isinstance(one, Fires) for one in several)):
+        return answers
+    if not is_disease_denied(patient):
+        return answers
+    fires = [one for one in several if isinstance(one, Fires)]
+    return tuple([replace(one, also_rests_on=(*one.also_rests_on, "procedures")) for one in fires])
+
+
+def _is_on_opening(rule: Rule, patient: Patient) -> bool:
+    return rule.is_first_workup and patient.hook in (PATIENT_VIEW, ENCOUNTER_START)
 
 
 def person_out_of_scope(patient: Patient) -> Silent | None:

@@ -52,4 +52,5 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"date", "older", "result", "drug"}),
     waits_in_emergency=True,
+    is_first_workup=True,
 )

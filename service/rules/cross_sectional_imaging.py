@@ -60,4 +60,5 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"date", "older", "treatment", "cautions"}),
     waits_in_emergency=True,
+    is_first_workup=True,
 )

@@ -62,4 +62,5 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"date", "older", "result", "treatment", "procedure"}),
     waits_in_emergency=True,
+    is_first_workup=True,
 )

@@ -81,5 +81,6 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"value", "treatment", "date", "when", "count", "because"}),
     waits_in_emergency=True,
+    is_first_workup=True,
     with_several_primaries=True,
 )

@@ -67,5 +67,6 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"date", "older", "result", "treatment", "pregnancy"}),
     waits_in_emergency=True,
+    is_first_workup=True,
     with_several_primaries=True,
 )

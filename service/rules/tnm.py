@@ -29,4 +29,5 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"site"}),
     waits_in_emergency=True,
+    is_first_workup=True,
 )

@@ -55,6 +55,7 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"date", "older", "treatment", "because"}),
     waits_in_emergency=True,
+    is_first_workup=True,
     with_several_primaries=True,
     with_mixed_tumour=True,
 )
