@@ -245,6 +245,10 @@ def test_what_a_body_costs_grows_with_its_size_only(client: FlaskClient, attack:
     assert len(large) <= 10_000_000
     usual = cost(client, orjson.dumps(chart()))
     first, second = (cost(client, body, attack.encoding) for body in (small, large))
+    # Four times the body may cost sixteen times as much only where the work is quadratic; a busy machine is
+    # given a second try.
+    if second.seconds >= max(0.5, 4 * 2.5 * first.seconds):
+        first, second = (cost(client, body, attack.encoding) for body in (small, large))
     assert second.seconds < max(0.5, 4 * 2.5 * first.seconds)
     assert second.peak < max(10_000_000, 4 * 2 * first.peak)
     assert max(first.answer, second.answer) < usual.answer + LARGEST_ANSWER

@@ -30,7 +30,7 @@ def free_since(patient: Patient) -> str:
 
 
 def is_disease_denied(patient: Patient) -> bool:
-    """Whether a report denies disease and none is on record: then it matters whether there was a resection."""
+    """Whether a report denies disease and none is on record: then a resection would matter."""
     return bool(_denials(patient)) and not _has_disease(patient)
 
 
