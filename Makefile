@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVING := $(VENV)/serving
 STAMP := $(VENV)/installed
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -17,7 +18,7 @@ help: ## List the targets
 
 setup: $(STAMP) ## Create the virtual environment from the lock file
 
-run: $(STAMP) ## Serve on 127.0.0.1:8000
+run: $(SERVING) ## Serve on 127.0.0.1:8000
 	@exec $(BIN)/python -m service serve --host $(HOST) --port $(PORT)
 
 test: $(STAMP) ## Run the tests (ARGS="tests/web -k discovery" chooses some)
@@ -66,23 +67,34 @@ bench-fetch: $(STAMP) ## Measure a call that has to fetch everything from a FHIR
 
 lock: ## Choose the newest versions that pyproject.toml allows and write requirements.lock (needs uv)
 	@uv=$$(PATH="$(BIN):$$PATH" command -v uv) || { echo "make lock needs uv: see https://docs.astral.sh/uv/" >&2; exit 1; }; \
-	"$$uv" pip compile pyproject.toml --upgrade --generate-hashes --all-extras --group dev -o requirements.lock
+	"$$uv" pip compile pyproject.toml --upgrade --generate-hashes -o requirements.lock && \
+	"$$uv" pip compile pyproject.toml --generate-hashes --all-extras --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove the virtual environment and every cache
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "$(PYTHON) is missing or older than 3.11. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
-		exit 1; }
-	@if command -v uv >/dev/null 2>&1; then \
-		{ [ -x $(BIN)/python ] || uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV); } && \
-		uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements.lock; \
-	else \
-		{ [ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { \
-			echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
-			exit 1; }; } && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
-	fi
+# To serve takes the runtime dependencies alone; everything else takes the tools of development as well.
+$(SERVING): requirements.lock
+	@$(call install,$<)
 	@touch $@
+
+$(STAMP): requirements-dev.lock
+	@$(call install,$<)
+	@touch $(SERVING) $@
+
+define install
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "$(PYTHON) is missing or older than 3.11. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+	exit 1; }; \
+echo "Installing what $(1) names into $(VENV); this happens once and takes a minute or two."; \
+if command -v uv >/dev/null 2>&1; then \
+	{ [ -x $(BIN)/python ] || uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV); } && \
+	uv pip install --quiet --require-hashes --python $(BIN)/python -r $(1); \
+else \
+	{ [ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV) || { \
+		echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+		exit 1; }; } && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+fi
+endef

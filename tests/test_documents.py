@@ -100,20 +100,39 @@ def test_the_newest_version_is_in_the_changelog() -> None:
     assert f"\n## {VERSION} " in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_the_lock_has_every_dependency_with_hashes_and_names_no_registry() -> None:
-    lock = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8")
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("requirements.lock", ("dependencies",)),
+        ("requirements-dev.lock", ("dependencies", "spark", "telemetry", "dev")),
+    ],
+)
+def test_each_lock_has_its_dependencies_with_hashes_and_names_no_registry(
+    name: str, groups: tuple[str, ...]
+) -> None:
+    lock = (CHECKOUT / name).read_text(encoding="utf-8")
+    written = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = written["project"]
+    named = {"dependencies": project["dependencies"], **project["optional-dependencies"]}
+    named |= written["dependency-groups"]
     wanted = {
         re.split(r"[\[<>=~!; ]", line, maxsplit=1)[0].lower().replace("_", "-").replace(".", "-")
-        for line in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+        for group in groups
+        for line in named[group]
     }
     pinned = {
-        name.replace(".", "-") for name in re.findall(r"^([a-z0-9.-]+)(?:\[[^\]]+\])?==", lock, re.MULTILINE)
+        found.replace(".", "-") for found in re.findall(r"^([a-z0-9.-]+)(?:\[[^\]]+\])?==", lock, re.MULTILINE)
     }
     assert wanted <= pinned
     assert lock.count("==") <= lock.count("--hash=sha256:")
     assert "://" not in lock
     assert not re.search(r"^-", lock, re.MULTILINE)
+
+
+def test_the_two_locks_agree() -> None:
+    pins = re.compile(r"^(\S+==\S+)", re.MULTILINE)
+    serving = set(pins.findall((CHECKOUT / "requirements.lock").read_text(encoding="utf-8")))
+    assert serving <= set(pins.findall((CHECKOUT / "requirements-dev.lock").read_text(encoding="utf-8")))
 
 
 def test_nothing_committed_names_a_place_on_the_machine_of_its_author() -> None:
