@@ -22,6 +22,7 @@ from service.errors import MalformedRequest, ServiceError
 _COMMANDS: Mapping[str, str] = {
     "serve": "service.commands.serve",
     "evaluate": "service.commands.evaluate",
+    "cohort": "service.cohort.command",
     "doctor": "service.commands.doctor",
     "try": "service.commands.try_service",
     "cards": "service.commands.cards",

@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from fhir_fixtures.ordinary import CONDITIONS, ICD_10_CM, LOINC, RESULTS
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:
@@ -44,37 +46,15 @@ CONTEXT_OF_HOOK = {
 }
 """Hook -> the synthetic patient whose orders, appointments or encounter are sent with the record."""
 
-_ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
-_LOINC = "http://loinc.org"
 _TUMOUR = (
-    ("net", _ICD_10_CM, "C7A.012", "Malignant carcinoid tumor of the ileum"),
-    ("liver", _ICD_10_CM, "C7B.02", "Secondary carcinoid tumors of liver"),
-    ("syndrome", _ICD_10_CM, "E34.00", "Carcinoid syndrome, unspecified"),
-)
-_ORDINARY_CONDITIONS = (
-    ("I10", "Essential (primary) hypertension"),
-    ("E11.9", "Type 2 diabetes mellitus without complications"),
-    ("E78.5", "Hyperlipidemia, unspecified"),
-    ("J45.909", "Unspecified asthma, uncomplicated"),
-    ("M54.50", "Low back pain, unspecified"),
-    ("K21.9", "Gastro-esophageal reflux disease without esophagitis"),
-    ("N39.0", "Urinary tract infection, site not specified"),
-    ("E03.9", "Hypothyroidism, unspecified"),
-    ("H52.4", "Presbyopia"),
-    ("I48.91", "Unspecified atrial fibrillation"),
+    ("net", ICD_10_CM, "C7A.012", "Malignant carcinoid tumor of the ileum"),
+    ("liver", ICD_10_CM, "C7B.02", "Secondary carcinoid tumors of liver"),
+    ("syndrome", ICD_10_CM, "E34.00", "Carcinoid syndrome, unspecified"),
 )
 _MARKERS = (
     ("29593-1", "Ki-67 labelling index", 2.0, "%", 0.0, 100.0),
     ("9811-1", "Chromogranin A", 90.0, "ng/mL", 0.0, 100.0),
     ("1695-6", "5-HIAA in 24 hour urine", 6.0, "mg/(24.h)", 2.0, 8.0),
-)
-_ORDINARY_RESULTS = (
-    ("2951-2", "Sodium [Moles/volume] in Serum or Plasma", 138.0, "mmol/L", 135.0, 145.0),
-    ("2823-3", "Potassium [Moles/volume] in Serum or Plasma", 4.0, "mmol/L", 3.5, 5.1),
-    ("2160-0", "Creatinine [Mass/volume] in Serum or Plasma", 0.9, "mg/dL", 0.6, 1.3),
-    ("718-7", "Hemoglobin [Mass/volume] in Blood", 13.5, "g/dL", 12.0, 16.0),
-    ("2345-7", "Glucose [Mass/volume] in Serum or Plasma", 96.0, "mg/dL", 70.0, 110.0),
-    ("3016-3", "Thyrotropin [Units/volume] in Serum or Plasma", 2.1, "m[IU]/L", 0.4, 4.5),
 )
 _CONDITIONS_IN_A_SHARE, _RESULTS_IN_A_SHARE, _MARKERS_IN_A_SHARE = 20, 42, 9
 """A chart is made of equal shares, so that a longer one holds more of everything."""
@@ -186,7 +166,7 @@ def _concept(system: str, code: str, display: str) -> dict[str, Any]:
 def _problem(chart: Chart, index: int) -> tuple[str, str, str, str]:
     """What the id ends in, and system, code and name of a condition."""
     if not chart.tumour:
-        return f"problem-{index}", _ICD_10_CM, *_ORDINARY_CONDITIONS[index % len(_ORDINARY_CONDITIONS)]
+        return f"problem-{index}", ICD_10_CM, *CONDITIONS[index % len(CONDITIONS)]
     if (place := index % _CONDITIONS_IN_A_SHARE) < len(_TUMOUR):
         suffix, system, code, display = _TUMOUR[place]
         return (suffix if index == place else f"{suffix}-{index}"), system, code, display
@@ -219,9 +199,9 @@ def _condition(chart: Chart, number: int, index: int) -> dict[str, Any]:
 def _result(chart: Chart, index: int) -> tuple[str, str, str, float, str, float, float]:
     """System, code, name, lowest value, unit and reference range of a result."""
     if not chart.tumour:
-        return _LOINC, *_ORDINARY_RESULTS[index % len(_ORDINARY_RESULTS)]
+        return LOINC, *RESULTS[index % len(RESULTS)]
     if (place := index % _RESULTS_IN_A_SHARE) < _MARKERS_IN_A_SHARE:
-        return _LOINC, *_MARKERS[place % len(_MARKERS)]
+        return LOINC, *_MARKERS[place % len(_MARKERS)]
     return "urn:example:laboratory", f"L{index}", f"Laboratory result {index}", 4.0, "mmol/L", 3.5, 30.0
 
 
