@@ -11,7 +11,7 @@ PORT ?= 8000
 IN_PARALLEL := --numprocesses=auto --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast e2e-hapi check format cards fixtures words bench bench-fetch lock clean
+.PHONY: help setup run test test-fast e2e-hapi check format cards fixtures words bench bench-fetch bench-cohort lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,9 @@ bench: $(STAMP) ## Measure processor time, latency and memory (about four minute
 
 bench-fetch: $(STAMP) ## Measure a call that has to fetch everything from a FHIR server
 	@$(BIN)/python -m tests.bench.fetch
+
+bench-cohort: $(STAMP) ## Measure a whole hospital (PATIENTS=100000) against only parsing the same lines
+	@$(BIN)/python -m tests.bench.cohort
 
 lock: ## Choose the newest versions that pyproject.toml allows and write requirements.lock (needs uv)
 	@uv=$$(PATH="$(BIN):$$PATH" command -v uv) || { echo "make lock needs uv: see https://docs.astral.sh/uv/" >&2; exit 1; }; \

@@ -53,6 +53,14 @@ def memory_mb(process: int) -> tuple[float, float]:
     return of_workers + _proportional_set_size(process), of_workers
 
 
+def tree_memory_mb(process: int) -> float:
+    """Proportional set size in MB of a process and all below it; 0 once it has ended."""
+    try:
+        return sum(_proportional_set_size(member) for member in _tree(process))
+    except (OSError, SystemExit):
+        return 0.0 if not Path(f"/proc/{process}/smaps_rollup").exists() else 0.1
+
+
 def processor_seconds(process: int) -> float:
     """Processor time of a process and all below it so far, in user code and in the kernel."""
     ticks = sum(_ticks(member) for member in _tree(process))

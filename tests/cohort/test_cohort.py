@@ -142,7 +142,7 @@ def test_lines_that_cannot_be_read_are_named_and_stop_nothing(
         b"[1, 2]",
         b'{"resourceType":"Condition","code":{"text":"gout"}}',
     ] * 34
-    mixed = [piece for number, line in enumerate(lines) for piece in (bad[number : number + 1] + [line])]
+    mixed = [piece for number, line in enumerate(lines) for piece in ([*bad[number : number + 1], line])]
     broken.write_bytes(b"\n".join(mixed) + b"\n\n")
     run(plan(tmp_path / "out", tmp_path), quiet)
     problems = rows(tmp_path / "out" / "problems.csv")
@@ -191,7 +191,7 @@ def test_only_the_owner_can_read_the_results(found: Path) -> None:
 
 def test_replay_shows_the_day_on_which_a_card_would_have_come(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(build_bundle("ileal NET 60 days ago; Ki-67 2 % 20 days ago")))
-    days = tuple(datetime(2026, 9, 1 + 7 * week, 8, tzinfo=UTC) for week in range(4)) + (MOMENT,)
+    days = (*tuple(datetime(2026, 9, 1 + 7 * week, 8, tzinfo=UTC) for week in range(4)), MOMENT)
     options = Options(("patient-view",), days, is_replay=True)
     run(plan(tmp_path / "out", tmp_path / "a.json", options=options), quiet)
     seen = {day: set() for day in ("2026-09-22", "2026-11-24")}
