@@ -165,6 +165,7 @@ class Common:
 
     source_label: str
     source_url: str
+    """Empty while the address of the source document itself is not known."""
     silent: Mapping[str, Silence]
     provenance: str
     sequence: str
@@ -203,12 +204,21 @@ class Knowledge:
     version: str
     results_by_code: bool = True
     """Whether the words have to say that results were asked for by code."""
+    pages_url: str = ""
+    """Where this service shows the rules, each at its id; empty where it does not."""
     _frames: dict[tuple[str, ...], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def limits(self) -> Mapping[str, str]:
         """Each number of defaults.toml as the words show it."""
         return {field.name: f"{getattr(self.defaults, field.name):g}" for field in fields(Defaults)}
+
+    def source_url(self, card_id: str) -> str:
+        """The page of the rule where this service shows one, else the source document; may be empty.
+
+        Never the home page of who wrote it, where nobody finds what the card says.
+        """
+        return f"{self.pages_url}/{card_id}" if self.pages_url else self.common.source_url
 
     def silence(self, card_id: str, key: str) -> Silence:
         """A silence of the card, or of those that every card shares; ContentError where there is none."""
@@ -235,7 +245,7 @@ def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
     limits[AMONG_RESULTS] = knowledge.phrases(f"card.among-results.{asked}")
     links = (Link(one.label, one.url) for text in texts for one in text.sources if one.url)
     return Frame(
-        source=Source(common.source_label, common.source_url, shell.id, shell.title),
+        source=Source(common.source_label, knowledge.source_url(shell.id), shell.id, shell.title),
         override_reasons=_each_once(reason for text in (shell, *texts) for reason in text.override_reasons),
         links=_each_once(links),
         statements=_each_once(statement for text in texts for statement in text.statements),
@@ -370,7 +380,7 @@ class _CommonFront:
     """The front matter of ``common.md``."""
 
     source_label: _Text
-    source_url: _Text
+    source_url: str = ""
     silent: dict[str, _SilenceEntry] = field(default_factory=dict)
 
 

@@ -93,7 +93,7 @@ def test_one_card_loads_alone(small_folder: Path) -> None:
             "{status: approved, authored_by: A, checked_by: A, date_reviewed: 2026-01-01,",
             "review.checked_by: has to be somebody else than authored_by",
         ),
-        ("status: from memory", "status: heard", "sources.1.status: Input should be 'seen'"),
+        ("status: seen", "status: heard", "sources.1.status: Input should be 'seen'"),
         (
             "says: TNM staging follows",
             "sais: TNM staging follows",
