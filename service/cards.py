@@ -35,6 +35,9 @@ from service.hooks.text import markdown
 SHARED_CARDS = ("workup", "pathway", "incomplete-data")
 """Cards that gather several rules; their files have the same form."""
 
+ENGLISH = "en"
+"""The language of ``cards/`` itself; :mod:`service.translations` has the others."""
+
 RESTS_ON = (*SECTIONS, "drafts")
 """What a wording can rest on: the sections of the record, and the draft orders of the hook."""
 
@@ -152,6 +155,8 @@ class CardText:
     silent: Mapping[str, Silence]
     current_guidance: str
     sections: Mapping[str, str]
+    is_translation_reviewed: bool = True
+    """Whether the words are English, or a translation that was approved as such."""
 
     @property
     def first_wording(self) -> Wording:
@@ -168,6 +173,7 @@ class Common:
     """Empty while the address of the source document itself is not known."""
     silent: Mapping[str, Silence]
     provenance: str
+    translation_not_reviewed: str
     sequence: str
     on_record: str
     grade_unknown: str
@@ -204,6 +210,8 @@ class Knowledge:
     version: str
     results_by_code: bool = True
     """Whether the words have to say that results were asked for by code."""
+    language: str = ENGLISH
+    """Of the words: a tag of RFC 5646."""
     pages_url: str = ""
     """Where this service shows the rules, each at its id; empty where it does not."""
     _frames: dict[tuple[str, ...], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -387,11 +395,12 @@ class _CommonFront:
 def _section_faults(file: MarkdownFile) -> Iterator[str]:
     """Braces that would fail when a card is made."""
     for heading, text in file.sections.items():
-        if heading.startswith(_WITH_HOLES) and not has_plain_holes(text):
+        if heading.startswith(WITH_HOLES) and not has_plain_holes(text):
             yield f"{file.at_section(heading)}: a brace that is no hole"
 
 
-_WITH_HOLES = ("Summary", "Detail", "Current guidance")
+WITH_HOLES = ("Summary", "Detail", "Current guidance")
+"""How the sections begin that are shown, with their holes filled."""
 _REQUIRED_SECTIONS = ("When it appears", "What it does not cover")
 
 
@@ -568,7 +577,7 @@ def _unfillable(front: _CardFront, file: MarkdownFile, known: _Known) -> Iterato
     fillable = known.holes.get(Path(file.name).stem, _SHARED_HOLES) | (known.limits & set(front.limits))
     fillable |= {AMONG_RESULTS}
     texts = {
-        file.at_section(name): text for name, text in file.sections.items() if name.startswith(_WITH_HOLES)
+        file.at_section(name): text for name, text in file.sections.items() if name.startswith(WITH_HOLES)
     }
     texts |= {file.at("suggestions", i, "label"): one.label for i, one in enumerate(front.suggestions)}
     texts |= {file.at("silent", key): silence.because for key, silence in front.silent.items()}
@@ -577,7 +586,8 @@ def _unfillable(front: _CardFront, file: MarkdownFile, known: _Known) -> Iterato
             yield f"{where}: nothing fills the hole {{{name}}}"
 
 
-_COMMON_SECTIONS = {
+COMMON_SECTIONS = {
+    "translation_not_reviewed": "Translation not reviewed",
     "provenance": "Provenance",
     "sequence": "Sequence",
     "on_record": "On record",
@@ -593,7 +603,7 @@ def _load_common(path: Path) -> Common:
     front = checked(_CommonFront, file)
     faults = [
         f"{file.at_section(name)}: missing"
-        for name in _COMMON_SECTIONS.values()
+        for name in COMMON_SECTIONS.values()
         if not file.sections.get(name)
     ]
     faults += [
@@ -603,5 +613,5 @@ def _load_common(path: Path) -> Common:
     ]
     if faults:
         raise ContentError(faults)
-    texts = {name: " ".join(file.sections[heading].split()) for name, heading in _COMMON_SECTIONS.items()}
+    texts = {name: " ".join(file.sections[heading].split()) for name, heading in COMMON_SECTIONS.items()}
     return Common(front.source_label, front.source_url, _silences(front.silent), **texts)

@@ -13,7 +13,7 @@ from typing import Any
 from service.cards import CardText, Frame, Knowledge, SuggestionText
 from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
-from service.facts.tumour import differentiation_in_words, tumour
+from service.facts.tumour import differentiation_in_words, site_in_words, tumour
 from service.fhir.evidence import Evidence
 from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
 from service.hooks.text import markdown, one_line, summary
@@ -63,7 +63,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
         recommendations=(rule.id,),
         indicator=wording.indicator,
         summary=summary(wording.summary, fires.values, limits=frame.limits),
-        detail=f"{_detail(text, fires, frame)}\n\n{footer}",
+        detail=f"{_detail(text, fires, frame)}\n\n{footer}{_on_translation(knowledge, text)}",
         source=frame.source,
         suggestions=tuple(_suggestions(text, fires, values, on)),
         override_reasons=frame.override_reasons,
@@ -89,7 +89,8 @@ def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) ->
         recommendations=rule_ids,
         indicator=max([part.indicator for part in parts]),
         summary=summary(wording.summary, items),
-        detail=f"{wording.detail.format_map({**items, 'details': details})}\n\n{footer}",
+        detail=f"{wording.detail.format_map({**items, 'details': details})}\n\n{footer}"
+        f"{_on_translation(knowledge, shell, *texts)}",
         source=frame.source,
         suggestions=tuple([suggestion for part in parts for suggestion in part.suggestions]),
         override_reasons=frame.override_reasons,
@@ -125,7 +126,8 @@ def render_incomplete(
     text, frame = knowledge.cards["incomplete-data"], knowledge.frame("incomplete-data")
     wording = text.first_wording
     sections = dict.fromkeys([one.section for one in not_assessed])
-    values = {"items": ", ".join(sections), "count": str(len(not_assessed))}
+    named = [knowledge.phrases.name("names.section", one) for one in sections]
+    values = {"items": ", ".join(named), "count": str(len(not_assessed))}
     lines = "\n".join(
         [f"- {knowledge.cards[one.recommendation].title}: {markdown(one.reason)}" for one in not_assessed]
     )
@@ -133,7 +135,8 @@ def render_incomplete(
         recommendations=(),
         indicator=wording.indicator,
         summary=summary(wording.summary, values),
-        detail=f"{wording.detail.format_map({**values, 'details': lines})}\n\n{knowledge.common.provenance}",
+        detail=f"{wording.detail.format_map({**values, 'details': lines})}\n\n{knowledge.common.provenance}"
+        f"{_on_translation(knowledge, text)}",
         source=frame.source,
         override_reasons=frame.override_reasons,
         not_assessed=tuple(not_assessed),
@@ -141,6 +144,12 @@ def render_incomplete(
         knowledge_version=knowledge.version,
         review=text.review.shown,
     )
+
+
+def _on_translation(knowledge: Knowledge, *texts: CardText) -> str:
+    """What the provenance says of translated words; nothing of English ones."""
+    is_reviewed = all(text.is_translation_reviewed for text in texts)
+    return "" if is_reviewed else f" {knowledge.common.translation_not_reviewed}"
 
 
 def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
@@ -160,7 +169,9 @@ def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:
     """The tumour on record; more than one primary, or a place in the chest, is said beside it."""
     lines, common, found = [_tumour_on_record(patient, knowledge)], knowledge.common, tumour(patient)
     if found.has_several_primaries:
-        sites = markdown(patient.phrases("list.and").join(found.sites))
+        sites = markdown(
+            patient.phrases("list.and").join([patient.phrases.name("names.site", one) for one in found.sites])
+        )
         lines.append(common.several_primaries.format_map({"sites": sites}))
     if found.region == "thoracic":
         lines.append(common.thoracic)
@@ -185,7 +196,9 @@ def tumour_in_words(patient: Patient) -> str:
     """``NET of the ileum``, ``suspected NET of unknown primary site``."""
     found, phrases = tumour(patient), patient.phrases
     named = (
-        phrases("tumour.at", site=found.site) if found.has_known_site else phrases("tumour.of-unknown-site")
+        phrases("tumour.at", site=site_in_words(patient))
+        if found.has_known_site
+        else phrases("tumour.of-unknown-site")
     )
     return named if found.is_confirmed else phrases("tumour.suspected", tumour=named)
 

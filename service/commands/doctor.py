@@ -58,6 +58,7 @@ from service.fhir.terminology import Terminology
 from service.fhir.whose import names_of
 from service.rules import RULES
 from service.security.urls import parse_url, same_base
+from service.translations import load_translations
 from service.web.wiring import knowledge_of, templates_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
@@ -133,6 +134,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             patient=arguments.patient,
             advance=functools.partial(bar.advance, task),
         )
+    report.findings += _languages(settings, knowledge)
     if arguments.hook:
         offered = {rule.id for rule in RULES if arguments.hook in rule.hooks}
         report.rules = [one for one in report.rules if one.rule in offered]
@@ -150,6 +152,12 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as problem:
         raise InputFileError(f"--propose-map {path}: cannot be written ({problem.strerror}).") from None
+
+
+def _languages(settings: Settings, knowledge: Knowledge) -> Iterator[Finding]:
+    """How much of each language is there; what is missing is shown in English."""
+    for language, found in load_translations(settings.cards_dir, knowledge).items():
+        yield Finding(Level.NOTE, "language", f"{language}: {len(found.missing)} texts are still English")
 
 
 def _shows_progress(arguments: argparse.Namespace) -> bool:

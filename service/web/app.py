@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import time
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 import orjson
 from flask import Flask, Response, request
@@ -92,22 +92,39 @@ def _call(parts: Parts, service_id: str) -> Response:
     line.note(endpoint="service", service=service.id)
     client = _client(parts, expected_audiences(parts.settings.public_url, service_id=service.id))
     require_service(client, service.id)
+    language = _language(parts, client)
     body = _body(parts)
     began = time.perf_counter()
     hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
     line.note(deviations=hook_request.deviations)
     parsed = time.perf_counter()
-    answered = parts.respond(_without_forbidden_server(parts, hook_request, client), client)
+    speaker = dataclasses.replace(client, language=language)
+    answered = parts.respond(_without_forbidden_server(parts, hook_request, client), speaker)
     document = adapted(response_document(answered.cards), client.profile, client.order_codes)
     if parts.record_issued and document["cards"]:
-        parts.record_issued(document["cards"], request=hook_request, client=client)
+        parts.record_issued(document["cards"], request=hook_request, client=speaker)
     line.note(
         cards=[card["extension"][EXPLANATION]["recommendations"] for card in document["cards"]],
         sections=dict(answered.sections),
         durations={"parse": round((parsed - began) * 1000, 3), **answered.durations},
     )
-    return answer(document)
+    return answer(document, headers=_language_headers(parts, client, language))
+
+
+def _language(parts: Parts, client: Client) -> str:
+    """That of the client's own setting, else the best for its caller, else the first.
+
+    https://www.rfc-editor.org/rfc/rfc9110#name-accept-language
+    """
+    return client.language or request.accept_languages.best_match(parts.languages, parts.languages[0])
+
+
+def _language_headers(parts: Parts, client: Client, language: str) -> Iterator[tuple[str, str]]:
+    """The language, and that another caller may get another where it was negotiated."""
+    yield ("Content-Language", language)
+    if not client.language and len(parts.languages) > 1:
+        yield ("Vary", "Accept-Language")
 
 
 def _feedback(parts: Parts, record: RecordFeedback, service_id: str) -> Response:
