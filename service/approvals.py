@@ -1,8 +1,8 @@
 """Approvals: who signed what, whether that is still what is here, and until when it holds.
 
 An approval names a digest of all that was approved. Where anything of it has changed since, or the next
-review is overdue, the card counts as not approved. The dates are named after those of FHIR's knowledge resources:
-https://hl7.org/fhir/R4/metadatatypes.html and
+review is overdue, the card counts as not approved. The dates are named after those of FHIR's knowledge
+resources: https://hl7.org/fhir/R4/metadatatypes.html and
 https://hl7.org/fhir/R4/plandefinition-definitions.html#PlanDefinition.effectivePeriod.
 """
 
