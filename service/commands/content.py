@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import yaml
-from pydantic import TypeAdapter
 from rich.text import Text
 
 from service.approvals import Review, State, review_faults, same_person
@@ -167,7 +167,7 @@ def _approve(arguments: argparse.Namespace, settings: Settings) -> int:
     return exits.DONE
 
 
-def _review(arguments: argparse.Namespace, knowledge: Knowledge, today: date) -> dict[str, object]:
+def _review(arguments: argparse.Namespace, knowledge: Knowledge, today: date) -> dict[str, Any]:
     """The entries of the review, as they will stand in the file."""
     longest = today + timedelta(days=knowledge.defaults.review_max_days)
     entries = {
@@ -185,7 +185,7 @@ def _review(arguments: argparse.Namespace, knowledge: Knowledge, today: date) ->
 
 
 def _refusals(
-    arguments: argparse.Namespace, block: Mapping[str, object], today: date, knowledge: Knowledge
+    arguments: argparse.Namespace, block: Mapping[str, Any], today: date, knowledge: Knowledge
 ) -> Iterator[str]:
     if not block["authored_by"] or not block["checked_by"]:
         yield "--by and --checked-by: have to be names"
@@ -193,7 +193,7 @@ def _refusals(
         yield "--checked-by: has to be somebody else than --by"
     if arguments.effective_until and arguments.effective_until < today:
         yield "--effective-until: is past"
-    review = TypeAdapter(Review).validate_python(block)
+    review = Review(**block)
     for name, fault in review_faults(review, most_days=knowledge.defaults.review_max_days):
         if name not in ("authored_by", "checked_by"):
             yield f"--{name.replace('_', '-')}: {fault}"

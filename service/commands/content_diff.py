@@ -142,7 +142,7 @@ def _entries(path: Path) -> dict[str, str]:
 
 
 def _flat(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
-    """The entries of a table; those of a list by their id, label or code, so that a new one moves no other."""
+    """The entries of a table; those of a list by id, label or code, so that a new one moves no other."""
     if isinstance(value, Mapping):
         for name, part in value.items():
             yield from _flat(part, f"{place}.{name}" if place else str(name))
