@@ -23,7 +23,7 @@ from service.errors import ContentError
 from service.fhir.phrasebook import Phrases, has_plain_holes, holes_in, lines_of_phrases, load_phrases
 from service.front_matter import checked, read_markdown
 from service.hooks.card import OverrideReason
-from service.hooks.override_reasons import OWN_SYSTEM
+from service.hooks.override_reasons import OWN_SYSTEM, non_adherence_reasons
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 """https://www.rfc-editor.org/rfc/rfc5646#section-2.2: a language, and perhaps a country."""
@@ -87,6 +87,9 @@ def load_translations(
 
 
 def _load(folder: Path, knowledge: Knowledge, *, approved_only: bool) -> Translation:
+    if not _LANGUAGE.fullmatch(folder.name):
+        named = "the folder has to be named for a language, as de or pt-BR"
+        raise ContentError([f"translations/{folder.name}: {named}"])
     english = _english(knowledge)
     faults = list(_faults_of_names(folder))
     files = {name: collect(faults, partial(_read, folder / name)) or _File() for name in english}
@@ -114,7 +117,7 @@ def _english(knowledge: Knowledge) -> dict[str, _Words]:
     """What there is to translate: file -> place -> the English words."""
     cards = {f"{name}.md": _words_of_card(card) for name, card in knowledge.cards.items()}
     phrases: _Words = {(key,): text for key, text in knowledge.phrases.texts.items()}
-    return {**cards, _COMMON: _words_of_common(knowledge), _PHRASES: phrases}
+    return {**cards, _COMMON: _words_of_common(knowledge.common), _PHRASES: phrases}
 
 
 def _words_of_card(card: CardText) -> _Words:
@@ -130,14 +133,10 @@ def _words_of_card(card: CardText) -> _Words:
     }
 
 
-def _words_of_common(knowledge: Knowledge) -> _Words:
-    common, reasons = (
-        knowledge.common,
-        [one for card in knowledge.cards.values() for one in card.override_reasons],
-    )
+def _words_of_common(common: Common) -> _Words:
     return {
         **{("silent", key): silence.because for key, silence in common.silent.items()},
-        **{(_REASONS, one.code): one.display for one in reasons if one.system != OWN_SYSTEM},
+        **{(_REASONS, code): one.display for code, one in non_adherence_reasons().items()},
         **{(_SECTION, heading): getattr(common, name) for name, heading in COMMON_SECTIONS.items()},
     }
 
@@ -155,8 +154,6 @@ def _words_of_resource(value: Any) -> Iterator[str]:
 
 
 def _faults_of_names(folder: Path) -> Iterator[str]:
-    if not _LANGUAGE.fullmatch(folder.name):
-        yield "the folder has to be named for a language, as de or pt-BR"
     for path in sorted(folder.iterdir()):
         if not (folder.parent.parent / path.name).is_file():
             yield f"{path.name}: there is no file of this name in cards/ to translate"

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -114,11 +114,20 @@ def _call(parts: Parts, service_id: str) -> Response:
 
 
 def _language(parts: Parts, client: Client) -> str:
-    """That of the client's own setting, else the best for its caller, else the first.
+    """That of the client's own setting, else what its caller wishes most, else the first."""
+    offered = {one.lower(): one for one in parts.languages}
+    return client.language or next(_wished(offered), parts.languages[0])
 
-    https://www.rfc-editor.org/rfc/rfc9110#name-accept-language
+
+def _wished(offered: Mapping[str, str]) -> Iterator[str]:
+    """What is offered of the wishes of the caller, best first; ``de-AT`` is met by ``de`` too.
+
+    https://www.rfc-editor.org/rfc/rfc4647#section-3.4. Werkzeug's own choice takes a lesser wish that is met
+    to the letter before a greater one that is met by its beginning.
     """
-    return client.language or request.accept_languages.best_match(parts.languages, parts.languages[0])
+    for wish, quality in request.accept_languages:
+        tags = (wish.lower(), wish.lower().partition("-")[0])
+        yield from (offered[tag] for tag in tags if quality > 0 and tag in offered)
 
 
 def _language_headers(parts: Parts, client: Client, language: str) -> Iterator[tuple[str, str]]:
