@@ -341,7 +341,8 @@ def _each_once_by_label(sources: Iterable[SourceReference]) -> tuple[Mapping[str
 
 
 def _sources_line(printed: Iterable[SourceReference], phrases: Phrases) -> str:
-    counts = Counter({(one.label, one.status): one.status for one in printed}.values())
+    statuses: dict[tuple[str, str], str] = {(one.label, one.status): one.status for one in printed}
+    counts = Counter(statuses.values())
     told = [
         phrases(f"names.source-status.{status.replace(' ', '-')}", count=counts[status])
         for status in _STATUSES

@@ -266,4 +266,4 @@ def _resource(value: Any, words: _Words) -> Any:
 
 def _common(common: Common, words: _Words) -> Common:
     texts = {name: " ".join(words[_SECTION, heading].split()) for name, heading in COMMON_SECTIONS.items()}
-    return replace(common, silent=_silences(common.silent, words), **texts)
+    return replace(common, silent=_silences(common.silent, words), lists=common.lists, **texts)
