@@ -82,7 +82,7 @@ def _in_folder(name: str, folder: Path) -> _State:
 def _unpack(revision: str, checkout: Path, folder: Path) -> None:
     """The cards and the package as they were at a revision."""
     if revision.startswith("-"):
-        raise InputFileError(f"{revision}: is neither a folder nor a revision of this checkout.")
+        raise InputFileError(f"{revision}: is neither a folder nor a git revision of this checkout.")
     command = ["git", "-C", str(checkout), "archive", "--format=tar", revision, "--", "cards", "service"]
     try:
         archive = subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603

@@ -118,7 +118,7 @@ def test_a_comparison_says_what_changed_and_whose_approval_ends(
 ) -> None:
     approve()
     before = _checkout(folder)
-    after = Path(shutil.copytree(before, before.parent / "after"))
+    after = Path(shutil.copytree(before, before / "after", ignore=shutil.ignore_patterns("after")))
     change(after / f"cards/{CARD}.md", "No TNM", "No stage")
     change(after / "cards/defaults.toml", "value = 18", "value = 16")
     change(after / "cards/codelists/gallstones.csv", "\n", "\nan,added,row,here\n")
@@ -137,7 +137,7 @@ def test_a_comparison_says_what_changed_and_whose_approval_ends(
 def test_the_approvals_that_end_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     approve()
     before = _checkout(folder)
-    after = Path(shutil.copytree(before, before.parent / "after"))
+    after = Path(shutil.copytree(before, before / "after", ignore=shutil.ignore_patterns("after")))
     change(after / f"service/rules/{CARD}.py", "\n", "\n# another line\n")
     capsys.readouterr()
 
@@ -152,7 +152,7 @@ def test_a_comparison_with_nothing(folder: Path, capsys: pytest.CaptureFixture[s
 
 def test_what_is_no_state_of_the_content_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["content", "diff", "no-such-revision", str(folder)]) == exits.UNUSABLE
-    assert "no-such-revision: is neither a folder nor a revision" in capsys.readouterr().err
+    assert "no-such-revision: is neither a folder nor a git revision" in capsys.readouterr().err
 
 
 def test_a_dossier_shows_what_an_approval_answers_for(folder: Path, tmp_path: Path) -> None:
@@ -165,6 +165,7 @@ def test_a_dossier_shows_what_an_approval_answers_for(folder: Path, tmp_path: Pa
     assert "passes" in page
     assert "No TNM for this tumour of the {site}" in page
     assert "not yet reviewed by a clinician" in page.lower()
-    assert "http" not in page.partition("<body>")[0]
+    assert "src=" not in page
+    assert "<link" not in page
     assert "<script" not in page
     assert (tmp_path / "pages" / "index.html").is_file()
