@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from service.fhir.access import FhirAccess
 from service.fhir.medications import queries_for
 from service.fhir.record import State
 from service.hooks.card import Card, Indicator
+from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rules import RULES
 from tests.asking import as_read, hook_request, knowledge, result, templates
@@ -37,6 +38,16 @@ def ask(request: HookRequest, **changes: Any) -> HookResult:
 def cards(record: str, hook: str = "patient-view") -> dict[str, Card]:
     """Topic of the card -> card, in order."""
     return by_topic(result(record, hook))
+
+
+def held_back(*rules: str, by: str = "judgement", reports: tuple[Report, ...] = ()) -> Recall:
+    """A memory that holds back these rules."""
+
+    def recall(asked: Sequence[Asked]) -> Sequence[Remembered]:
+        held = frozenset({by})
+        return [Remembered(held, reports) if one.rule in rules else Remembered() for one in asked]
+
+    return recall
 
 
 def by_topic(found: HookResult) -> dict[str, Card]:
@@ -95,7 +106,7 @@ def test_work_up_items_are_one_card_with_a_suggestion_each() -> None:
 def test_a_group_of_one_keeps_the_topic_of_the_group() -> None:
     others = {rule.id for rule in RULES} - {"tumour-board"}
 
-    found = by_topic(ask(hook_request(ILEAL), overridden=lambda _ids: others))
+    found = by_topic(ask(hook_request(ILEAL), recall=held_back(*others)))
 
     assert found["workup"].recommendations == ("tumour-board",)
 
@@ -222,24 +233,18 @@ def test_everybody_else_gets_them(user: str) -> None:
 
 
 def test_a_declined_card_stays_silent() -> None:
-    found = by_topic(ask(hook_request(ILEAL), overridden=lambda _ids: {"ki67", "tnm"}))
+    found = by_topic(ask(hook_request(ILEAL), recall=held_back("ki67", "tnm")))
 
     assert "ki67" not in found
     assert "hiaa" in found["workup"].recommendations
     assert "tnm" not in found["workup"].recommendations
 
 
-def test_a_critical_card_cannot_be_declined_away() -> None:
-    found = ask(hook_request(ADVANCED), overridden=lambda _ids: {"octreotide-prophylaxis", "ki67"}).cards
-
-    assert found[0].source.topic_code == "octreotide-prophylaxis"
-
-
 def test_what_was_declined_is_not_asked_for_without_a_card() -> None:
-    def never(_ids: object) -> set[str]:
+    def never(_asked: Sequence[Asked]) -> Sequence[Remembered]:
         raise AssertionError("asked")
 
-    assert ask(hook_request("male"), overridden=never).cards == ()
+    assert ask(hook_request("male"), recall=never).cards == ()
 
 
 def test_a_mixed_up_chart_is_refused() -> None:

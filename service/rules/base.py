@@ -7,7 +7,7 @@ shows no wording, and trusts no silence, that rests on a section of the record w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
@@ -28,7 +28,9 @@ class Fires:
 
     ``omit`` names suggestions of the card that make no sense here, such as a test that was done.
     ``also_rests_on`` names sections that matter for this patient and not for everybody in this wording;
-    while one is not known, the rule is not assessed.
+    while one is not known, the rule is not assessed. ``is_seldom`` advice is shown once in a while for a
+    patient, whoever looks. ``facts`` (what the answer rests on, as text) and ``reported`` (what clinicians
+    said of it earlier, in words) are for the engine to fill in.
     """
 
     wording: str
@@ -36,6 +38,9 @@ class Fires:
     evidence: tuple[Evidence, ...] = ()
     omit: frozenset[str] = frozenset()
     also_rests_on: tuple[str, ...] = ()
+    is_seldom: bool = False
+    facts: str = ""
+    reported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,13 @@ class Silent:
 Answer: TypeAlias = Fires | Silent
 Answers: TypeAlias = Answer | tuple[Fires, ...]
 """A rule on procedures fires once for each of them."""
+
+KeyFacts: TypeAlias = Callable[[Patient, Fires], Sequence[str]]
+
+
+def wording_alone(_patient: Patient, fires: Fires) -> Sequence[str]:
+    """The facts of a rule that rests on little: what it said."""
+    return (fires.wording,)
 
 
 class Scope(Enum):
@@ -68,6 +80,11 @@ class Rule:
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
     silent while an emergency operation is planned: work-up must never delay it. ``is_first_workup`` rules
     are silent on opening the chart of a patient who is free of the tumour since its resection.
+
+    ``key_facts`` (Y-11) is what an override rests on: with other facts the rule speaks again. What was done
+    elsewhere holds for ``done_elsewhere_for``, the name of a limit in days. Rules that are
+    ``is_overridden_for_user_only`` are never silenced for others. ``when_declined`` gives the wordings that
+    take another's place where the patient is reported to decline; the others are silent.
     """
 
     id: str
@@ -80,6 +97,10 @@ class Rule:
     is_first_workup: bool = False
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
+    key_facts: KeyFacts = wording_alone
+    done_elsewhere_for: str = "done_elsewhere_days"
+    is_overridden_for_user_only: bool = False
+    when_declined: Mapping[str, str] = field(default_factory=dict)
 
 
 def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:

@@ -12,6 +12,7 @@ from service.facts.tumour import tumour
 from service.fhir.r4 import MedicationRequest, refers_to
 from service.hook_names import ORDER_HOOKS
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.key_facts import of_treatment
 from service.rules.questions import all_evidence
 
 
@@ -75,4 +76,5 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     holes=frozenset({"drug", "site", "value"}),
+    key_facts=of_treatment,
 )

@@ -12,6 +12,7 @@ from service.facts.spread import Extent, spread
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.key_facts import of_pathway
 from service.rules.liver import spread_too_far
 from service.rules.questions import is_low_yield
 
@@ -73,4 +74,5 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"site", "order", "what"}),
+    key_facts=of_pathway,
 )

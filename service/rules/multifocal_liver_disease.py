@@ -10,6 +10,7 @@ from service.facts.precautions import precautions
 from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.key_facts import of_pathway
 from service.rules.liver import (
     is_multifocal,
     lesions_in_words,
@@ -59,4 +60,5 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"lesions", "order"}),
+    key_facts=of_pathway,
 )

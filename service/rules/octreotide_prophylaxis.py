@@ -33,6 +33,7 @@ from service.fhir.evidence import Evidence
 from service.hook_names import ALL_HOOKS, ENCOUNTER_START, PATIENT_VIEW
 from service.rules.around_operation import function_not_likely
 from service.rules.base import Answer, Answers, Fires, Rule, Scope, Silent
+from service.rules.key_facts import of_operation
 from service.rules.questions import all_evidence, is_for_this_admission
 
 
@@ -220,6 +221,18 @@ def _omitted(patient: Patient) -> frozenset[str]:
     return frozenset([name for name, is_pointless in pointless.items() if is_pointless])
 
 
+_ASKS_FOR_COVER = (
+    "surgery",
+    "surgery-critical",
+    "locoregional",
+    "locoregional-critical",
+    "emergency",
+    "emergency-critical",
+    "gap",
+    "gap-minor",
+    "check-timing",
+)
+
 RULE = Rule(
     id="octreotide-prophylaxis",
     hooks=ALL_HOOKS,
@@ -227,4 +240,6 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"why", "procedure", "when", "names", "declined", "other_octreotide"}),
     with_several_primaries=True,
+    key_facts=of_operation,
+    when_declined=dict.fromkeys(_ASKS_FOR_COVER, "declined"),
 )

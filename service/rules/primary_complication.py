@@ -8,6 +8,7 @@ from service.facts.orders import surgical_referral
 from service.facts.patient import Patient
 from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.key_facts import of_complication
 
 _SMALL_BOWEL = ("jejunum", "ileum", "small intestine")
 
@@ -40,4 +41,5 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     holes=frozenset({"complication", "site", "order"}),
+    key_facts=of_complication,
 )

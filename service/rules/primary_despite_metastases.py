@@ -8,6 +8,7 @@ from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.key_facts import of_pathway
 from service.rules.liver import is_multifocal
 
 
@@ -48,4 +49,5 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"site"}),
+    key_facts=of_pathway,
 )

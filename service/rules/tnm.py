@@ -7,6 +7,7 @@ from service.facts.patient import Patient
 from service.facts.staging import tnm
 from service.facts.tumour import tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.key_facts import of_item
 from service.rules.questions import settled
 
 
@@ -30,4 +31,5 @@ RULE = Rule(
     holes=frozenset({"site"}),
     waits_in_emergency=True,
     is_first_workup=True,
+    key_facts=of_item(tnm),
 )

@@ -100,8 +100,8 @@ def _call(parts: Parts, service_id: str) -> Response:
     parsed = time.perf_counter()
     answered = parts.respond(_without_forbidden_server(parts, hook_request, client), client)
     document = adapted(response_document(answered.cards), client.profile, client.order_codes)
-    if parts.record_issued and document["cards"]:
-        parts.record_issued(document["cards"], request=hook_request, client=client)
+    if parts.record_issued:
+        parts.record_issued(document["cards"], answered=answered, request=hook_request, client=client)
     line.note(
         cards=[card["extension"][EXPLANATION]["recommendations"] for card in document["cards"]],
         sections=dict(answered.sections),
