@@ -150,12 +150,14 @@ def report(
         lines = tuple(
             Line(
                 keys,
-                *counts,
+                issued,
+                accepted,
+                overridden,
                 reasons=tuple(reasons.get(keys, ())),
                 comments=tuple(remarks.get(keys, ())),
                 openings=sum(calls for of, calls in openings if _covers(keys, of, scope)),
             )
-            for keys, counts in _counts(connection, scope)
+            for keys, issued, accepted, overridden in _counts(connection, scope)
         )
         return FeedbackReport(since, until, lines, _unmatched(connection, scope), scope.by, is_shadow)
 
@@ -226,7 +228,8 @@ def _is_accepted(outcomes: Subquery, shown: CTE) -> ColumnElement[bool]:
     return and_(outcomes.c.outcome == "accepted", or_(shown.c.card_group == "", own))
 
 
-def _counts(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:
+def _counts(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...], int, int, int]]:
+    """The keys of each line, and how many were issued, accepted and overridden."""
     shown, outcomes = _shown(scope), _outcomes()
     keys = _keys(shown, scope)
     query = (
@@ -241,8 +244,8 @@ def _counts(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...]
         .group_by(*keys)
         .order_by(*keys)
     )
-    rows = connection.execute(query).all()
-    return [(tuple(row[: len(keys)]), tuple(row[len(keys) :])) for row in rows]
+    rows: Sequence[Any] = connection.execute(query).all()
+    return [(tuple(found), issued, accepted, overridden) for *found, issued, accepted, overridden in rows]
 
 
 def _reasons(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...], ReasonCount]]:
@@ -258,7 +261,7 @@ def _reasons(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...
         .group_by(*keys, *reason)
         .order_by(*keys, func.count().desc(), *reason)
     )
-    rows = connection.execute(query).all()
+    rows: Sequence[Any] = connection.execute(query).all()
     return [(tuple(row[: len(keys)]), ReasonCount(*row[len(keys) :])) for row in rows]
 
 

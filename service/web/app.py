@@ -37,6 +37,8 @@ from service.web.parts import Parts, RecordFeedback
 
 _SERVICES = {service.id: service for service in SERVICES}
 _BASE = "/cds-services"
+_MOST_FEEDBACK_BYTES = 1_048_576
+"""Far more than 200 reports with a comment of the length that is kept."""
 _GZIP = ("gzip", "x-gzip")
 _BROKEN_GZIP = "has to be one whole gzip stream, as its Content-Encoding says"
 View = Callable[..., Response]
@@ -92,7 +94,7 @@ def _call(parts: Parts, service_id: str) -> Response:
     line.note(endpoint="service", service=service.id)
     client = _client(parts, expected_audiences(parts.settings.public_url, service_id=service.id))
     require_service(client, service.id)
-    body = _body(parts)
+    body = _body(parts.settings.max_body_bytes)
     began = time.perf_counter()
     hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
@@ -111,13 +113,13 @@ def _call(parts: Parts, service_id: str) -> Response:
 
 
 def _feedback(parts: Parts, record: RecordFeedback, service_id: str) -> Response:
-    line = trace()
+    line, most = trace(), min(_MOST_FEEDBACK_BYTES, parts.settings.max_body_bytes)
     service = _service(parts, service_id)
     line.note(endpoint="feedback", service=service.id)
     audiences = expected_audiences(parts.settings.public_url, service_id=service.id, feedback=True)
     client = _client(parts, audiences)
     require_service(client, service.id)
-    line.note(outcomes=record(read_object(_body(parts)), service_id=service.id, client=client))
+    line.note(outcomes=record(read_object(_body(most)), service_id=service.id, client=client))
     return answer(b"{}")
 
 
@@ -151,15 +153,15 @@ def _client(parts: Parts, audiences: Collection[str]) -> Client:
     return client
 
 
-def _body(parts: Parts) -> bytes:
+def _body(most: int) -> bytes:
     # Most say just this, and to take the header apart costs more than the rest of this function.
     if request.content_type != JSON:
         _check_type(request.mimetype)
     coding = request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if coding not in (*_GZIP, "identity", ""):
         raise UnsupportedMediaType("The body has to come with Content-Encoding: gzip, or without any.")
-    body = _at_most(parts.settings.max_body_bytes, request.get_data(cache=False))
-    return _unzipped(body, parts.settings.max_body_bytes) if coding in _GZIP else body
+    body = _at_most(most, request.get_data(cache=False))
+    return _unzipped(body, most) if coding in _GZIP else body
 
 
 def _at_most(most: int, body: bytes) -> bytes:

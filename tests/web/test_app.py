@@ -310,3 +310,19 @@ def test_health_tells_alive_from_ready() -> None:
     client = app_client()
     assert client.get("/health/live").get_json() == {"status": "live"}
     assert client.get("/health/ready").get_json() == {"status": "ready"}
+
+
+def test_feedback_has_a_bound_of_its_own_in_bytes() -> None:
+    kept: list[Any] = []
+
+    def record(document: Any, **_: Any) -> int:
+        kept.append(document)
+        return 1
+
+    client = app_client(record_feedback=record)
+    address = "/cds-services/net-patient-view/feedback"
+    most = {"feedback": [], "x": "a" * (1_048_576 - len('{"feedback":[],"x":""}'))}
+    for document, status in ((most, 200), ({**most, "x": most["x"] + "a"}, 413)):
+        body = orjson.dumps(document)
+        assert client.post(address, data=body, content_type="application/json").status_code == status
+    assert len(kept) == 1
