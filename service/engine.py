@@ -74,7 +74,8 @@ class Verdict:
 class HookResult:
     """The cards, and what a log line or ``evaluate --why`` wants to know of how they came about.
 
-    ``shadowed`` are cards that would have been shown, of rules that a site only tries out.
+    ``shadowed`` are cards that would have been shown, of rules that a site only tries out. ``phase`` names
+    the phase of care, empty where it is not told.
     """
 
     cards: tuple[Card, ...]
@@ -82,6 +83,7 @@ class HookResult:
     record: Record | None
     milliseconds: Mapping[str, float]
     shadowed: tuple[Card, ...] = ()
+    phase: str = ""
 
 
 def _remember_nothing(asked: Sequence[Asked]) -> Sequence[Remembered]:

@@ -83,11 +83,14 @@ class KeptCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """The client's issuer and tenant, both empty where calls are open."""
+class Origin:
+    """Whose call was answered (both empty where calls are open), and from what the cards were made."""
 
     issuer: str
     tenant: str
+    content_version: str
+    language: str
+    phase: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,31 +131,32 @@ def shown_cards(
     *,
     shadowed: Iterable[tuple[Card, Mapping[str, Any]]] = (),
     request: HookRequest,
-    caller: Caller,
+    origin: Origin,
     secret: bytes,
-    content_version: str,
     now: datetime,
 ) -> ShownCards:
     """Describe the cards of an answer, each with the JSON object made of it, which has the uuids.
 
     ``shadowed`` ones were made and not sent.
     """
-    whom = {"issuer": caller.issuer, "tenant": caller.tenant, "patient_id": request.patient_id}
+    whom = {"issuer": origin.issuer, "tenant": origin.tenant, "patient_id": request.patient_id}
     patient = patient_key(secret, **whom)
     kept = {wire["uuid"]: _kept_card(card, wire, secret, patient) for card, wire in cards}
     unseen = {wire["uuid"]: _kept_card(card, wire, secret, patient) for card, wire in shadowed}
     return ShownCards(
         uuid=str(uuid7()),
         service_id=request.service_id,
-        issuer=caller.issuer,
-        tenant=caller.tenant,
+        issuer=origin.issuer,
+        tenant=origin.tenant,
         hook_instance=_uuid_or_nothing(request.hook_instance),
         issued_at=now,
         recipient=recipient_key(secret, user_id=request.user_id, **whom),
         cards=kept | {uuid: replace(card, is_shadow=True) for uuid, card in unseen.items()},
         patient=patient,
         hook=request.hook,
-        content_version=content_version,
+        content_version=origin.content_version,
+        language=origin.language,
+        phase=origin.phase,
     )
 
 

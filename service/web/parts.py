@@ -21,13 +21,14 @@ class Answered:
     """What the engine made of one hook call; durations in milliseconds, sections with
     their state and how their entries ended.
 
-    ``shadowed`` are cards that are recorded and not shown.
+    ``shadowed`` are cards that are recorded and not shown; ``phase`` is the patient's phase of care.
     """
 
     cards: Sequence[Card]
     durations: Mapping[str, float] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shadowed: Sequence[Card] = ()
+    phase: str = ""
 
 
 class RecordIssued(Protocol):

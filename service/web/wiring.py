@@ -38,7 +38,7 @@ from service.security.tokens import authenticate
 from service.security.urls import same_base
 from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
-from service.store.issued import Call, Caller, IssuedCardWriter, shown_cards
+from service.store.issued import Call, IssuedCardWriter, Origin, shown_cards
 from service.store.memory import Viewer, patient_key, recall, recipient_key
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
@@ -46,6 +46,8 @@ from service.web.app import build_app
 from service.web.logs import configure_logging
 from service.web.parts import Answered, Parts, anybody
 
+_LANGUAGE = "en"
+"""All words of the cards are English."""
 Respond = Callable[[HookRequest, Client], Answered]
 
 
@@ -120,7 +122,7 @@ def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Res
             fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
             recall=recalled(request, client, now),
         )
-        return Answered(result.cards, result.milliseconds, _sections(result), result.shadowed)
+        return Answered(result.cards, result.milliseconds, _sections(result), result.shadowed, result.phase)
 
     return respond
 
@@ -219,9 +221,8 @@ def _record_issued(
         zip(answered.cards, wire_cards, strict=True),
         shadowed=zip(answered.shadowed, unsent, strict=True),
         request=request,
-        caller=Caller(client.issuer, client.tenant),
+        origin=Origin(client.issuer, client.tenant, content_version, _LANGUAGE, answered.phase),
         secret=store.secret,
-        content_version=content_version,
         now=now,
     )
     writer.put(shown)

@@ -21,7 +21,7 @@ from service.hooks.card import Advice, Indicator, Suggestion
 from service.hooks.request import HookRequest
 from service.hooks.response import response_document
 from service.store.database import Store, check, open_store, reading
-from service.store.issued import Call, Caller, IssuedCardWriter, record_issued, shown_cards
+from service.store.issued import Call, IssuedCardWriter, Origin, record_issued, shown_cards
 from service.store.memory import patient_key, recipient_key
 from service.store.tables import ISSUED_ADVICE, ISSUED_ANSWER, ISSUED_CARD, OPENING
 from tests.store.conftest import SECRET
@@ -61,7 +61,7 @@ os.wait(), os.wait()
 """
 
 
-_CALL = {"caller": Caller("e", "north"), "secret": SECRET, "content_version": "1+a"}
+_CALL = {"origin": Origin("e", "north", "1+a", "en", "initial"), "secret": SECRET}
 
 
 def _shown(*cards, shadowed=(), **call):
@@ -117,8 +117,8 @@ def test_a_card_is_kept_with_what_each_rule_said_and_its_recipient(store, now, h
         "recipient": recipient_key(SECRET, user_id="Practitioner/USER-MARK", **whom),
         "patient": patient_key(SECRET, **whom),
         "hook": "patient-view",
-        "phase": "",
-        "language": "",
+        "phase": "initial",
+        "language": "en",
         "content_version": "1+a",
         "rules": '["ki67","tnm"]',
         "card_group": "workup",
