@@ -66,7 +66,7 @@ def class_of(code: str | None) -> ReasonClass:
 
 @cache
 def non_adherence_reasons() -> dict[str, OverrideReason]:
-    """HL7 code -> reason, with the display exactly as HL7 prints it."""
+    """HL7 code -> reason, with the display as HL7 prints it, without the asterisk of a footnote."""
     published = _file()
     system = published["system"]
     return {code: OverrideReason(code, system, display) for code, display in published["concepts"].items()}

@@ -7,7 +7,7 @@ shows no wording, and trusts no silence, that rests on a section of the record w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from service.facts.person import person
 from service.facts.plan import plan
 from service.facts.surveillance import free_since, is_disease_denied
 from service.facts.syndrome import function
-from service.facts.tumour import Differentiation, tumour
+from service.facts.tumour import Differentiation, site_in_words, tumour
 from service.fhir.evidence import Evidence
 from service.hook_names import ENCOUNTER_START, PATIENT_VIEW
 
@@ -55,13 +55,6 @@ Answer: TypeAlias = Fires | Silent
 Answers: TypeAlias = Answer | tuple[Fires, ...]
 """A rule on procedures fires once for each of them."""
 
-KeyFacts: TypeAlias = Callable[[Patient, Fires], Sequence[str]]
-
-
-def wording_alone(_patient: Patient, fires: Fires) -> Sequence[str]:
-    """The facts of a rule that rests on little: what it said."""
-    return (fires.wording,)
-
 
 class Scope(Enum):
     """For whom a rule is meant; checked before the rule is asked."""
@@ -81,10 +74,9 @@ class Rule:
     silent while an emergency operation is planned: work-up must never delay it. ``is_first_workup`` rules
     are silent on opening the chart of a patient who is free of the tumour since its resection.
 
-    ``key_facts`` (Y-11) is what an override rests on: with other facts the rule speaks again. What was done
-    elsewhere holds for ``done_elsewhere_for``, the name of a limit in days. Rules that are
-    ``is_overridden_for_user_only`` are never silenced for others. ``when_declined`` gives the wordings that
-    take another's place where the patient is reported to decline; the others are silent.
+    What was reported as done elsewhere (Y-11) holds for ``done_elsewhere_for``, the name of a limit in days.
+    Rules that are ``is_overridden_for_user_only`` are never silenced for others. ``when_declined`` gives the
+    wordings that take another's place where the patient is reported to decline; the others are silent.
     """
 
     id: str
@@ -97,7 +89,6 @@ class Rule:
     is_first_workup: bool = False
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
-    key_facts: KeyFacts = wording_alone
     done_elsewhere_for: str = "done_elsewhere_days"
     is_overridden_for_user_only: bool = False
     when_declined: Mapping[str, str] = field(default_factory=dict)
@@ -150,7 +141,7 @@ def _tumour_out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
     if rule.scope is Scope.TREATMENT and not found.is_confirmed:
         return Silent("only-suspected")
     if rule.scope is not Scope.WORKUP and not found.is_gastroenteropancreatic:
-        return Silent("not-gastroenteropancreatic", {"site": found.site})
+        return Silent("not-gastroenteropancreatic", {"site": site_in_words(patient)})
     if found.has_several_primaries and not rule.with_several_primaries:
         return Silent("several-primaries")
     if found.differentiation is Differentiation.MIXED and not rule.with_mixed_tumour:

@@ -8,7 +8,6 @@ from service.facts.plan import Kind, PlannedAct, plan
 from service.facts.syndrome import function
 from service.hook_names import ENCOUNTER_START, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_operation
 from service.rules.questions import all_evidence, is_for_this_admission, settled
 
 
@@ -38,6 +37,5 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"procedure", "when", "why"}),
     waits_in_emergency=True,
-    key_facts=of_operation,
     done_elsewhere_for="echocardiography_days",
 )

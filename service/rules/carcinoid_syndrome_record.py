@@ -5,12 +5,10 @@ Words: ``cards/carcinoid-syndrome-record.md``.
 
 from __future__ import annotations
 
-from service.facts.markers import hiaa
 from service.facts.patient import Patient
 from service.facts.syndrome import function
 from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_item
 
 
 def decide(patient: Patient) -> Answer:
@@ -31,5 +29,4 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     holes=frozenset({"level", "why"}),
-    key_facts=of_item(hiaa),
 )

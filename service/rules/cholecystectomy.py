@@ -12,7 +12,6 @@ from service.facts.tumour import tumour
 from service.fhir.evidence import Evidence
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SELECT, ORDER_SIGN
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.questions import all_evidence
 
 
@@ -65,5 +64,4 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     holes=frozenset({"procedure", "when", "says"}),
-    key_facts=of_pathway,
 )

@@ -9,7 +9,6 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_item
 from service.rules.questions import is_low_yield, old, settled
 
 
@@ -54,6 +53,5 @@ RULE = Rule(
     holes=frozenset({"date", "older", "result", "drug"}),
     waits_in_emergency=True,
     is_first_workup=True,
-    key_facts=of_item(chromogranin_a),
     done_elsewhere_for="marker_fresh_days",
 )

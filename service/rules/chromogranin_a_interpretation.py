@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from service.facts.confounders import confounders
-from service.facts.markers import chromogranin_a, current_chromogranin_a
+from service.facts.markers import current_chromogranin_a
 from service.facts.patient import Patient
 from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_item
 from service.rules.questions import all_evidence
 
 
@@ -32,5 +31,4 @@ RULE = Rule(
     scope=Scope.WORKUP,
     decide=decide,
     holes=frozenset({"result", "reasons"}),
-    key_facts=of_item(chromogranin_a),
 )

@@ -12,7 +12,6 @@ from service.facts.spread import spread
 from service.facts.tumour import tumour
 from service.hook_names import ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope
-from service.rules.key_facts import of_item
 from service.rules.questions import (
     all_evidence,
     irreversible_treatment,
@@ -62,6 +61,5 @@ RULE = Rule(
     holes=frozenset({"date", "older", "treatment", "cautions"}),
     waits_in_emergency=True,
     is_first_workup=True,
-    key_facts=of_item(cross_sectional),
     done_elsewhere_for="cross_sectional_fresh_days",
 )

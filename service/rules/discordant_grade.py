@@ -8,7 +8,6 @@ from service.facts.spread import spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.facts.words import describe
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_grade
 from service.rules.questions import all_evidence
 
 
@@ -79,5 +78,4 @@ RULE = Rule(
     scope=Scope.GRADING,
     decide=decide,
     holes=frozenset({"values", "code", "spread", "differentiation"}),
-    key_facts=of_grade,
 )

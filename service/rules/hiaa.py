@@ -11,7 +11,6 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_item
 from service.rules.questions import is_low_yield, old, settled, treatment_before
 
 _ASKED_AT = ("midgut", "midgut-or-duodenum", "midgut-or-hindgut", "unknown")
@@ -64,6 +63,5 @@ RULE = Rule(
     holes=frozenset({"date", "older", "result", "treatment", "procedure"}),
     waits_in_emergency=True,
     is_first_workup=True,
-    key_facts=of_item(hiaa),
     done_elsewhere_for="marker_fresh_days",
 )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from service.facts.drugs import treatment
-from service.facts.markers import current_hiaa, hiaa
+from service.facts.markers import current_hiaa
 from service.facts.patient import Patient
 from service.facts.syndrome import function
 from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_item
 from service.rules.questions import all_evidence
 
 
@@ -34,5 +33,4 @@ RULE = Rule(
     scope=Scope.WORKUP,
     decide=decide,
     holes=frozenset({"result", "interference", "level"}),
-    key_facts=of_item(hiaa),
 )

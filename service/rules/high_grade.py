@@ -12,7 +12,6 @@ from service.facts.orders import is_ordered
 from service.facts.patient import Patient
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_grade
 from service.rules.questions import treatment_before
 
 _GRADE_3 = re.compile(r"\b(?:G\s*3|grade\s*(?:3|III))\b", re.IGNORECASE)
@@ -64,5 +63,4 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     holes=frozenset({"value", "differentiation", "treatment"}),
-    key_facts=of_grade,
 )

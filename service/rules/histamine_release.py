@@ -9,7 +9,6 @@ from service.facts.perioperative import OrderedDrug, perioperative
 from service.hook_names import ORDER_HOOKS
 from service.rules.around_operation import around_operation, names_around
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_operation
 
 
 def decide(patient: Patient) -> Answer:
@@ -38,5 +37,4 @@ RULE = Rule(
     scope=Scope.SAFETY,
     decide=decide,
     holes=frozenset({"drugs", "procedure", "when"}),
-    key_facts=of_operation,
 )

@@ -11,7 +11,6 @@ from service.facts.tumour import tumour
 from service.fhir.evidence import Evidence
 from service.hook_names import ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_grade
 from service.rules.questions import nothing_to_decide, treatment_before
 
 
@@ -84,5 +83,4 @@ RULE = Rule(
     waits_in_emergency=True,
     is_first_workup=True,
     with_several_primaries=True,
-    key_facts=of_grade,
 )

@@ -10,7 +10,6 @@ from service.facts.operability import operability
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.liver import lesions_in_words, treated_lately, without_liver_only_disease
 
 
@@ -53,5 +52,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"lesions", "board"}),
-    key_facts=of_pathway,
 )

@@ -6,7 +6,6 @@ from service.facts.operations import Role, operations
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.liver import spread_too_far
 from service.rules.questions import is_low_yield, nothing_to_decide
 
@@ -40,5 +39,4 @@ RULE = Rule(
     scope=Scope.TREATMENT,
     decide=decide,
     holes=frozenset({"procedure"}),
-    key_facts=of_pathway,
 )

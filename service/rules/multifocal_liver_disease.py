@@ -10,7 +10,6 @@ from service.facts.precautions import precautions
 from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.liver import (
     is_multifocal,
     lesions_in_words,
@@ -60,5 +59,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"lesions", "order"}),
-    key_facts=of_pathway,
 )

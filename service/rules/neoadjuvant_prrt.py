@@ -10,7 +10,6 @@ from service.facts.precautions import precautions
 from service.facts.spread import Extent, extent_in_words, spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.liver import is_multifocal
 
 
@@ -58,5 +57,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"result", "extent", "egfr"}),
-    key_facts=of_pathway,
 )

@@ -33,7 +33,6 @@ from service.fhir.evidence import Evidence
 from service.hook_names import ALL_HOOKS, ENCOUNTER_START, PATIENT_VIEW
 from service.rules.around_operation import function_not_likely
 from service.rules.base import Answer, Answers, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_operation
 from service.rules.questions import all_evidence, is_for_this_admission
 
 
@@ -240,6 +239,5 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"why", "procedure", "when", "names", "declined", "other_octreotide"}),
     with_several_primaries=True,
-    key_facts=of_operation,
     when_declined=dict.fromkeys(_ASKS_FOR_COVER, "declined"),
 )

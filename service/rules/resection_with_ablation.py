@@ -6,7 +6,6 @@ from service.facts.operations import REMOVAL, Role, operations
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.liver import is_multifocal, lesions_in_words, not_multifocal, without_liver_only_disease
 
 _RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
@@ -37,5 +36,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"procedure", "lesions"}),
-    key_facts=of_pathway,
 )

@@ -8,7 +8,6 @@ from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.spread import spread
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.liver import is_solitary, lesions_in_words, treated_lately, without_liver_only_disease
 from service.rules.questions import nothing_to_decide
 
@@ -53,5 +52,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"lesions"}),
-    key_facts=of_pathway,
 )

@@ -15,7 +15,6 @@ from service.facts.syndrome import function
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.hook_names import ORDER_HOOKS, ORDER_SELECT, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.questions import all_evidence, not_advanced, treatment_before
 
 _OTHER_SYSTEMIC = (TreatmentKind.CHEMOTHERAPY, TreatmentKind.TARGETED)
@@ -104,5 +103,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"value", "receptors", "short_acting", "says", "differentiation", "drug"}),
-    key_facts=of_pathway,
 )

@@ -11,7 +11,6 @@ from service.facts.precautions import precautions
 from service.facts.tumour import tumour
 from service.hook_names import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_item
 from service.rules.questions import (
     all_evidence,
     irreversible_treatment,
@@ -70,6 +69,5 @@ RULE = Rule(
     waits_in_emergency=True,
     is_first_workup=True,
     with_several_primaries=True,
-    key_facts=of_item(sstr_imaging),
     done_elsewhere_for="sstr_fresh_days",
 )

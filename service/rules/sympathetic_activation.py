@@ -10,7 +10,6 @@ from service.facts.perioperative import perioperative
 from service.hook_names import ORDER_HOOKS
 from service.rules.around_operation import around_operation, names_around
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_operation
 
 
 def decide(patient: Patient) -> Answer:
@@ -35,5 +34,4 @@ RULE = Rule(
     scope=Scope.SAFETY,
     decide=decide,
     holes=frozenset({"drugs", "procedure", "when"}),
-    key_facts=of_operation,
 )

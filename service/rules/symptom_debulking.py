@@ -13,7 +13,6 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.questions import all_evidence
 
 
@@ -73,5 +72,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"symptoms", "analogue", "why", "treatment", "says"}),
-    key_facts=of_pathway,
 )

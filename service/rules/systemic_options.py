@@ -14,7 +14,6 @@ from service.facts.spread import spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.hook_names import ORDER_SELECT, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.questions import all_evidence, not_advanced, treatment_before
 
 _SYSTEMIC = (
@@ -93,5 +92,4 @@ RULE = Rule(
     decide=decide,
     group="pathway",
     holes=frozenset({"value", "says", "differentiation", "drug"}),
-    key_facts=of_pathway,
 )

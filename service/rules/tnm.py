@@ -5,9 +5,8 @@ from __future__ import annotations
 from service.facts.orders import is_ordered
 from service.facts.patient import Patient
 from service.facts.staging import tnm
-from service.facts.tumour import tumour
+from service.facts.tumour import site_in_words, tumour
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_item
 from service.rules.questions import settled
 
 
@@ -19,7 +18,7 @@ def decide(patient: Patient) -> Answer:
         return Silent("no-chapter")
     if is_ordered(patient, "tnm-staging-words"):
         return Silent("asked-for")
-    return Fires("missing", {"site": tumour(patient).site})
+    return Fires("missing", {"site": site_in_words(patient)})
 
 
 RULE = Rule(
@@ -31,5 +30,4 @@ RULE = Rule(
     holes=frozenset({"site"}),
     waits_in_emergency=True,
     is_first_workup=True,
-    key_facts=of_item(tnm),
 )

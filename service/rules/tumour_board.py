@@ -11,7 +11,6 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import ENCOUNTER_START, ORDER_SIGN, PATIENT_VIEW
 from service.rules.base import Answer, Fires, Rule, Scope, Silent
-from service.rules.key_facts import of_pathway
 from service.rules.questions import (
     irreversible_treatment,
     is_low_yield,
@@ -59,6 +58,5 @@ RULE = Rule(
     is_first_workup=True,
     with_several_primaries=True,
     with_mixed_tumour=True,
-    key_facts=of_pathway,
     done_elsewhere_for="board_fresh_days",
 )
