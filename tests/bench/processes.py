@@ -27,19 +27,29 @@ class Running:
 
 
 @contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Running]:
-    """Run ``command`` ({port} is filled in) from the checkout until the block ends."""
-    port = _free_port()
+def running(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    answers: str = "/cds-services",
+    checkout: Path = CHECKOUT,
+) -> Iterator[Running]:
+    """Run ``command`` ({port} is filled in) from ``checkout`` until the block ends.
+
+    It has started once a GET of the path ``answers`` is answered with 200.
+    """
+    port = free_port()
     filled = [part.format(port=port) for part in command]
     began = time.perf_counter()
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            filled, cwd=CHECKOUT, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT
+            filled, cwd=checkout, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT
         ) as server,
     ):
         try:
-            _wait_for_discovery(server, port, log)
+            _wait_until_answering(server, port, log, answers)
             yield Running(port, server.pid, time.perf_counter() - began)
         finally:
             server.terminate()
@@ -72,17 +82,17 @@ def _tree(process: int) -> Iterator[int]:
         yield from _tree(child)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for_discovery(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_answering(server: subprocess.Popen[bytes], port: int, log: Path, path: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/cds-services", timeout=10):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10):
                 return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.01)
