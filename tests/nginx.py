@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "deploy" / "nginx"
@@ -34,24 +36,42 @@ http {{
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """A running nginx: its process, and the folder with its configuration and its log of calls."""
+
+    process: int
+    folder: Path
+
+    @property
+    def calls(self) -> list[str]:
+        """A line for each call: time, status, method, path, replicas asked, what each said."""
+        return (self.folder / "access.log").read_text().splitlines()
+
+    def change(self, examples: Sequence[str], changes: Mapping[str, str]) -> None:
+        """Take up another configuration; what is under way goes on by the old one."""
+        _write(self.folder, examples, changes)
+        os.kill(self.process, signal.SIGHUP)
+
+
 @contextmanager
-def nginx(folder: Path, examples: Sequence[str], changes: Mapping[str, str]) -> Iterator[Path]:
-    """Run nginx with these files of ``deploy/nginx`` until the block ends; yields its access log.
+def nginx(folder: Path, examples: Sequence[str], changes: Mapping[str, str]) -> Iterator[Nginx]:
+    """Run nginx with these files of ``deploy/nginx`` until the block ends.
 
     ``changes`` are what an operator would edit: each text has to stand in the examples, and is replaced.
     """
-    configuration = _written(folder, examples, changes)
+    configuration = _write(folder, examples, changes)
     command = [str(NGINX), "-c", str(configuration), "-e", str(folder / "error.log")]
     subprocess.run([*command, "-t"], check=True, capture_output=True)
     with subprocess.Popen(command) as process:
         try:
             _wait_for(folder / "nginx.pid", process)
-            yield folder / "access.log"
+            yield Nginx(process.pid, folder)
         finally:
             process.terminate()
 
 
-def _written(folder: Path, examples: Sequence[str], changes: Mapping[str, str]) -> Path:
+def _write(folder: Path, examples: Sequence[str], changes: Mapping[str, str]) -> Path:
     snippet = folder / "net-cds-proxy.conf"
     snippet.write_text((EXAMPLES / "net-cds-proxy.conf").read_text())
     servers = "\n".join((EXAMPLES / name).read_text() for name in examples)

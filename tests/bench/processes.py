@@ -34,12 +34,13 @@ def running(
     *,
     answers: str = "/cds-services",
     checkout: Path = CHECKOUT,
+    port: int | None = None,
 ) -> Iterator[Running]:
-    """Run ``command`` ({port} is filled in) from ``checkout`` until the block ends.
+    """Run ``command`` ({port} is filled in, by a free one if need be) from ``checkout`` until the block ends.
 
     It has started once a GET of the path ``answers`` is answered with 200.
     """
-    port = free_port()
+    port = port or free_port()
     filled = [part.format(port=port) for part in command]
     began = time.perf_counter()
     with (
@@ -65,7 +66,7 @@ def memory_mb(process: int) -> tuple[float, float]:
 
 def processor_seconds(process: int) -> float:
     """Processor time of a process and all below it so far, in user code and in the kernel."""
-    ticks = sum(_ticks(member) for member in _tree(process))
+    ticks = sum(_ticks(member) for member in tree(process))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -76,10 +77,11 @@ def _ticks(process: int) -> int:
     return sum(int(ticks) for ticks in fields[11:15])
 
 
-def _tree(process: int) -> Iterator[int]:
+def tree(process: int) -> Iterator[int]:
+    """A process and all below it."""
     yield process
     for child in _children(process):
-        yield from _tree(child)
+        yield from tree(child)
 
 
 def free_port() -> int:

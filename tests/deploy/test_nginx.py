@@ -31,7 +31,6 @@ class Edge(NamedTuple):
 
     url: str
     authority: str
-    access_log: Path
 
     def get(self, path: str, **options: object) -> requests.Response:
         return requests.get(f"{self.url}{path}", verify=self.authority, timeout=10, **options)  # type: ignore[arg-type]
@@ -54,8 +53,8 @@ def edge(folder: Path, upstream: str, *, examples: tuple[str, ...] = ("net-cds.c
         changes["/etc/nginx/tls/ehr-authorities.pem"] = str(of_private_authority(clients)[0])
         changes["listen 443 ssl"] = f"listen 127.0.0.1:{free_port()} ssl"
         changes["listen 8443 ssl"] = f"listen 127.0.0.1:{port} ssl"
-    with nginx(folder, examples, changes) as log:
-        yield Edge(f"https://127.0.0.1:{port}", str(authority), log)
+    with nginx(folder, examples, changes):
+        yield Edge(f"https://127.0.0.1:{port}", str(authority))
 
 
 @pytest.fixture(scope="module")
