@@ -206,7 +206,8 @@ def _crash(site: Site, edge: Nginx, database: str, process: int) -> dict[str, fl
     cards, reports = _not_kept(outcome, database, but_for=(killed_at - _RECORDED_WITHIN, killed_at + 0.1))
     print(
         f"a replica killed under load: {len(outcome.statuses)} answers, {len(outcome.failures)} failed, "
-        f"{beyond} of them not on its connections; cards not recorded {cards}, acknowledged reports not kept {reports}"
+        f"{beyond} of them not on its connections; cards not recorded {cards}, acknowledged reports not kept "
+        f"{reports}"
     )
     return {
         "crash_answers": len(outcome.statuses),

@@ -1,9 +1,9 @@
 """Does the service stay as it is under new charts all the time, and FHIR servers that fail? ``make soak``
 
-Two of three calls bring the chart along; the third has it read from a FHIR server that fails in a way that goes
-by the patient: it is slow, answers 500 or 429, cuts its answers, sends what is no FHIR, or hangs. No chart comes
-twice. The figures are printed, last as one line of JSON; the exit status is 1 where memory grew, where a call
-got no answer, or where it got another than 200 or, for a chart that could not be read, 412.
+Two of three calls bring the chart along; the third has it read from a FHIR server that fails in a way that
+goes by the patient: it is slow, answers 500 or 429, cuts its answers, sends what is no FHIR, or hangs. No
+chart comes twice. The figures are printed, last as one line of JSON; the exit status is 1 where memory grew,
+where a call got no answer, or where it got another than 200 or, for a chart that could not be read, 412.
 """
 
 from __future__ import annotations
