@@ -123,7 +123,8 @@ def test_each_lock_has_its_dependencies_with_hashes_and_names_no_registry(
         for line in named[group]
     }
     pinned = {
-        found.replace(".", "-") for found in re.findall(r"^([a-z0-9.-]+)(?:\[[^\]]+\])?==", lock, re.MULTILINE)
+        found.replace(".", "-")
+        for found in re.findall(r"^([a-z0-9.-]+)(?:\[[^\]]+\])?==", lock, re.MULTILINE)
     }
     assert wanted <= pinned
     assert lock.count("==") <= lock.count("--hash=sha256:")
