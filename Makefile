@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 SERVING := $(VENV)/serving
 STAMP := $(VENV)/installed
 # What looks at deploy/, and what a list of parts is made from; each has an environment of its own.
-DEPLOY_TOOLS := $(VENV)/deploy
-SBOM_TOOLS := $(VENV)/sbom
+DEPLOY_TOOLS := build/deploy-tools
+SBOM_TOOLS := build/sbom-tools
 PARTS := build/serving
 HOST ?= 127.0.0.1
 PORT ?= 8000
