@@ -103,7 +103,7 @@ def migrate(store: Store) -> None:
 def check(store: Store) -> None:
     """Raise StoreUnavailable unless the tables fit this version and could be written to.
 
-    Those of a newer version do: a migration only adds (``service/adr/0009-migrations-add.md``), so that a
+    Those of a newer version do: a migration only adds (``service/adr/0011-migrations-add.md``), so that a
     replica that is still of the old version goes on while others are upgraded.
     """
     # Replays and feedback are written, so a store that can only be read is of no use to a caller.

@@ -17,7 +17,8 @@ DEPLOY = CHECKOUT / "deploy"
 
 def run(name: str, *arguments: str | Path, hint: str = "make deploy-tools") -> str:
     """What a tool prints; the test fails with what it says where its exit status is not 0."""
-    tool = shutil.which(name, path=f"{CHECKOUT / 'build' / 'deploy-tools' / 'bin'}:{os.environ.get('PATH', '')}")
+    own = CHECKOUT / "build" / "deploy-tools" / "bin"
+    tool = shutil.which(name, path=f"{own}:{os.environ.get('PATH', '')}")
     if tool is None:
         pytest.skip(f"{name} is not installed ({hint})")
     done = subprocess.run(
