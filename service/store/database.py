@@ -101,10 +101,14 @@ def migrate(store: Store) -> None:
 
 
 def check(store: Store) -> None:
-    """Raise StoreUnavailable unless the tables are of this version and could be written to."""
+    """Raise StoreUnavailable unless the tables fit this version and could be written to.
+
+    Those of a newer version do: a migration only adds (``service/adr/0011-migrations-add.md``), so that a
+    replica that is still of the old version goes on while others are upgraded.
+    """
     # Replays and feedback are written, so a store that can only be read is of no use to a caller.
     with writing(store) as connection:
-        if _revision(connection) != LATEST_REVISION:
+        if (_revision(connection) or "") < LATEST_REVISION:
             raise StoreUnavailable(
                 "The tables of the store are not of this version; run: python -m service migrate"
             )

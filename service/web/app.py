@@ -63,7 +63,8 @@ def build_app(parts: Parts) -> Flask:
             _add(app, f"{service_address}/feedback", "POST", feedback)
     _add(app, "/health/live", "GET", _live)
     _add(app, "/health/ready", "GET", functools.partial(_ready, parts))
-    document = orjson.dumps(openapi.document(feedback=parts.record_feedback is not None))
+    public_url, feedback_is_taken = parts.settings.public_url, parts.record_feedback is not None
+    document = orjson.dumps(openapi.document(public_url=public_url, feedback=feedback_is_taken))
     _add(app, "/openapi.json", "GET", functools.partial(answer, document))
     return app
 

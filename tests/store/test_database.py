@@ -207,11 +207,19 @@ def test_many_processes_may_open_an_empty_database_at_once(database_url, start_p
     assert [process.communicate(timeout=60)[0] for process in processes] == ["usable\n"] * 4
 
 
-def test_tables_of_a_newer_version_are_refused_with_words(database_url, store):
+def test_tables_that_are_not_upgraded_yet_are_of_no_use(store):
     with writing(store) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     with pytest.raises(StoreUnavailable, match="this version"):
         check(store)
+
+
+def test_a_newer_version_may_upgrade_the_tables_under_a_running_replica_but_not_before_its_start(
+    database_url, store
+):
+    with writing(store) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    check(store)
     with pytest.raises(ConfigurationError, match="newer version"):
         open_store(database_url, secret=b"k")
 
