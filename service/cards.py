@@ -191,6 +191,16 @@ class Frame:
     guidance_heading: str
 
 
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Whom to ask at this site, and the addresses of its own protocols by rule; empty where it names none."""
+
+    mdt_name: str = ""
+    mdt_phone: str = ""
+    mdt_url: str = ""
+    protocol_urls: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """Everything that clinicians own, loaded and checked."""
@@ -203,6 +213,9 @@ class Knowledge:
     version: str
     results_by_code: bool = True
     """Whether the words have to say that results were asked for by code."""
+    lowest_indicator: Indicator = Indicator.INFO
+    """What is less urgent is not shown, apart from the rules on safety."""
+    local: Local = field(default_factory=Local)
     _frames: dict[tuple[str, ...], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
@@ -233,7 +246,8 @@ def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
     limits = {name: knowledge.limits[name] for name in shell.limits}
     asked = "code" if knowledge.results_by_code else "whole"
     limits[AMONG_RESULTS] = knowledge.phrases(f"card.among-results.{asked}")
-    links = (Link(one.label, one.url) for text in texts for one in text.sources if one.url)
+    sources = (Link(one.label, one.url) for text in texts for one in text.sources if one.url)
+    links = (*_local_links(knowledge, texts), *sources)
     return Frame(
         source=Source(common.source_label, common.source_url, shell.id, shell.title),
         override_reasons=_each_once(reason for text in (shell, *texts) for reason in text.override_reasons),
@@ -243,6 +257,16 @@ def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
         safe_limits={name: markdown(value) for name, value in limits.items()},
         guidance_heading=knowledge.phrases("card.current-guidance"),
     )
+
+
+def _local_links(knowledge: Knowledge, texts: Iterable[CardText]) -> Iterator[Link]:
+    """The site's own protocol for each rule, then the address of its tumour board."""
+    local = knowledge.local
+    for text in texts:
+        if url := local.protocol_urls.get(text.id):
+            yield Link(knowledge.phrases("card.local-protocol", title=text.title), url)
+    if local.mdt_url:
+        yield Link(local.mdt_name, local.mdt_url)
 
 
 _T = TypeVar("_T")

@@ -27,7 +27,7 @@ from service.hook_names import PATIENT_VIEW
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
-from service.rules import PRIORITY, RULES_OF_HOOK
+from service.rules import PRIORITY, RULES_OF_HOOK, SAFETY_RULES
 from service.rules.base import Answers, Fires, Rule, Silent, decided, out_of_scope, person_out_of_scope
 
 # Some clients write the whole URL of the user.
@@ -89,13 +89,15 @@ def respond(
     now: datetime,
     fetch: Fetch | None = None,
     overridden: Callable[[Collection[str]], Collection[str]] = _nothing,
+    shadow_rules: Collection[str] = frozenset(),
     ask_all: bool = False,
 ) -> HookResult:
     """Answer one hook call; ``now`` is the time to judge by.
 
     ``overridden`` is given the rules that fire and gives those that this user lately declined for this
-    patient. ``ask_all`` reads the whole record and asks every rule even where there is no tumour, for
-    ``--why``. Raises MissingData when the conditions cannot be known, MalformedRequest for a mixed-up chart.
+    patient. ``shadow_rules`` are asked, and nothing that they say is on a card. ``ask_all`` reads the whole
+    record and asks every rule even where there is no tumour, for ``--why``. Raises MissingData when the
+    conditions cannot be known, MalformedRequest for a mixed-up chart.
     """
     if _is_for_patients(request):
         return HookResult((), (), None, {})
@@ -103,10 +105,13 @@ def respond(
     record = gather(request, knowledge=knowledge, fetch=fetch, whole=ask_all)
     marks.append(time.perf_counter())
     if not ask_all and not names_a_tumour(record):
-        return HookResult(_incomplete_problem_list(record, knowledge), (), record, _durations(marks))
+        said = _incomplete_problem_list(record, knowledge)
+        is_heard = any(rule.id not in shadow_rules for rule in _asked(request.hook, knowledge))
+        return HookResult(said if is_heard else (), (), record, _durations(marks))
     patient = patient_of(request, record, knowledge, now=now)
     verdicts = ask_rules(patient, knowledge)
-    cards = _cards(verdicts, patient, knowledge, overridden)
+    shown = [verdict for verdict in verdicts if verdict.rule.id not in shadow_rules]
+    cards = _cards(shown, patient, knowledge, overridden) if shown else ()
     marks.append(time.perf_counter())
     return HookResult(cards, verdicts, record, _durations(marks))
 
@@ -234,9 +239,18 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
-    rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if rule.id in knowledge.cards]
     refusal = person_out_of_scope(patient)
-    return tuple([_verdict(rule, refusal or ask(rule, patient), patient, knowledge) for rule in rules])
+    return tuple(
+        [
+            _verdict(rule, refusal or ask(rule, patient), patient, knowledge)
+            for rule in _asked(patient.hook, knowledge)
+        ]
+    )
+
+
+def _asked(hook: str, knowledge: Knowledge) -> Iterable[Rule]:
+    """The rules of a hook that have a card to show."""
+    return [rule for rule in RULES_OF_HOOK.get(hook, ()) if rule.id in knowledge.cards]
 
 
 def ask(rule: Rule, patient: Patient) -> Answers:
@@ -324,7 +338,7 @@ def _cards(
     knowledge: Knowledge,
     overridden: Callable[[Collection[str]], Collection[str]],
 ) -> tuple[Card, ...]:
-    fired, missing = _spoken(verdicts)
+    fired, missing = _loud_enough(*_spoken(verdicts), knowledge)
     if fired:
         declined = overridden({rule.id for rule, _fires in fired})
         fired = _without_overridden(fired, knowledge, declined) if declined else fired
@@ -342,6 +356,27 @@ def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[_Fired], list[NotAssessed
     fired = [(one.rule, said) for one in verdicts for said in one.said if isinstance(said, Fires)]
     missing = [said for one in verdicts for said in one.said if isinstance(said, NotAssessed)]
     return fired, list(dict.fromkeys(missing))
+
+
+def _loud_enough(
+    fired: list[_Fired], missing: list[NotAssessed], knowledge: Knowledge
+) -> tuple[list[_Fired], list[NotAssessed]]:
+    """Without what is less urgent than this site shows; the rules on safety are shown whatever they say."""
+    if knowledge.lowest_indicator is Indicator.INFO:
+        return fired, missing
+    could_be = {
+        name: max([one.indicator for one in card.wordings.values()]) for name, card in knowledge.cards.items()
+    }
+    heard = {
+        name for name, loudest in could_be.items() if loudest >= knowledge.lowest_indicator
+    } | SAFETY_RULES
+    shown = [one for one in fired if is_shown(*one, knowledge)]
+    return shown, [one for one in missing if one.recommendation in heard]
+
+
+def is_shown(rule: Rule, fires: Fires, knowledge: Knowledge) -> bool:
+    """Whether what a rule says is urgent enough for this site."""
+    return rule.id in SAFETY_RULES or indicator_of(rule, fires, knowledge) >= knowledge.lowest_indicator
 
 
 def _without_overridden(

@@ -41,7 +41,7 @@ class Page:
 def page(patient: Patient, knowledge: Knowledge) -> Page:
     """Begin an answer."""
     common = knowledge.common
-    on_record = "\n\n".join(_on_record(patient, knowledge))
+    on_record = "\n\n".join([*_on_record(patient, knowledge), *_local_contact(knowledge)])
     return Page(
         knowledge=knowledge,
         footer=f"{on_record}\n\n{common.provenance}",
@@ -154,6 +154,17 @@ def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
     if not text.current_guidance:
         return detail
     return f"{detail}\n\n**{frame.guidance_heading}:** {text.current_guidance.format_map(safe)}"
+
+
+def _local_contact(knowledge: Knowledge) -> list[str]:
+    """Whom to ask at this site, where it says so."""
+    local, phrases = knowledge.local, knowledge.phrases
+    if not local.mdt_name:
+        return []
+    name, phone = markdown(local.mdt_name), markdown(local.mdt_phone)
+    if not phone:
+        return [phrases("card.local-contact", name=name)]
+    return [phrases("card.local-contact-with-telephone", name=name, telephone=phone)]
 
 
 def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:

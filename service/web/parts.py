@@ -52,15 +52,17 @@ def anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
 class Parts:
     """Everything behind HTTP.
 
-    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``authenticate``
-    takes the Authorization header and the values that ``aud`` may have, and gives the client or
-    raises NotAuthenticated. ``check_store`` raises StoreUnavailable while the store cannot be used.
+    ``hooks`` are those with a rule; ``switched_off`` gives by hook what the site keeps back. ``prefetch`` are
+    the templates of discovery. ``authenticate`` takes the Authorization header and the values that ``aud``
+    may have, and gives the client or raises NotAuthenticated. ``check_store`` raises StoreUnavailable while
+    the store cannot be used.
     """
 
     settings: Settings
     respond: Callable[[HookRequest, Client], Answered]
     hooks: Collection[str]
     prefetch: Mapping[str, str]
+    switched_off: Mapping[str, str] = field(default_factory=dict)
     authenticate: Callable[[str | None, Collection[str]], Client] = anybody
     record_issued: RecordIssued | None = None
     record_feedback: RecordFeedback | None = None

@@ -17,12 +17,13 @@ from flask import Flask
 
 from service import AFTER_FORK, AT_EXIT, VERSION, engine
 from service.cards import SHARED_CARDS, Knowledge, load_knowledge
-from service.config import Settings, read_settings
+from service.config import TABLES, Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
 from service.fhir.queries import prefetch_templates
+from service.fhir.roles import USER_TEMPLATES
 from service.hooks import feedback
 from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
@@ -34,6 +35,7 @@ from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
 from service.security.tokens import authenticate
 from service.security.urls import same_base
+from service.site import Site, call_of, site_of, switched_off
 from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, shown_cards
@@ -54,11 +56,15 @@ def wired_app(settings: Settings | None = None) -> Flask:
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
+    clients = clients_of(settings)
+    site = site_of(settings.config_file, knowledge, clients=clients)
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
-    respond = _responder(settings, knowledge=knowledge, store=store)
-    app = build_app(_parts(settings, knowledge=knowledge, respond=respond, store=store, writer=writer))
+    respond = _responder(settings, knowledge=knowledge, site=site, store=store)
+    authenticate = _authenticator(settings, clients, store)
+    parts = _parts(settings, knowledge=knowledge, site=site, respond=respond, store=store, writer=writer)
+    app = build_app(dataclasses.replace(parts, authenticate=authenticate))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
     return app
@@ -85,14 +91,20 @@ def knowledge_of(settings: Settings) -> Knowledge:
 
 
 def _parts(
-    settings: Settings, *, knowledge: Knowledge, respond: Respond, store: Store, writer: IssuedCardWriter
+    settings: Settings,
+    *,
+    knowledge: Knowledge,
+    site: Site,
+    respond: Respond,
+    store: Store,
+    writer: IssuedCardWriter,
 ) -> Parts:
     return Parts(
         settings=settings,
         respond=respond,
         hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
-        prefetch=templates_of(settings, knowledge),
-        authenticate=_authenticator(settings, store),
+        prefetch={**templates_of(settings, knowledge), **(USER_TEMPLATES if site.asks_who else {})},
+        switched_off=switched_off(site, knowledge),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(check, store),
@@ -105,15 +117,17 @@ def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
     return prefetch_templates(knowledge.terminology.observation_codes() if by_code else ())
 
 
-def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Respond:
+def _responder(settings: Settings, *, knowledge: Knowledge, site: Site, store: Store) -> Respond:
     fetch = _fetcher(settings, templates_of(settings, knowledge))
     declined_for = timedelta(days=knowledge.defaults.override_days)
 
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
+        rules = site.rules_of(call_of(request, client=client.issuer, tenant=client.tenant))
         result = engine.respond(
             request,
-            knowledge=knowledge,
+            knowledge=rules.knowledge,
+            shadow_rules=rules.shadow,
             now=now,
             fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
             overridden=functools.partial(
@@ -158,16 +172,24 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Collection[str]], Client]:
+def clients_of(settings: Settings) -> Mapping[str, Client]:
+    """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
-        return anybody
-    known = [service.id for service in SERVICES]
-    clients = read_clients(
+        return {}
+    return read_clients(
         settings.clients_file,
-        known_services=known,
+        known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
         certificate_authorities=settings.certificate_authorities,
+        beside=TABLES if settings.clients_file == settings.config_file else (),
     )
+
+
+def _authenticator(
+    settings: Settings, clients: Mapping[str, Client], store: Store
+) -> Callable[[str | None, Collection[str]], Client]:
+    if not settings.authentication_required:
+        return anybody
     remember = functools.partial(remember_token, store)
 
     def identify(authorization: str | None, audiences: Collection[str]) -> Client:
