@@ -158,8 +158,13 @@ class Site:
     """All that this site has decided, ready to be looked up; made by ``site_of``."""
 
     table: SiteTable
-    versions: tuple[Mapping[str, SiteRules], ...]
+    variants: tuple[Mapping[str, SiteRules], ...]
     """By hook: of the whole service, then of each ``when``."""
+
+    @property
+    def version(self) -> str:
+        """The version of the content with these decisions, as cards carry it."""
+        return next(iter(self.variants[0].values())).knowledge.version
 
     @property
     def asks_who(self) -> bool:
@@ -169,7 +174,7 @@ class Site:
     def rules_of(self, call: Call) -> SiteRules:
         """What holds for a call."""
         matching = (n for n, one in enumerate(self.table.when, start=1) if _fits(one, call))
-        return self.versions[next(matching, 0)][call.hook]
+        return self.variants[next(matching, 0)][call.hook]
 
 
 def _fits(when: When, call: Call) -> bool:
@@ -330,7 +335,7 @@ def _quieter(card: CardText, decision: RuleDecision | None) -> CardText:
 def switched_off(site: Site, knowledge: Knowledge) -> dict[str, str]:
     """By hook, for discovery, a sentence that names the cards which are off for everybody."""
     titles = {
-        hook: "; ".join(_titles(rules.off, hook, knowledge)) for hook, rules in site.versions[0].items()
+        hook: "; ".join(_titles(rules.off, hook, knowledge)) for hook, rules in site.variants[0].items()
     }
     return {
         hook: knowledge.phrases("answer.switched-off", cards=named) for hook, named in titles.items() if named
