@@ -161,10 +161,12 @@ def _local_contact(knowledge: Knowledge) -> list[str]:
     local, phrases = knowledge.local, knowledge.phrases
     if not local.mdt_name:
         return []
-    name, phone = markdown(local.mdt_name), markdown(local.mdt_phone)
-    if not phone:
-        return [phrases("card.local-contact", name=name)]
-    return [phrases("card.local-contact-with-telephone", name=name, telephone=phone)]
+    if not local.mdt_phone:
+        return [markdown(phrases("card.local-contact", name=local.mdt_name))]
+    with_telephone = phrases(
+        "card.local-contact-with-telephone", name=local.mdt_name, telephone=local.mdt_phone
+    )
+    return [markdown(with_telephone)]
 
 
 def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:

@@ -96,7 +96,9 @@ def _lines(text: str) -> dict[Place, int]:
             table = _table(list(_keys(head["key"])), arrays, is_array=head["open"] == "[[")
             lines.setdefault(table, number)
         elif pair := _PAIR.match(line):
-            lines.setdefault((*table, *_keys(pair["key"])), number)
+            place = (*table, *_keys(pair["key"]))
+            for length in range(len(table) + 1, len(place) + 1):
+                lines.setdefault(place[:length], number)
     return lines
 
 

@@ -195,7 +195,9 @@ def test_case_does_not_matter_where_it_means_nothing() -> None:
 
 
 def test_every_setting_can_stand_in_the_file_and_a_variable_wins(tmp_path: Path) -> None:
-    file = file_of(tmp_path, '[settings]\nworkers = 5\nthreads = 3\nallowed_origins = ["https://a.example"]\n')
+    file = file_of(
+        tmp_path, '[settings]\nworkers = 5\nthreads = 3\nallowed_origins = ["https://a.example"]\n'
+    )
 
     settings = read_settings(file | {"NET_CDS_THREADS": "7"})
 
@@ -230,8 +232,8 @@ def test_all_faults_of_variables_and_file_are_named_at_once_each_where_it_stands
         "NET_CDS_WORKER: is no setting; did you mean 'NET_CDS_WORKERS'?",
         "net-cds.toml, line 6, sites: is unknown; did you mean 'site'?",
         "net-cds.toml, line 2, settings.wokers: is unknown; did you mean 'workers'?",
-        "net-cds.toml, line 3, settings.threads: Input should be a valid integer, unable to parse string as an "
-        "integer, not 'many'",
+        "net-cds.toml, line 3, settings.threads: Input should be a valid integer, unable to parse string as "
+        "an integer, not 'many'",
         "NET_CDS_RETENTION_DAYS: Input should be greater than or equal to 1, not '0'",
         "NET_CDS_AUTH=required needs NET_CDS_CLIENTS: the TOML file of the registered clients",
     ]

@@ -7,7 +7,7 @@ import pytest
 from service.errors import ConfigurationError
 from service.toml_file import TomlFile, meant, read_toml
 
-TEXT = '''# a comment
+TEXT = """# a comment
 [site]
 shadow = true
 rules.hiaa.state = "off"
@@ -22,7 +22,7 @@ role = "surgeon"
 hook = "order-sign"
 [site.when.rules.ki67]
 state = "off"
-'''
+"""
 
 
 def read(tmp_path: Path, text: str) -> TomlFile:
@@ -37,6 +37,7 @@ def read(tmp_path: Path, text: str) -> TomlFile:
         (("site",), 2),
         (("site", "shadow"), 3),
         (("site", "rules", "hiaa", "state"), 4),
+        (("site", "rules", "hiaa"), 4),
         (("site", "rules", "sstr-imaging", "state"), 7),
         (("site", "when", 0, "role"), 10),
         (("site", "when", 1, "hook"), 13),
