@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from service.cards import Knowledge
 from service.errors import MissingData
 from service.facts.patient import Patient
-from service.facts.tumour import names_a_tumour, names_only_a_site
+from service.facts.tumour import may_hide_a_tumour, names_a_tumour, names_only_a_site
 from service.fhir.access import FhirAccess
 from service.fhir.bookings import name_bookings
 from service.fhir.medications import Medications, reads_of
@@ -305,7 +305,7 @@ def _with_offered_suggestions(
 
 def _incomplete_problem_list(record: Record, knowledge: Knowledge) -> tuple[Card, ...]:
     """No tumour was found; where the problem list was not read to its end, that has to be said."""
-    if record.is_known("conditions"):
+    if not may_hide_a_tumour(record):
         return ()
     missing = NotAssessed("workup", "conditions", record.why_not_known("conditions"))
     return (render_incomplete([missing], knowledge, notes=_notes(record)),)

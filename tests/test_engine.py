@@ -43,6 +43,25 @@ def by_topic(found: HookResult) -> dict[str, Card]:
     return {card.source.topic_code: card for card in found.cards}
 
 
+UNREADABLE = {"coding": [{"code": 2}]}
+
+
+def with_unreadable_status(record: str) -> HookResult:
+    document = build_request(record)
+    for entry in document["prefetch"]["conditions"]["entry"]:
+        entry["resource"]["verificationStatus"] = UNREADABLE
+    return ask(as_read(document))
+
+
+@pytest.mark.parametrize("record", ["breast cancer", "colon cancer", "Merkel cell carcinoma"])
+def test_a_diagnosis_of_unreadable_status_that_names_something_else_hides_no_tumour(record: str) -> None:
+    assert with_unreadable_status(record).cards == ()
+
+
+def test_a_tumour_of_unreadable_status_is_said_to_be_unread() -> None:
+    assert list(by_topic(with_unreadable_status("ileal NET"))) == ["incomplete-data"]
+
+
 @pytest.mark.parametrize(
     "record",
     [
