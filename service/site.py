@@ -185,24 +185,24 @@ def _fits(when: When, call: Call) -> bool:
     )
 
 
-def site_of(path: Path | None, knowledge: Knowledge, *, clients: Collection[str] = ()) -> Site:
-    """The decisions in the configuration file, if there is one, upon the clinical content.
-
-    ``clients`` are the registered issuers, which ``client`` may name. Raises ConfigurationError with all that
-    is wrong, each with its line.
-    """
-    table = read_site(path, clients=clients) if path else SiteTable()
+def site_of(table: SiteTable, knowledge: Knowledge) -> Site:
+    """The decisions upon the clinical content, in whatever language its words are."""
     stamped = _stamped(knowledge, table)
     refined = [table, *(_refined(table, when) for when in table.when)]
     return Site(table, tuple(_by_hook(decisions, stamped) for decisions in refined))
 
 
-def read_site(path: Path, *, clients: Collection[str] = ()) -> SiteTable:
-    """Read and check the table ``[site]``; an empty one where the file has none."""
+def read_site(path: Path | None, *, clients: Collection[str] = ()) -> SiteTable:
+    """The table ``[site]`` of the configuration file; an empty one without a file, or where it has none.
+
+    ``clients`` are the registered issuers, which ``client`` may name. Raises ConfigurationError with all that
+    is wrong, each with its line.
+    """
+    if path is None:
+        return SiteTable()
     file = read_toml(path)
-    written = file.tables.get("site", {})
     try:
-        table = SiteTable.model_validate(written)
+        table = SiteTable.model_validate(file.tables.get("site", {}))
     except ValidationError as refusal:
         raise ConfigurationError(file.faults(refusal, under=("site",), known=_KEYS)) from None
     if problems := list(_problems(table, file, clients)):
@@ -350,10 +350,10 @@ def _titles(off: Collection[str], hook: str, knowledge: Knowledge) -> Iterator[s
     )
 
 
-def in_words(site: Site) -> tuple[str, ...]:
+def in_words(table: SiteTable) -> tuple[str, ...]:
     """A line for each decision that keeps something back, for operators."""
-    parts: list[tuple[str, Decisions]] = [("", site.table)]
-    parts += [(f"when {_condition(one)}: ", one) for one in site.table.when]
+    parts: list[tuple[str, Decisions]] = [("", table)]
+    parts += [(f"when {_condition(one)}: ", one) for one in table.when]
     return tuple(f"{place}{line}" for place, part in parts for line in _kept_back(part))
 
 

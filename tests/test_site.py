@@ -10,7 +10,7 @@ from service.errors import ConfigurationError
 from service.hook_names import ALL_HOOKS, ORDER_SIGN, PATIENT_VIEW
 from service.hooks.card import Indicator
 from service.rules import RULES, SAFETY_RULES
-from service.site import Call, Site, call_of, in_words, site_of, switched_off
+from service.site import Call, Site, SiteTable, call_of, in_words, read_site, site_of, switched_off
 from tests.asking import hook_request, knowledge
 
 ACCOUNTED = '\nreason = "why"\ndecided_by = "who"\ndecided_on = 2026-05-04\n'
@@ -23,7 +23,7 @@ def site(tmp_path: Path) -> object:
     def of(text: str, **options: object) -> Site:
         path = tmp_path / "net-cds.toml"
         path.write_text(text, encoding="utf-8")
-        return site_of(path, knowledge(), **options)  # type: ignore[arg-type]
+        return site_of(read_site(path, **options), knowledge())  # type: ignore[arg-type]
 
     return of
 
@@ -49,17 +49,17 @@ def said(result: HookResult) -> set[str]:
 
 
 def test_without_a_file_nothing_is_decided() -> None:
-    nothing = site_of(None, knowledge())
+    nothing = site_of(SiteTable(), knowledge())
 
     assert nothing.version == knowledge().version
     assert not nothing.asks_who
-    assert in_words(nothing) == ()
+    assert in_words(nothing.table) == ()
     assert all(not nothing.rules_of(Call(hook)).off for hook in ALL_HOOKS)
 
 
 def test_a_rule_that_is_off_is_not_asked_and_the_others_are(site) -> None:
     off = site('[site.rules.hiaa]\nstate = "off"\n')
-    everybody = asked(site_of(None, knowledge()), NEW)
+    everybody = asked(site_of(SiteTable(), knowledge()), NEW)
 
     result = asked(off, NEW)
 
@@ -87,7 +87,7 @@ def test_a_rule_in_shadow_is_asked_and_shows_nothing(site) -> None:
 )
 @pytest.mark.parametrize("record", [AROUND, f"{AROUND}; observations unknown", "conditions partial"])
 def test_no_card_at_all_where_nothing_is_to_be_shown(site, text: str, record: str) -> None:
-    assert asked(site_of(None, knowledge()), record).cards
+    assert asked(site_of(SiteTable(), knowledge()), record).cards
 
     assert asked(site(text), record).cards == ()
 
@@ -130,13 +130,13 @@ def test_all_conditions_of_a_table_have_to_hold(site) -> None:
 
 def test_a_limit_changes_what_is_old(site) -> None:
     record = "ileal NET 500 days ago; DOTATATE PET/CT positive done 400 days ago"
-    assert "sstr-imaging" in said(asked(site_of(None, knowledge()), record))
+    assert "sstr-imaging" in said(asked(site_of(SiteTable(), knowledge()), record))
 
     assert "sstr-imaging" not in said(asked(site("[site.limits]\nsstr_fresh_days = 450\n"), record))
 
 
 def test_no_more_cards_than_the_site_wants_and_at_least_one(site) -> None:
-    assert len(asked(site_of(None, knowledge()), AROUND).cards) > 1
+    assert len(asked(site_of(SiteTable(), knowledge()), AROUND).cards) > 1
 
     assert len(asked(site("[site]\nmost_cards = 1\n"), AROUND).cards) == 1
     assert "most_cards" in problems(site, "[site]\nmost_cards = 0\n")[0]
@@ -148,14 +148,14 @@ def test_a_card_is_no_more_urgent_than_the_site_wants(site) -> None:
     def urgency(result: HookResult) -> Indicator:
         return next(c.indicator for c in result.cards if "octreotide-prophylaxis" in c.recommendations)
 
-    assert urgency(asked(site_of(None, knowledge()), AROUND)) > Indicator.INFO
+    assert urgency(asked(site_of(SiteTable(), knowledge()), AROUND)) > Indicator.INFO
     assert urgency(asked(lowered, AROUND)) is Indicator.INFO
 
 
 def test_information_is_kept_back_and_safety_is_not(site) -> None:
     louder = site('[site]\nlowest_indicator = "critical"\n')
 
-    everything, result = asked(site_of(None, knowledge()), AROUND), asked(louder, AROUND)
+    everything, result = asked(site_of(SiteTable(), knowledge()), AROUND), asked(louder, AROUND)
 
     assert said(everything) > said(result) == said(everything) & SAFETY_RULES
     assert "octreotide-prophylaxis" in said(result)
@@ -176,7 +176,9 @@ def test_the_contact_stands_on_every_card_and_the_protocol_on_its_own(site) -> N
 
 
 def test_a_site_that_names_no_contact_shows_none() -> None:
-    assert not any("To ask here" in card.detail for card in asked(site_of(None, knowledge()), AROUND).cards)
+    assert not any(
+        "To ask here" in card.detail for card in asked(site_of(SiteTable(), knowledge()), AROUND).cards
+    )
 
 
 def test_each_decision_is_part_of_the_version(site) -> None:
@@ -275,7 +277,7 @@ def test_a_client_that_is_not_registered_is_refused(site) -> None:
 def test_operators_and_integrators_are_told_what_is_kept_back(site) -> None:
     decided = site(f'[site]\nshadow = true\n[site.rules.insulinoma-ssa]\nstate = "off"{ACCOUNTED}')
 
-    assert in_words(decided) == (
+    assert in_words(decided.table) == (
         "no card is shown; what would be shown is recorded (shadow)",
         "insulinoma-ssa: switched off by this site (why; who on 2026-05-04)",
     )

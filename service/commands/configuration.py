@@ -28,7 +28,7 @@ from service.security.clients import Client
 from service.security.fhir_servers import unusable_entries
 from service.security.key_sets import fetch_key_set, read_key_set
 from service.security.tokens import expected_audiences
-from service.site import in_words, site_of
+from service.site import SiteTable, in_words, read_site, site_of
 from service.store.database import check, existing_store, without_password
 from service.toml_file import read_toml
 from service.web import cors
@@ -60,10 +60,9 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
 
 def run_check(arguments: argparse.Namespace, settings: Settings) -> int:
     """Check it all. Raises ConfigurationError with everything for which a start would be refused."""
-    knowledge, clients = _as_a_start_reads(settings)
-    site = site_of(settings.config_file, knowledge, clients=clients)
+    knowledge, clients, site = _as_a_start_reads(settings)
     findings = [
-        Finding(Level.NOTE, "clinical content", site.version),
+        Finding(Level.NOTE, "clinical content", site_of(site, knowledge).version),
         *(Finding(Level.NOTE, "site", line) for line in in_words(site)),
         *_callers(settings, clients),
         *_key_sets(settings, clients.values()),
@@ -73,19 +72,18 @@ def run_check(arguments: argparse.Namespace, settings: Settings) -> int:
     return _reported(findings, as_json=arguments.json)
 
 
-def _as_a_start_reads(settings: Settings) -> tuple[Knowledge, Mapping[str, Client]]:
+def _as_a_start_reads(settings: Settings) -> tuple[Knowledge, Mapping[str, Client], SiteTable]:
     problems = [
         f"NET_CDS_ALLOWED_FHIR_SERVERS: {one}" for one in unusable_entries(settings.allowed_fhir_servers)
     ]
     knowledge = _collected(problems, lambda: knowledge_of(settings))
     clients = _collected(problems, lambda: clients_of(settings))
+    site = _collected(problems, lambda: read_site(settings.config_file, clients=clients or ()))
     _collected(problems, lambda: cors.origins(settings))
     _collected(problems, lambda: without_password(settings.database_url))
-    if knowledge is not None:
-        _collected(problems, lambda: site_of(settings.config_file, knowledge, clients=clients or ()))
-    if problems or knowledge is None or clients is None:
+    if problems or knowledge is None or clients is None or site is None:
         raise ConfigurationError(problems)
-    return knowledge, clients
+    return knowledge, clients, site
 
 
 def _collected(problems: list[str], load: Callable[[], _Checked]) -> _Checked | None:

@@ -58,7 +58,7 @@ from service.fhir.terminology import Terminology
 from service.fhir.whose import names_of
 from service.rules import RULES
 from service.security.urls import parse_url, same_base
-from service.site import in_words, site_of
+from service.site import in_words, read_site
 from service.web.wiring import knowledge_of, templates_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise InputFileError("--patient: has to be an id, of letters, digits and '-._~'.")
     access = FhirAccess(arguments.base_url, token_from(arguments.token_env))
     knowledge = knowledge_of(settings)
-    site = site_of(settings.config_file, knowledge)
+    site = read_site(settings.config_file)
     with Progress(
         console=terminal(errors=True), transient=True, disable=not _shows_progress(arguments)
     ) as bar:

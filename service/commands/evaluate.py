@@ -30,7 +30,7 @@ from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.rules import RULES
 from service.rules.base import Fires, Rule, Silent
-from service.site import SiteRules, call_of, site_of
+from service.site import SiteRules, call_of, read_site, site_of
 from service.web.wiring import knowledge_of
 
 WHY = "net-cds.why"
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     # The chart is whole: nothing was left out of it by a question that asks by code.
     knowledge = dataclasses.replace(knowledge_of(settings), results_by_code=False)
     request = read_request(document, service_id=SERVICE_OF[arguments.hook].id, hook=arguments.hook)
-    rules = site_of(settings.config_file, knowledge).rules_of(call_of(request))
+    rules = site_of(read_site(settings.config_file), knowledge).rules_of(call_of(request))
     result = respond(
         request,
         knowledge=rules.knowledge,
