@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property, partial
@@ -292,12 +292,14 @@ def load_knowledge(
     version: str,
     overrides: Path | None = None,
     code_map: Path | None = None,
+    read_languages: Collection[str] = (),
     results_by_code: bool = True,
 ) -> Knowledge:
     """Load ``cards/`` or raise ContentError with every problem found.
 
     ``holes`` gives, per rule id, the values that the rule can fill; it also says which rules need
     a card, so that an orphan card and an orphan rule are both refused. ``results_by_code``: see Knowledge.
+    ``read_languages`` are those in which charts are read beside English; all, where none is named.
     """
     paths = [path for path in sorted(cards_dir.glob("*.md")) if path.stem not in ("README", "common")]
     if not paths:
@@ -305,7 +307,8 @@ def load_knowledge(
     problems = list(_orphans({path.stem for path in paths}, set(holes)))
     defaults = collect(problems, lambda: load_defaults(cards_dir / "defaults.toml", overrides))
     longest = int(defaults.report_text_chars) if defaults else 0
-    terminology = collect(problems, lambda: load_terminology(cards_dir, code_map, longest_text=longest))
+    read = partial(load_terminology, cards_dir, code_map, longest_text=longest, languages=read_languages)
+    terminology = collect(problems, read)
     if terminology is not None:
         drug_words, queried = terminology.drug_words, terminology.queried
         problems += list_faults(cards_dir, drug_words=drug_words, queried=queried)
@@ -322,9 +325,14 @@ def load_knowledge(
         terminology=terminology,
         defaults=defaults,
         phrases=phrases,
-        version=f"{version}+{_digest(cards_dir)}",
+        version=f"{version}+{_digest(cards_dir)}{_read_in(read_languages)}",
         results_by_code=results_by_code,
     )
+
+
+def _read_in(languages: Collection[str]) -> str:
+    """What the version says where charts are not read in all languages."""
+    return f".read-{'-'.join(sorted(languages))}" if languages else ""
 
 
 def _orphans(cards: set[str], rules: set[str]) -> Iterator[str]:

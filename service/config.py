@@ -262,6 +262,16 @@ class Settings(BaseModel):
             "ConceptMap (`.json`). They are read in every resource and asked of FHIR servers.",
         ),
     ] = None
+    read_languages: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_comma_list),
+        Field(
+            alias="NET_CDS_READ_LANGUAGES",
+            description="Comma list of the languages in which the words of charts are read beside English, "
+            "by the folders of `cards/wordlists`, as `de,nl`. What is written in another is then not "
+            "understood. Not set: all of them.",
+        ),
+    ] = ()
     secret_file: Annotated[
         Path | None,
         Field(

@@ -78,6 +78,7 @@ def knowledge_of(settings: Settings) -> Knowledge:
         version=VERSION,
         overrides=settings.defaults_file,
         code_map=settings.code_map_file,
+        read_languages=settings.read_languages,
         results_by_code=settings.results_by == "code",
     )
     if settings.content == "all":

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from service import AT_EXIT, create_app
 from service.config import read_settings
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, ContentError
 from service.hooks.hooks import SERVICES
 from service.web import logs
 from tests.contract.support import chart, explanations, post, rules_of, with_prefetch
@@ -127,3 +127,32 @@ def test_the_version_of_the_decisions_stands_on_the_cards(service_of: ServiceOf)
     (first, *_) = explanations(post(service_of("[site]\nmost_cards = 3\n"), chart()))
 
     assert ".site-" in first["knowledge"]["version"]
+
+
+def test_words_are_read_in_the_languages_of_the_site(service_of: ServiceOf) -> None:
+    def rules(setting: str) -> set[str]:
+        request = in_words("neuroendokriner Tumor des Ileums")
+        return said(service_of(setting), request)
+
+    assert rules("")
+    assert rules('read_languages = ["de"]\n') == rules("")
+    assert not rules('read_languages = ["nl"]\n')
+
+
+def in_words(diagnosis: str) -> dict[str, Any]:
+    """The chart with one diagnosis, which is not coded."""
+    subject = {"reference": f"Patient/{chart()['context']['patientId']}"}
+    condition = {"resourceType": "Condition", "id": "c", "subject": subject, "code": {"text": diagnosis}}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": condition}]}
+    return with_prefetch(chart(), conditions=bundle)
+
+
+def test_a_language_without_word_lists_stops_the_start(service_of: ServiceOf) -> None:
+    with pytest.raises(ContentError, match=r"NET_CDS_READ_LANGUAGES: 'da' is not one of de, en, es"):
+        service_of('read_languages = ["de", "da"]\n')
+
+
+def test_the_languages_that_are_read_are_part_of_the_version(service_of: ServiceOf) -> None:
+    (first, *_) = explanations(post(service_of('read_languages = "nl"\n'), chart()))
+
+    assert first["knowledge"]["version"].endswith(".read-nl")
