@@ -64,6 +64,15 @@ def read_toml(path: Path) -> TomlFile:
         raise ConfigurationError([f"{path.name}: is not TOML: {problem}"]) from None
 
 
+_KINDS = {
+    "dict_type": "has to be a table",
+    "model_type": "has to be a table",
+    "tuple_type": "has to be a list",
+    "date_type": "has to be a date without quotation marks, as 2026-05-04",
+}
+"""Types of faults whose words in pydantic speak of Python and not of TOML."""
+
+
 def fault_in_words(fault: Mapping[str, Any], known: Collection[str] = ()) -> str:
     """What pydantic found; it does not say what was given, nor which name was probably meant."""
     if fault["type"] == "extra_forbidden":
@@ -72,7 +81,7 @@ def fault_in_words(fault: Mapping[str, Any], known: Collection[str] = ()) -> str
         return str(fault["ctx"]["error"])
     if fault["type"] == "missing":
         return "is missing"
-    return f"{fault['msg']}, not {fault['input']!r}"
+    return f"{_KINDS.get(fault['type'], fault['msg'])}, not {fault['input']!r}"
 
 
 def meant(name: str, known: Iterable[str]) -> str:

@@ -233,6 +233,13 @@ def test_each_decision_is_part_of_the_version(site) -> None:
             "line 3, site.mdt_url: has to be an http or https",
         ),
         ('[site]\nshadow = "yes"\n', "line 2, site.shadow: "),
+        ('[site.rules]\nhiaa = "off"\n', "line 2, site.rules.hiaa: has to be a table, not 'off'"),
+        ('[site]\nwhen = "x"\n', "line 2, site.when: has to be a list, not 'x'"),
+        ("site = 3\n", "line 1, site: has to be a table, not 3"),
+        (
+            '[site.rules.hiaa]\ndecided_on = "2026-05-04"\n',
+            "line 2, site.rules.hiaa.decided_on: has to be a date without quotation marks, as 2026-05-04, not",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(site, text: str, fault: str) -> None:
