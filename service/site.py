@@ -192,11 +192,21 @@ def site_of(table: SiteTable, knowledge: Knowledge) -> Site:
     return Site(table, tuple(_by_hook(decisions, stamped) for decisions in refined))
 
 
-def read_site(path: Path | None, *, clients: Collection[str] = ()) -> SiteTable:
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """The registered issuers, and the tenants that their tokens may name; None where any may come."""
+
+    clients: Collection[str] | None = None
+    tenants: Collection[str] | None = None
+
+
+ANY_CALLER = Callers()
+
+
+def read_site(path: Path | None, callers: Callers = ANY_CALLER) -> SiteTable:
     """The table ``[site]`` of the configuration file; an empty one without a file, or where it has none.
 
-    ``clients`` are the registered issuers, which ``client`` may name. Raises ConfigurationError with all that
-    is wrong, each with its line.
+    Raises ConfigurationError with all that is wrong, each with its line.
     """
     if path is None:
         return SiteTable()
@@ -205,20 +215,20 @@ def read_site(path: Path | None, *, clients: Collection[str] = ()) -> SiteTable:
         table = SiteTable.model_validate(file.tables.get("site", {}))
     except ValidationError as refusal:
         raise ConfigurationError(file.faults(refusal, under=("site",), known=_KEYS)) from None
-    if problems := list(_problems(table, file, clients)):
+    if problems := list(_problems(table, file, callers)):
         raise ConfigurationError(problems)
     return table
 
 
-def _problems(table: SiteTable, file: TomlFile, clients: Collection[str]) -> Iterator[str]:
+def _problems(table: SiteTable, file: TomlFile, callers: Callers) -> Iterator[str]:
     yield from _problems_of(table, file, ("site",))
     for number, when in enumerate(table.when):
         place: Place = ("site", "when", number)
         if not any(getattr(when, name) for name in _CONDITIONS):
             yield f"{file.where(*place)}: needs one of {', '.join(_CONDITIONS)}"
-        yield from _unknown(when.hook or (), _HOOKS, file.where(*place, "hook"))
-        if when.client and clients:
-            yield from _unknown(when.client, clients, file.where(*place, "client"))
+        for name, known in (("hook", _HOOKS), ("client", callers.clients), ("tenant", callers.tenants)):
+            if known is not None:
+                yield from _unknown(getattr(when, name) or (), known, file.where(*place, name))
         yield from _problems_of(when, file, place)
 
 

@@ -10,7 +10,7 @@ from service.errors import ConfigurationError
 from service.hook_names import ALL_HOOKS, ORDER_SIGN, PATIENT_VIEW
 from service.hooks.card import Indicator
 from service.rules import RULES, SAFETY_RULES
-from service.site import Call, Site, SiteTable, call_of, in_words, read_site, site_of, switched_off
+from service.site import Call, Callers, Site, SiteTable, call_of, in_words, read_site, site_of, switched_off
 from tests.asking import hook_request, knowledge
 
 ACCOUNTED = '\nreason = "why"\ndecided_by = "who"\ndecided_on = 2026-05-04\n'
@@ -23,7 +23,7 @@ def site(tmp_path: Path) -> object:
     def of(text: str, **options: object) -> Site:
         path = tmp_path / "net-cds.toml"
         path.write_text(text, encoding="utf-8")
-        return site_of(read_site(path, **options), knowledge())  # type: ignore[arg-type]
+        return site_of(read_site(path, Callers(**options)), knowledge())  # type: ignore[arg-type]
 
     return of
 
@@ -238,7 +238,7 @@ def test_each_decision_is_part_of_the_version(site) -> None:
         ("site = 3\n", "line 1, site: has to be a table, not 3"),
         (
             '[site.rules.hiaa]\ndecided_on = "2026-05-04"\n',
-            "line 2, site.rules.hiaa.decided_on: has to be a date without quotation marks, as 2026-05-04, not",
+            "line 2, site.rules.hiaa.decided_on: has to be a date without quotation marks, as",
         ),
     ],
 )
@@ -279,6 +279,14 @@ def test_a_client_that_is_not_registered_is_refused(site) -> None:
     (problem,) = problems(site, text, clients=["https://ehr.example.org"])
 
     assert "did you mean 'https://ehr.example.org'?" in problem
+    assert "is unknown" in problems(site, text, clients=[])[0]
+
+
+def test_a_tenant_that_no_token_can_name_is_refused(site) -> None:
+    text = '[[site.when]]\ntenant = "nord"\nshadow = true\n'
+
+    assert "did you mean 'north'?" in problems(site, text, tenants=["north", "south"])[0]
+    assert site(text).table.when
 
 
 def test_operators_and_integrators_are_told_what_is_kept_back(site) -> None:

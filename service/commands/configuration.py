@@ -28,11 +28,11 @@ from service.security.clients import Client
 from service.security.fhir_servers import unusable_entries
 from service.security.key_sets import fetch_key_set, read_key_set
 from service.security.tokens import expected_audiences
-from service.site import SiteTable, in_words, read_site, site_of
+from service.site import ANY_CALLER, SiteTable, in_words, read_site, site_of
 from service.store.database import check, existing_store, without_password
 from service.toml_file import read_toml
 from service.web import cors
-from service.web.wiring import clients_of, knowledge_of
+from service.web.wiring import callers_of, clients_of, knowledge_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _EXITS = (exits.DONE, exits.FINDINGS, exits.NOT_READY)
@@ -78,7 +78,8 @@ def _as_a_start_reads(settings: Settings) -> tuple[Knowledge, Mapping[str, Clien
     ]
     knowledge = _collected(problems, lambda: knowledge_of(settings))
     clients = _collected(problems, lambda: clients_of(settings))
-    site = _collected(problems, lambda: read_site(settings.config_file, clients=clients or ()))
+    callers = ANY_CALLER if clients is None else callers_of(clients)
+    site = _collected(problems, lambda: read_site(settings.config_file, callers))
     _collected(problems, lambda: cors.origins(settings))
     _collected(problems, lambda: without_password(settings.database_url))
     if problems or knowledge is None or clients is None or site is None:

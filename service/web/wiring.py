@@ -35,7 +35,7 @@ from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
 from service.security.tokens import authenticate
 from service.security.urls import same_base
-from service.site import Site, call_of, read_site, site_of, switched_off
+from service.site import Callers, Site, call_of, read_site, site_of, switched_off
 from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, shown_cards
@@ -57,7 +57,7 @@ def wired_app(settings: Settings | None = None) -> Flask:
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
     clients = clients_of(settings)
-    site = site_of(read_site(settings.config_file, clients=clients), knowledge)
+    site = site_of(read_site(settings.config_file, callers_of(clients)), knowledge)
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
@@ -184,6 +184,13 @@ def clients_of(settings: Settings) -> Mapping[str, Client]:
         certificate_authorities=settings.certificate_authorities,
         beside=TABLES if settings.clients_file == settings.config_file else (),
     )
+
+
+def callers_of(clients: Mapping[str, Client]) -> Callers:
+    """The names by which a decision of the site can tell callers apart."""
+    is_any_allowed = any(not client.tenants for client in clients.values())
+    tenants = {tenant for client in clients.values() for tenant in client.tenants}
+    return Callers(clients, None if is_any_allowed else tenants)
 
 
 def _authenticator(
