@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, str] = {
     "try": "service.commands.try_service",
     "cards": "service.commands.cards",
     "config": "service.commands.configuration",
+    "content": "service.commands.content",
     "migrate": "service.store.commands",
     "feedback": "service.store.commands",
 }

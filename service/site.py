@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from service.approvals import Basis
 from service.cards import SHARED_CARDS, CardText, Knowledge, Local
 from service.errors import ConfigurationError
 from service.facts.defaults import Defaults
@@ -155,16 +156,16 @@ class SiteRules:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """All that this site has decided, ready to be looked up; made by ``site_of``."""
+    """All that this site has decided, ready to be looked up; made by ``site_of``.
+
+    ``loaded`` is the whole content, ``content`` that with the decisions for the whole service.
+    """
 
     table: SiteTable
+    loaded: Knowledge
+    content: Knowledge
     variants: tuple[Mapping[str, SiteRules], ...]
     """By hook: of the whole service, then of each ``when``."""
-
-    @property
-    def version(self) -> str:
-        """The version of the content with these decisions, as cards carry it."""
-        return next(iter(self.variants[0].values())).knowledge.version
 
     @property
     def asks_who(self) -> bool:
@@ -189,7 +190,8 @@ def site_of(table: SiteTable, knowledge: Knowledge) -> Site:
     """The decisions upon the clinical content, in whatever language its words are."""
     stamped = _stamped(knowledge, table)
     refined = [table, *(_refined(table, when) for when in table.when)]
-    return Site(table, tuple(_by_hook(decisions, stamped) for decisions in refined))
+    variants = tuple(_by_hook(decisions, stamped) for decisions in refined)
+    return Site(table, stamped, _without(_decided(table, stamped), _off(table)), variants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,16 +290,16 @@ def _stamped(knowledge: Knowledge, table: SiteTable) -> Knowledge:
 
 
 def _by_hook(decisions: Decisions, knowledge: Knowledge) -> dict[str, SiteRules]:
-    decided = _decided(decisions, knowledge)
-    off = {
-        name: one.in_words
-        for name, one in decisions.rules.items()
-        if one.state == "off" and name in knowledge.cards
-    }
+    off = _off(decisions)
     of_service = _RULE_IDS if decisions.shadow else ()
     shadow = frozenset([*of_service, *(n for n, one in decisions.rules.items() if one.state == "shadow")])
-    everywhere = SiteRules(_without(decided, off), shadow, off)
+    everywhere = SiteRules(_without(_decided(decisions, knowledge), off), shadow, off)
     return {hook: _on_hook(everywhere, decisions.hooks.get(hook)) for hook in _HOOKS}
+
+
+def _off(decisions: Decisions) -> dict[str, str]:
+    """The rules that are off on every hook, with the reason in words."""
+    return {name: one.in_words for name, one in decisions.rules.items() if one.state == "off"}
 
 
 def _on_hook(everywhere: SiteRules, decision: Decision | None) -> SiteRules:
@@ -327,8 +329,24 @@ def _decided(decisions: Decisions, knowledge: Knowledge) -> Knowledge:
         {name: one.protocol_url for name, one in decisions.rules.items() if one.protocol_url},
     )
     cards = {name: _quieter(card, decisions.rules.get(name)) for name, card in knowledge.cards.items()}
-    defaults = replace(knowledge.defaults, **limits)
-    return replace(knowledge, cards=cards, defaults=defaults, lowest_indicator=lowest, local=local)
+    return replace(
+        knowledge,
+        cards=cards,
+        defaults=replace(knowledge.defaults, **limits),
+        bases={
+            name: _rebased(basis, limits, decisions.rules.get(name))
+            for name, basis in knowledge.bases.items()
+        },
+        lowest_indicator=lowest,
+        local=local,
+    )
+
+
+def _rebased(basis: Basis, limits: Mapping[str, float], decision: RuleDecision | None) -> Basis:
+    """What an approval of a card would rest on here: another limit or indicator was not approved."""
+    changed = {f"limit {name}": f"{value:g}" for name, value in limits.items() if f"limit {name}" in basis}
+    highest = decision.highest_indicator if decision else None
+    return {**basis, **changed, **({"highest indicator": highest} if highest else {})}
 
 
 def _quieter(card: CardText, decision: RuleDecision | None) -> CardText:
@@ -342,14 +360,13 @@ def _quieter(card: CardText, decision: RuleDecision | None) -> CardText:
     return replace(card, wordings=wordings)
 
 
-def switched_off(site: Site, knowledge: Knowledge) -> dict[str, str]:
+def switched_off(site: Site) -> dict[str, str]:
     """By hook, for discovery, a sentence that names the cards which are off for everybody."""
-    titles = {
-        hook: "; ".join(_titles(rules.off, hook, knowledge)) for hook, rules in site.variants[0].items()
+    named = {
+        hook: "; ".join(_titles(rules.off, hook, site.loaded)) for hook, rules in site.variants[0].items()
     }
-    return {
-        hook: knowledge.phrases("answer.switched-off", cards=named) for hook, named in titles.items() if named
-    }
+    phrase = site.loaded.phrases
+    return {hook: phrase("answer.switched-off", cards=titles) for hook, titles in named.items() if titles}
 
 
 def _titles(off: Collection[str], hook: str, knowledge: Knowledge) -> Iterator[str]:

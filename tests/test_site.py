@@ -51,7 +51,7 @@ def said(result: HookResult) -> set[str]:
 def test_without_a_file_nothing_is_decided() -> None:
     nothing = site_of(SiteTable(), knowledge())
 
-    assert nothing.version == knowledge().version
+    assert nothing.content.version == knowledge().version
     assert not nothing.asks_who
     assert in_words(nothing.table) == ()
     assert all(not nothing.rules_of(Call(hook)).off for hook in ALL_HOOKS)
@@ -192,7 +192,7 @@ def test_each_decision_is_part_of_the_version(site) -> None:
         '[[site.when]]\nrole = "surgeon"\nshadow = true\n',
         '[site]\nmdt_name = "x"\n',
     ]
-    versions = [site(text).version for text in texts]
+    versions = [site(text).content.version for text in texts]
 
     assert len(set(versions)) == len(texts)
     assert versions[0] == knowledge().version
@@ -297,8 +297,8 @@ def test_operators_and_integrators_are_told_what_is_kept_back(site) -> None:
         "insulinoma-ssa: switched off by this site (why; who on 2026-05-04)",
     )
     title = knowledge().cards["insulinoma-ssa"].title
-    assert f"Switched off at this site: {title}." in switched_off(decided, knowledge()).values()
-    assert PATIENT_VIEW not in switched_off(decided, knowledge()) or "insulinoma" not in title
+    assert f"Switched off at this site: {title}." in switched_off(decided).values()
+    assert PATIENT_VIEW not in switched_off(decided) or "insulinoma" not in title
 
 
 def test_a_call_is_read_from_the_request() -> None:
@@ -307,3 +307,15 @@ def test_a_call_is_read_from_the_request() -> None:
     request.prefetch["user"] = role  # type: ignore[index]
 
     assert call_of(request, client="c", tenant="t") == Call(PATIENT_VIEW, "c", "t", frozenset({"surgeon"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[site.limits]\nsstr_fresh_days = 400\n", '[site.rules.sstr-imaging]\nhighest_indicator = "info"\n'],
+    ids=["limit", "indicator"],
+)
+def test_an_approval_does_not_hold_for_what_the_site_has_changed(site, text: str) -> None:
+    before, here = knowledge(), site(text).content
+
+    assert here.card_digest("sstr-imaging") != before.card_digest("sstr-imaging")
+    assert here.card_digest("insulinoma-ssa") == before.card_digest("insulinoma-ssa")

@@ -32,7 +32,7 @@ from service.site import ANY_CALLER, SiteTable, in_words, read_site, site_of
 from service.store.database import check, existing_store, without_password
 from service.toml_file import read_toml
 from service.web import cors
-from service.web.wiring import callers_of, clients_of, knowledge_of
+from service.web.wiring import callers_of, clients_of, knowledge_of, languages_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _EXITS = (exits.DONE, exits.FINDINGS, exits.NOT_READY)
@@ -62,7 +62,7 @@ def run_check(arguments: argparse.Namespace, settings: Settings) -> int:
     """Check it all. Raises ConfigurationError with everything for which a start would be refused."""
     knowledge, clients, site = _as_a_start_reads(settings)
     findings = [
-        Finding(Level.NOTE, "clinical content", site_of(site, knowledge).version),
+        Finding(Level.NOTE, "clinical content", site_of(site, knowledge).content.version),
         *(Finding(Level.NOTE, "site", line) for line in in_words(site)),
         *_callers(settings, clients),
         *_key_sets(settings, clients.values()),
@@ -77,7 +77,8 @@ def _as_a_start_reads(settings: Settings) -> tuple[Knowledge, Mapping[str, Clien
         f"NET_CDS_ALLOWED_FHIR_SERVERS: {one}" for one in unusable_entries(settings.allowed_fhir_servers)
     ]
     knowledge = _collected(problems, lambda: knowledge_of(settings))
-    clients = _collected(problems, lambda: clients_of(settings))
+    languages = _collected(problems, lambda: languages_of(settings, knowledge)) if knowledge else None
+    clients = _collected(problems, lambda: clients_of(settings, languages or ()))
     callers = ANY_CALLER if clients is None else callers_of(clients)
     site = _collected(problems, lambda: read_site(settings.config_file, callers))
     _collected(problems, lambda: cors.origins(settings))

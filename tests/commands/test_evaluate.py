@@ -207,3 +207,14 @@ def test_what_is_not_urgent_enough_for_the_site_is_named(
     kept = [one for one in document["extension"][WHY]["answers"] if "not shown" in one["because"]]
     assert kept
     assert all(one["because"].endswith("this site shows critical and above") for one in kept)
+
+
+def test_the_cards_can_be_had_in_another_language(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = evaluate(capsys, EMBOLISATION, "--language", "de", "--json")
+
+    assert "Karzinoidsyndrom" in orjson.loads(printed)["cards"][0]["summary"]
+
+
+def test_a_language_that_there_is_not_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", EMBOLISATION, "--language", "tlh"]) == exits.UNUSABLE
+    assert capsys.readouterr().err == "--language tlh: has to be one of en, de.\n"
