@@ -423,3 +423,15 @@ def test_a_map_that_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str]
         assert main(["doctor", url, "--propose-map", "/nowhere/own.csv"]) == exits.UNUSABLE
 
     assert "--propose-map /nowhere/own.csv: cannot be written" in capsys.readouterr().err
+
+
+def test_what_the_site_keeps_back_is_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chart: Chart
+) -> None:
+    path = tmp_path / "net-cds.toml"
+    path.write_text('[site.rules.hiaa]\nstate = "off"\nreason = "sent elsewhere"\n', encoding="utf-8")
+    monkeypatch.setenv("NET_CDS_CONFIG", str(path))
+
+    _, report = examine(capsys, fhir_answers(chart))
+
+    assert "site: hiaa: switched off by this site (sent elsewhere)" in said(report, "note")
