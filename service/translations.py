@@ -16,7 +16,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as model
 
-from service.cards import COMMON_SECTIONS, WITH_HOLES, CardText, Common, Knowledge, Review, Silence
+from service.approvals import Review
+from service.cards import COMMON_SECTIONS, WITH_HOLES, CardText, Common, Knowledge, Silence
 from service.content_files import collect
 from service.errors import ContentError
 from service.fhir.phrasebook import Phrases, has_plain_holes, holes_in, lines_of_phrases, load_phrases
@@ -265,4 +266,4 @@ def _resource(value: Any, words: _Words) -> Any:
 
 def _common(common: Common, words: _Words) -> Common:
     texts = {name: " ".join(words[_SECTION, heading].split()) for name, heading in COMMON_SECTIONS.items()}
-    return replace(common, silent=_silences(common.silent, words), **texts)
+    return replace(common, silent=_silences(common.silent, words), lists=common.lists, **texts)

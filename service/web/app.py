@@ -10,6 +10,7 @@ import functools
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 import orjson
 from flask import Flask, Response, request
@@ -152,16 +153,26 @@ def _live() -> Response:
 
 
 def _ready(parts: Parts) -> Response:
-    """Whether calls can be answered: without the store they can, unless replays have to be recognised."""
-    if parts.check_store is None:
-        return answer({"status": "ready"})
+    """Whether calls can be answered: without the store they can, unless replays have to be recognised.
+
+    An approval that has lapsed stops no call, but whoever watches over the service should hear of it.
+    """
+    document: dict[str, Any] = {"status": "ready"}
+    if parts.check_store is not None:
+        document["store"] = _state_of_store(parts, parts.check_store)
+    if lapsed := list(parts.lapsed_approvals()):
+        document["lapsedApprovals"] = {"count": len(lapsed), "cards": lapsed}
+    return answer(document)
+
+
+def _state_of_store(parts: Parts, check_store: Callable[[], None]) -> str:
     try:
-        parts.check_store()
+        check_store()
     except StoreUnavailable:
         if parts.settings.authentication_required:
             raise
-        return answer({"status": "ready", "store": "unavailable"})
-    return answer({"status": "ready", "store": "available"})
+        return "unavailable"
+    return "available"
 
 
 def _service(parts: Parts, service_id: str) -> Service:

@@ -56,7 +56,8 @@ class Parts:
     in which cards can be written, the one for callers without a wish first. ``authenticate`` takes the
     Authorization header and the values that ``aud`` may have, and gives the client or raises
     NotAuthenticated. ``respond`` writes the cards in the ``language`` of its client. ``check_store`` raises
-    StoreUnavailable while the store cannot be used.
+    StoreUnavailable while the store cannot be used. ``lapsed_approvals`` are the cards whose approval no
+    longer counts today.
     """
 
     settings: Settings
@@ -68,3 +69,4 @@ class Parts:
     record_issued: RecordIssued | None = None
     record_feedback: RecordFeedback | None = None
     check_store: Callable[[], None] | None = None
+    lapsed_approvals: Callable[[], Sequence[str]] = tuple

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import Flask
 
 from service import AFTER_FORK, AT_EXIT, VERSION, engine
-from service.cards import ENGLISH, SHARED_CARDS, Knowledge, load_knowledge
+from service.cards import ENGLISH, Knowledge, load_knowledge
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
@@ -45,6 +46,8 @@ from service.web.app import build_app
 from service.web.logs import configure_logging
 from service.web.parts import Answered, Parts, anybody
 
+_LOGGER = logging.getLogger("service.web.wiring")
+
 Respond = Callable[[HookRequest, Client], Answered]
 
 
@@ -55,6 +58,7 @@ def wired_app(settings: Settings | None = None) -> Flask:
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
+    _warn_of_reviews(knowledge, _today())
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
@@ -77,14 +81,7 @@ def knowledge_of(settings: Settings) -> Knowledge:
         code_map=settings.code_map_file,
         results_by_code=settings.results_by == "code",
     )
-    if settings.content == "all":
-        return knowledge
-    cards = {
-        name: card
-        for name, card in knowledge.cards.items()
-        if name in SHARED_CARDS or card.review.status == "approved"
-    }
-    return dataclasses.replace(knowledge, cards=cards)
+    return dataclasses.replace(knowledge, only_approved=settings.content == "approved")
 
 
 def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledge]:
@@ -107,13 +104,29 @@ def _parts(
         settings=settings,
         respond=respond,
         languages=tuple(languages),
-        hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
+        hooks=frozenset(hook for rule in RULES if knowledge.shows(rule.id, _today()) for hook in rule.hooks),
         prefetch=templates_of(settings, knowledge),
         authenticate=_authenticator(settings, store, languages),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(check, store),
+        lapsed_approvals=lambda: tuple(knowledge.lapsed(_today())),
     )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
+    """Say at start whose approval has lapsed or will soon, and which cards are off for want of one."""
+    for card, why in knowledge.lapsed(today).items():
+        _LOGGER.warning("%s: %s", card, why)
+    for card, state in knowledge.states(today).items():
+        if state.is_due:
+            _LOGGER.warning("%s: its next review is due on %s", card, state.review.next_review)
+    if off := [rule.id for rule in RULES if not knowledge.shows(rule.id, today)]:
+        _LOGGER.warning("NET_CDS_CONTENT=approved: not shown, because not approved: %s", ", ".join(off))
 
 
 def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
