@@ -137,12 +137,13 @@ class Settings(BaseModel):
         int,
         Field(
             alias="NET_CDS_THREADS",
-            ge=1,
-            le=64,
-            description="Threads in each worker, 1 to 64. More than one helps only where the service "
-            "waits for FHIR servers.",
+            ge=4,
+            le=256,
+            description="Threads in each worker, 4 to 256: how many calls it has in hand at the same time. "
+            "Half of them at most wait for one FHIR server or for one registered EHR, and three quarters for "
+            "any, so that the others are answered.",
         ),
-    ] = 1
+    ] = 32
     max_body_bytes: Annotated[
         int,
         Field(

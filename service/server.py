@@ -1,7 +1,7 @@
 """The production server: gunicorn, embedded, with the settings that this service needs.
 
 Implements the transport below https://cds-hooks.hl7.org/2.0/#http-request_1. Why gunicorn and why
-these workers: ``service/adr/0004-server.md``.
+these workers: ``service/adr/0013-slow-neighbours.md``.
 
 An application may leave two lists of callables in its ``extensions``: ``AFTER_FORK`` is called in every
 worker before its first request (threads and database connections do not survive a fork), ``AT_EXIT`` when a
@@ -14,6 +14,7 @@ import gc
 import ipaddress
 import logging
 import os
+import resource
 import signal
 import socket
 import struct
@@ -25,11 +26,12 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from service import AFTER_FORK, AT_EXIT
+from service.buffering import buffering_worker, most_connections
 from service.config import Settings
 from service.errors import ConfigurationError
 
 SILENT_CLIENT_SECONDS = 3
-"""How long a worker waits for the next byte of a request before it gives up on the connection."""
+"""How long a thread waits for a client to take or send more, where the loop could not wait in its place."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -87,7 +89,8 @@ def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "sync" if settings.threads == 1 else "gthread",
+        "worker_class": buffering_worker(settings.max_body_bytes),
+        "worker_connections": most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         "preload_app": True,
         "timeout": 30,
         "graceful_timeout": 30,
@@ -103,6 +106,8 @@ def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]
         "errorlog": "-",
         "loglevel": settings.log_level.lower(),
         "control_socket_disable": True,
+        # Nobody may say by a header under which path the service lies; NET_CDS_PUBLIC_URL does.
+        "forwarder_headers": "",
         "when_ready": _limit_silent_clients,
         "post_fork": _after_fork,
         "post_worker_init": _release_stop_signals,
@@ -155,7 +160,7 @@ def _release_stop_signals(_worker: Any = None) -> None:
 
 
 def _limit_silent_clients(arbiter: Any) -> None:
-    """Let no connection that sends nothing hold a worker; browsers open such connections in advance.
+    """Let no connection that takes or sends nothing hold a thread.
 
     Accepted sockets inherit the time-outs of the listening one, which is not otherwise affected,
     because gunicorn never blocks on it.
