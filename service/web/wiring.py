@@ -22,6 +22,7 @@ from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
+from service.fhir.neighbours import Neighbours
 from service.fhir.queries import prefetch_templates
 from service.hooks import feedback
 from service.hooks.card import OverrideReason
@@ -115,7 +116,9 @@ def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Res
             request,
             knowledge=knowledge,
             now=now,
-            fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
+            fetch=functools.partial(
+                fetch, until=time.monotonic() + settings.fetch_deadline_seconds, client=client.issuer
+            ),
             overridden=functools.partial(
                 declined_rules,
                 store,
@@ -141,13 +144,22 @@ def _recipient(store: Store, request: HookRequest, client: Client) -> str:
 def _fetcher(settings: Settings, templates: Mapping[str, str]) -> Callable[..., Mapping[str, FetchOutcome]]:
     """What reads a FHIR server; all that one call asks has to arrive before ``until``."""
     limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
+    neighbours = Neighbours(most_of_one=settings.threads // 2, most_of_all=settings.threads * 3 // 4)
 
     def fetch(
-        access: FhirAccess, patient_id: str, keys: Collection[str], *, until: float
+        access: FhirAccess, patient_id: str, keys: Collection[str], *, until: float, client: str
     ) -> Mapping[str, FetchOutcome]:
         queries = queries_for(patient_id, {key: templates.get(key, key) for key in keys})
         seconds = max(0.0, until - time.monotonic())
-        return fetch_all(access, queries, deadline_seconds=seconds, same_base=same_base, limits=limits)
+        return fetch_all(
+            access,
+            queries,
+            deadline_seconds=seconds,
+            same_base=same_base,
+            limits=limits,
+            neighbours=neighbours,
+            client=client,
+        )
 
     return fetch
 
