@@ -35,7 +35,7 @@ from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
 from service.security.tokens import authenticate
 from service.security.urls import same_base
-from service.store.database import Store, check, open_store
+from service.store.database import Store, open_store, readiness
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, shown_cards
 from service.store.overrides import declined_rules, recipient_key
@@ -96,7 +96,7 @@ def _parts(
         authenticate=_authenticator(settings, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
-        check_store=functools.partial(check, store),
+        check_store=functools.partial(readiness, store),
     )
 
 
