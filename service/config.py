@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -236,6 +237,16 @@ class Settings(BaseModel):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="NET_CDS_LOG_LEVEL", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
     ] = "INFO"
+    metrics_readers: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        BeforeValidator(_comma_list),
+        Field(
+            alias="NET_CDS_METRICS_READERS",
+            description="Comma list of the addresses and networks that may read `/metrics`, as "
+            "`127.0.0.1,10.1.0.0/16`; for all others, and for what comes by way of a proxy, there is "
+            "nothing at that address.",
+        ),
+    ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
     cards_dir: Annotated[
         Path,
         AfterValidator(_existing_folder),
@@ -248,6 +259,11 @@ class Settings(BaseModel):
         return self.authentication == "required" or (
             self.authentication is None and self.clients_file is not None
         )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs on this machine are answered, as nobody has to say who calls."""
+        return self.authentication is None and self.clients_file is None
 
     @property
     def certificate_authorities(self) -> str | bool:
@@ -297,4 +313,6 @@ def settings_table() -> Iterator[str]:
 def _shown(default: object) -> str:
     if isinstance(default, Path):
         default = default.relative_to(_CHECKOUT)
-    return "none" if default in (None, ()) else f"`{default}`"
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return "none" if default in (None, "") else f"`{default}`"

@@ -15,10 +15,13 @@ import ipaddress
 import logging
 import os
 import resource
+import shutil
 import signal
 import socket
 import struct
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,7 @@ from service.errors import ConfigurationError
 SILENT_CLIENT_SECONDS = 3
 """How long a thread waits for a client to take or send more, where the loop could not wait in its place."""
 
+COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 _MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # gunicorn makes an unlinked file in it, with a random name
@@ -67,7 +71,25 @@ def serve(settings: Settings, host: str, port: int, *, load: Callable[[], Any] |
     log_of_gunicorn.addFilter(_shorten_silent_clients)
     log_of_gunicorn.addFilter(_leave_out_what_was_sent)
     _hold_stop_signals_while_forking()
-    _Server(load or partial(_load_service, settings), gunicorn_options(settings, host, port)).run()
+    with _shared_counts():
+        _Server(load or partial(_load_service, settings), gunicorn_options(settings, host, port)).run()
+
+
+@contextmanager
+def _shared_counts() -> Iterator[None]:
+    """A folder in memory where workers keep what they count, so that any of them can tell the sum.
+
+    https://prometheus.github.io/client_python/multiprocess/: it has to be named before the library is loaded.
+    """
+    folder = tempfile.mkdtemp(prefix="net-cds-metrics-", dir=_in_memory())
+    os.environ[COUNTS_FOLDER] = folder
+    master = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() == master:
+            del os.environ[COUNTS_FOLDER]
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_address(settings: Settings, host: str) -> None:
@@ -100,7 +122,7 @@ def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]
         "limit_request_fields": 100,
         "limit_request_field_size": 16384,
         # The heartbeat file must not wait for a disk.
-        "worker_tmp_dir": str(_MEMORY_FOLDER) if os.access(_MEMORY_FOLDER, os.W_OK) else None,
+        "worker_tmp_dir": _in_memory(),
         # The service writes its own line per request; gunicorn's would name what no log may hold.
         "accesslog": None,
         "errorlog": "-",
@@ -113,6 +135,11 @@ def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]
         "post_worker_init": _release_stop_signals,
         "worker_exit": _at_exit,
     }
+
+
+def _in_memory() -> str | None:
+    """A folder whose files are in memory, None where this system has none."""
+    return str(_MEMORY_FOLDER) if os.access(_MEMORY_FOLDER, os.W_OK) else None
 
 
 def _is_loopback(host: str) -> bool:

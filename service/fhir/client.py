@@ -32,6 +32,7 @@ from service.fhir.transport import (
     run_within,
 )
 from service.json_body import read_object
+from service.metrics import EXCHANGES
 
 Resource = Mapping[str, Any]
 """A resource or a Bundle as parsed JSON."""
@@ -86,6 +87,13 @@ class FetchOutcome:
     complete: bool = False
     reason: str | None = None
 
+    @property
+    def kind(self) -> str:
+        """How it ended, in one word."""
+        if self.complete:
+            return "complete"
+        return "failed" if self.resource is None else "partial"
+
 
 @dataclass(frozen=True, slots=True)
 class _Server:
@@ -132,9 +140,12 @@ def fetch_all(
     try:
         with _conversation(neighbours, access, client) as conversation:
             server = _server(access, same_base, limits or FetchLimits(), conversation)
-            return _asked(server, queries, deadline_seconds)
+            outcomes = _asked(server, queries, deadline_seconds)
     except NotAsked as refusal:
-        return dict.fromkeys(queries, FetchOutcome(reason=refusal.reason))
+        outcomes = dict.fromkeys(queries, FetchOutcome(reason=refusal.reason))
+    for key, outcome in outcomes.items():
+        EXCHANGES.labels(queries[key].partition("?")[0].partition("/")[0], outcome.kind).inc()
+    return outcomes
 
 
 def _conversation(

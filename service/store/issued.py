@@ -27,6 +27,7 @@ from uuid_utils import uuid7
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.request import HookRequest
 from service.hooks.response import EXPLANATION
+from service.metrics import DROPPED
 from service.store.database import Store, after_fork, check, in_utc, insert_new, migrate, storable, writing
 from service.store.retention import purge
 from service.store.tables import ISSUED_ANSWER
@@ -227,7 +228,9 @@ class IssuedCardWriter:
             _log.warning("Old rows were not deleted; it is tried again within the hour.")
 
     def _drop(self, lost: Iterable[ShownCards]) -> None:
-        self.dropped += sum(len(shown.cards) for shown in lost)
+        dropped = sum(len(shown.cards) for shown in lost)
+        self.dropped += dropped
+        DROPPED.inc(dropped)
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
             _log.error("The store does not keep up: %d issued cards were not recorded so far.", self.dropped)

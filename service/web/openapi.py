@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from service import VERSION
+from service import VERSION, metrics
 from service.hooks import schemas, shapes
 from service.hooks.hooks import SERVICES, Service
 from service.web.errors import REPLIES
@@ -42,6 +42,7 @@ def document(*, feedback: bool) -> dict[str, Any]:
             paths[f"/cds-services/{service.id}/feedback"] = {"post": _feedback(service)}
     paths["/health/live"] = {"get": _health("live", "Says that the process answers.", ())}
     paths["/health/ready"] = {"get": _health("ready", "Says whether calls can be answered.", (503,))}
+    paths["/metrics"] = {"get": _metrics()}
     paths["/openapi.json"] = {"get": _itself()}
     return {
         "openapi": "3.1.0",
@@ -60,7 +61,7 @@ def _discovery() -> dict[str, Any]:
         "operationId": "discovery",
         "summary": "The services offered and the data that each asks for",
         "security": [{}, {"jwt": []}],
-        "responses": {"200": _success("DiscoveryResponse"), **_errors(401, 500, 503)},
+        "responses": {"200": _success("DiscoveryResponse"), **_errors(401, 421, 500, 503)},
     }
 
 
@@ -73,7 +74,7 @@ def _call(service: Service) -> dict[str, Any]:
         "requestBody": _body(shapes.SCHEMA_NAMES[service.hook]),
         "responses": {
             "200": _success("ServiceResponse"),
-            **_errors(400, 401, 403, 404, 412, 413, 415, 500, 503),
+            **_errors(400, 401, 403, 404, 412, 413, 415, 421, 500, 503),
         },
     }
 
@@ -86,7 +87,7 @@ def _feedback(service: Service) -> dict[str, Any]:
         "requestBody": _body("FeedbackRequest"),
         "responses": {
             "200": _inline("The outcomes are kept.", {"type": "object", "maxProperties": 0}),
-            **_errors(400, 401, 403, 404, 413, 415, 500, 503),
+            **_errors(400, 401, 403, 404, 413, 415, 421, 500, 503),
         },
     }
 
@@ -101,12 +102,22 @@ def _health(state: str, summary: str, problems: tuple[int, ...]) -> dict[str, An
     }
 
 
+def _metrics() -> dict[str, Any]:
+    text = {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}
+    return {
+        "operationId": "metrics",
+        "summary": "What was counted, for Prometheus, where NET_CDS_METRICS_READERS has the caller",
+        "security": [],
+        "responses": {"200": {"description": "The counts.", "content": text}, **_errors(404, 500)},
+    }
+
+
 def _itself() -> dict[str, Any]:
     return {
         "operationId": "openapi",
         "summary": "This description",
         "security": [],
-        "responses": {"200": _inline("OpenAPI 3.1", {"type": "object"}), **_errors(500)},
+        "responses": {"200": _inline("OpenAPI 3.1", {"type": "object"}), **_errors(421, 500)},
     }
 
 

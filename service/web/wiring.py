@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Flask
 
-from service import AFTER_FORK, AT_EXIT, VERSION, engine
+from service import AFTER_FORK, AT_EXIT, VERSION, engine, metrics
 from service.cards import SHARED_CARDS, Knowledge, load_knowledge
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
@@ -42,7 +42,7 @@ from service.store.overrides import declined_rules, recipient_key
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.web.app import build_app
-from service.web.logs import configure_logging
+from service.web.logs import configure_logging, write_event
 from service.web.parts import Answered, Parts, anybody
 
 Respond = Callable[[HookRequest, Client], Answered]
@@ -55,14 +55,34 @@ def wired_app(settings: Settings | None = None) -> Flask:
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
+    clients = clients_of(settings)
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
     respond = _responder(settings, knowledge=knowledge, store=store)
-    app = build_app(_parts(settings, knowledge=knowledge, respond=respond, store=store, writer=writer))
+    parts = _parts(
+        settings, knowledge=knowledge, clients=clients, respond=respond, store=store, writer=writer
+    )
+    app = build_app(parts)
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
+    _log_start(settings, knowledge, clients, store)
     return app
+
+
+def _log_start(settings: Settings, knowledge: Knowledge, clients: Mapping[str, Client], store: Store) -> None:
+    """Say what was started, for whoever looks for a mistake in the settings."""
+    open_to = settings.authentication or "this machine only"
+    write_event(
+        "start",
+        version=VERSION,
+        content=knowledge.version,
+        cards=len(knowledge.cards),
+        authentication="required" if settings.authentication_required else open_to,
+        issuers=sorted(clients),
+        publicUrl=settings.public_url,
+        store=store.engine.url.render_as_string(hide_password=True),
+    )
 
 
 def knowledge_of(settings: Settings) -> Knowledge:
@@ -86,14 +106,20 @@ def knowledge_of(settings: Settings) -> Knowledge:
 
 
 def _parts(
-    settings: Settings, *, knowledge: Knowledge, respond: Respond, store: Store, writer: IssuedCardWriter
+    settings: Settings,
+    *,
+    knowledge: Knowledge,
+    clients: Mapping[str, Client],
+    respond: Respond,
+    store: Store,
+    writer: IssuedCardWriter,
 ) -> Parts:
     return Parts(
         settings=settings,
         respond=respond,
         hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
         prefetch=templates_of(settings, knowledge),
-        authenticate=_authenticator(settings, store),
+        authenticate=_authenticator(settings, clients, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(readiness, store),
@@ -170,16 +196,23 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Collection[str]], Client]:
+def clients_of(settings: Settings) -> Mapping[str, Client]:
+    """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
-        return anybody
-    known = [service.id for service in SERVICES]
-    clients = read_clients(
+        return {}
+    return read_clients(
         settings.clients_file,
-        known_services=known,
+        known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
         certificate_authorities=settings.certificate_authorities,
     )
+
+
+def _authenticator(
+    settings: Settings, clients: Mapping[str, Client], store: Store
+) -> Callable[[str | None, Collection[str]], Client]:
+    if not settings.authentication_required:
+        return anybody
     remember = functools.partial(remember_token, store)
 
     def identify(authorization: str | None, audiences: Collection[str]) -> Client:
@@ -228,4 +261,6 @@ def _record_feedback(
         tenant=client.tenant,
         received_at=datetime.now(UTC),
     )
+    for item in items:
+        metrics.FEEDBACK.labels(service_id, item.outcome).inc()
     return len(items)
