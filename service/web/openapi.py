@@ -28,6 +28,7 @@ _WORDS_OF_STATUS = {
     412: "Needed FHIR data were neither sent nor readable.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    421: "Without registered clients only this machine is answered.",
     500: "The service failed; the text names the incident in its log.",
     503: "The database cannot be used at present.",
 }
