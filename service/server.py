@@ -67,6 +67,7 @@ def serve(settings: Settings, host: str, port: int, *, load: Callable[[], Any] |
     :func:`service.create_app`. Raises ConfigurationError where that address would be unsafe.
     """
     check_address(settings, host)
+    check_port(host, port)
     log_of_gunicorn = logging.getLogger("gunicorn.error")
     log_of_gunicorn.addFilter(_shorten_silent_clients)
     log_of_gunicorn.addFilter(_leave_out_what_was_sent)
@@ -102,6 +103,22 @@ def check_address(settings: Settings, host: str) -> None:
             "(NET_CDS_CLIENTS), or set NET_CDS_AUTH=off if something in front of the service checks who calls"
         ]
     )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise ConfigurationError where the port cannot be had: gunicorn would try for five seconds first."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as problem:
+        raise ConfigurationError(
+            [
+                f"cannot listen on {host}, port {port} ({problem.strerror}): choose another with --port "
+                "(make run PORT=8001)"
+            ]
+        ) from None
 
 
 def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
