@@ -152,7 +152,9 @@ def _parsed(raw: bytes, name: str) -> dict[str, Any]:
     try:
         raw.decode()
     except UnicodeDecodeError as problem:
-        raise InputFileError(f"{name}: is not UTF-8 (byte {problem.start + 1}); save it as UTF-8 JSON.") from None
+        raise InputFileError(
+            f"{name}: is not UTF-8 (byte {problem.start + 1}); save it as UTF-8 JSON."
+        ) from None
     if _is_one_resource_a_line(raw):
         raise InputFileError(
             f"{name}: has one JSON resource a line (NDJSON), line 2 begins another one; "
@@ -209,8 +211,8 @@ def _entries(bundle: Document, name: str, path: str = "$") -> Iterator[_Entry]:
 def _outdated(entries: Sequence[Any]) -> frozenset[int]:
     """The entries of a history that a later version, or a deletion, has replaced.
 
-    https://hl7.org/fhir/R4/http.html#history: the newest version of a resource stands first, where its entries
-    do not all say theirs.
+    https://hl7.org/fhir/R4/http.html#history: the newest version of a resource stands first, where not all
+    say which they are.
     """
     versions: dict[str, list[tuple[int, int | None]]] = {}
     for number, entry in enumerate(entries):

@@ -190,23 +190,27 @@ def _examine(
 def _not_seen(report: _Report, patient_id: str) -> Iterator[Finding]:
     """What this patient cannot show was not tested, however well the server answers."""
     used = {one.section.name: one.section.count.used for one in report.sections}
+    if _refusals(report):
+        return
     if not used.get("patient"):
         says = f"{patient_id} was not found on this server; name another with --patient ID"
         yield Finding(Level.FAULT, "patient", says)
     elif not any(one.list in _TUMOURS for one in report.codes):
-        says = "this patient has no coded neuroendocrine tumour, so that what a chart of one holds was not tested"
+        says = "no code of a neuroendocrine tumour was seen: what this patient cannot show was not tested"
         yield Finding(Level.LIMIT, "conditions", f"{says}; name a patient who has one with --patient ID")
 
 
+def _refusals(report: _Report) -> list[Finding]:
+    return [one for one in report.findings if "HTTP status 401" in one.says or "HTTP status 403" in one.says]
+
+
 def _token_hint(report: _Report, access: FhirAccess) -> Iterator[Finding]:
-    refused = [one for one in report.findings if "401" in one.says or "403" in one.says]
+    refused = _refusals(report)
     if refused and access.token is None:
         says = "no access token was sent; --token-env NAME takes one from an environment variable"
         yield Finding(Level.NOTE, "token", says)
     elif refused:
-        yield Finding(
-            Level.NOTE, "token", "the server refused the access token: does it allow reading these?"
-        )
+        yield Finding(Level.NOTE, "token", "the access token was refused: does it allow reading these?")
 
 
 def _any_patient(question: Callable[[str], Reply], terminology: Terminology) -> str | None:
@@ -371,7 +375,7 @@ def _print(console: Console, report: _Report) -> None:
     console.print(heading("Findings"))
     console.print(rows(_causes(report.findings)))
     if report.sections:
-        print_sections(console, [(one.section, one.because) for one in report.sections])
+        print_sections(console, _sections_by_cause(report.sections))
     if report.codes:
         console.print(heading("Codes of the lists that were seen"))
         console.print(rows((one.list, f"{one.system}|{one.code}", str(one.count)) for one in report.codes))
@@ -383,7 +387,7 @@ def _print(console: Console, report: _Report) -> None:
         console.print(Text(as_code_map(report.proposed)))
     if report.rules:
         console.print(heading("Rules: can they be assessed here?"))
-        console.print(rows(_rules_by_cause(report.rules)))
+        console.print(rows(_rules_by_cause(report)))
 
 
 def _counts(report: _Report) -> str:
@@ -407,9 +411,22 @@ def _causes(findings: Collection[Finding]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _rules_by_cause(rules: Collection[Assessment]) -> list[tuple[str, str, str]]:
-    """The rules that share an answer and its reason, in one line."""
+def _sections_by_cause(sections: Collection[_SeenSection]) -> list[tuple[Section, str]]:
+    """Each section, and why it is not known where that was not said before it."""
+    told: set[str] = set()
+    lines = []
+    for one in sections:
+        lines.append((one.section, "the same" if one.because in told else one.because))
+        told |= {one.because} - {""}
+    return lines
+
+
+def _rules_by_cause(report: _Report) -> list[tuple[str, str, str]]:
+    """The rules that share an answer and the sections that it rests on, in one line."""
     shared: dict[tuple[str, str], list[str]] = {}
-    for one in rules:
-        shared.setdefault((one.can, one.because), []).append(one.rule)
+    for one in report.rules:
+        because = one.because
+        for seen in report.sections:
+            because = because.replace(f"{seen.section.name}: {seen.because}", seen.section.name)
+        shared.setdefault((one.can, because), []).append(one.rule)
     return [(can, ", ".join(names), because) for (can, because), names in shared.items()]

@@ -1,6 +1,6 @@
 """A fresh token for each call, signed as an EHR signs it.
 
-https://cds-hooks.hl7.org/2.0/#trusting-cds-clients: ``aud`` is the URL that is called, and a ``jti`` is good once.
+https://cds-hooks.hl7.org/2.0/#trusting-cds-clients: ``aud`` is the URL called, a ``jti`` is good once.
 """
 
 from __future__ import annotations
