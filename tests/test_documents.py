@@ -120,9 +120,8 @@ def test_each_lock_has_its_dependencies_with_hashes_and_names_no_registry(
         for group in groups
         for line in named[group]
     }
-    pinned = {
-        found.replace(".", "-") for found in re.findall(r"^([a-z0-9.-]+)(?:\[[^\]]+\])?==", lock, re.MULTILINE)
-    }
+    names = re.findall(r"^([a-z0-9.-]+)(?:\[[^\]]+\])?==", lock, re.MULTILINE)
+    pinned = {name.replace(".", "-") for name in names}
     assert wanted <= pinned
     assert lock.count("==") <= lock.count("--hash=sha256:")
     assert "://" not in lock

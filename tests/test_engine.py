@@ -43,6 +43,25 @@ def by_topic(found: HookResult) -> dict[str, Card]:
     return {card.source.topic_code: card for card in found.cards}
 
 
+UNREADABLE = {"coding": [{"code": 2}]}
+
+
+def with_unreadable_status(record: str) -> HookResult:
+    document = build_request(record)
+    for entry in document["prefetch"]["conditions"]["entry"]:
+        entry["resource"]["verificationStatus"] = UNREADABLE
+    return ask(as_read(document))
+
+
+@pytest.mark.parametrize("record", ["breast cancer", "colon cancer", "Merkel cell carcinoma"])
+def test_a_diagnosis_of_unreadable_status_that_names_something_else_hides_no_tumour(record: str) -> None:
+    assert with_unreadable_status(record).cards == ()
+
+
+def test_a_tumour_of_unreadable_status_is_said_to_be_unread() -> None:
+    assert list(by_topic(with_unreadable_status("ileal NET"))) == ["incomplete-data"]
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -246,7 +265,7 @@ def test_one_card_for_each_planned_procedure() -> None:
 def test_every_card_says_where_it_comes_from_and_who_reviewed_it() -> None:
     for card in result(ADVANCED).cards:
         assert card.source.label == knowledge().common.source_label
-        assert knowledge().common.provenance in card.detail
+        assert knowledge().phrases("provenance.none") in card.detail
         assert card.review == "not yet reviewed by a clinician"
         assert card.knowledge_version == knowledge().version
         assert card.override_reasons

@@ -19,7 +19,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from service.cards import Knowledge
+from service.cards import ENGLISH, Knowledge
 from service.commands import exits
 from service.commands.charts import chart_of, is_request, name_of, read_document, request_document
 from service.commands.documents import elements, mapping, string
@@ -36,7 +36,7 @@ from service.hooks.response import response_document
 from service.hooks.text import one_line
 from service.rules import RULES
 from service.rules.base import Fires, Rule, Silent
-from service.web.wiring import knowledge_of
+from service.web.wiring import knowledge_of, languages_of
 
 WHY = "net-cds.why"
 """The extension of the response that holds every rule's answer, with ``--json --why``."""
@@ -77,6 +77,7 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--why", action="store_true", help="also list what every rule said, and the sections of the record"
     )
+    parser.add_argument("--language", metavar="TAG", default=ENGLISH, help="of the cards; default: en")
     parser.add_argument("--json", action="store_true", help="print the CDS Hooks response")
     parser.set_defaults(run=run)
 
@@ -89,6 +90,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if is_whole:
         # Nothing was left out by a question that asks by code.
         knowledge = dataclasses.replace(knowledge, results_by_code=False)
+    knowledge = _in_language(arguments.language, languages_of(settings, knowledge))
     result = respond(
         read_request(document, service_id=SERVICE_OF[arguments.hook].id, hook=arguments.hook),
         knowledge=knowledge,
@@ -153,6 +155,12 @@ def _named(patient: Mapping[str, Any], identity: str) -> str:
         if written := string(name.get("text")) or " ".join([*given, string(name.get("family"))]).strip():
             return one_line(f"{written} ({identity})")
     return one_line(identity)
+
+
+def _in_language(language: str, languages: Mapping[str, Knowledge]) -> Knowledge:
+    if language not in languages:
+        raise InputFileError(f"--language {language}: has to be one of {', '.join(languages)}.")
+    return languages[language]
 
 
 def _write_json(document: Mapping[str, Any]) -> None:

@@ -165,6 +165,15 @@ def names_a_tumour(record: Record) -> bool:
     return bool(record.about(r4.Condition, *NAMING_LISTS) or record.about(r4.Observation, HISTOLOGIES))
 
 
+def may_hide_a_tumour(record: Record) -> bool:
+    """Whether the problem list was read so incompletely that a tumour may stand in the rest.
+
+    What a Condition names can be read where its status cannot: such a one hides nothing else.
+    """
+    section = record.sections["conditions"]
+    return section.may_hide or any(one.about.hits(*NAMING_LISTS) for one in section.refused)
+
+
 def names_only_a_site(record: Record) -> bool:
     """Whether a Condition names an organ in which one may begin, so that the histology decides."""
     return any(one.about.has_row(SITES, roles=("in",)) for one in record.of(r4.Condition))
@@ -188,6 +197,11 @@ def tumour(patient: Patient) -> Tumour:
         other_malignancy=any(one.is_in_force(patient.now) for one in others),
         evidence=tuple(dict.fromkeys(_evidence(ordered, patient))),
     )
+
+
+def site_in_words(patient: Patient) -> str:
+    """The site of the index tumour as readers call it."""
+    return patient.phrases.name("names.site", tumour(patient).site)
 
 
 def differentiation_in_words(patient: Patient) -> str:

@@ -87,7 +87,7 @@ def parents(code: str) -> Iterator[str]:
 
 def read_code_systems(cards_dir: Path) -> CodeSystems:
     """``code-systems.csv`` and ``icd-10.csv``; ContentError where one cannot be read."""
-    names: dict[str, str] = {}
+    names = {LOINC: LOINC, SNOMED: SNOMED}
     for row in read_rows(cards_dir / "code-systems.csv", ("alias", "system", "source")):
         for spelling in (
             row["system"],

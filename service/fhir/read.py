@@ -151,9 +151,12 @@ def read_key(key: str, value: Any, *, why_incomplete: str = "") -> Reading:
 def holds_code(bundle: Any, codes: Collection[str]) -> bool:
     """Whether a resource of a Bundle as it was sent is named by one of these codes, whatever its system."""
     entries = bundle.get("entry") if isinstance(bundle, dict) else bundle
-    resources = [_member(one, "resource") or one for one in _listed(entries)]
-    codings = (coding for one in resources for coding in _listed(_member(_member(one, "code"), "coding")))
-    return any(isinstance(code := _member(one, "code"), str) and code in codes for one in codings)
+    for entry in _listed(entries):
+        for coding in _listed(_member(_member(_member(entry, "resource") or entry, "code"), "coding")):
+            code = _member(coding, "code")
+            if isinstance(code, str) and code in codes:
+                return True
+    return False
 
 
 def _member(value: Any, name: str) -> Any:

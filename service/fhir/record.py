@@ -39,13 +39,19 @@ NO_ENTRIES = Count()
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section: its state, why it is not known, what was odd but harmless, and how its entries ended."""
+    """One section: its state, why it is not known, what was odd but harmless, and how its entries ended.
+
+    ``refused`` are resources that nobody may rest on, though what they name was read; ``may_hide`` tells that
+    there are others, or may be, of which not even that is known.
+    """
 
     name: str
     state: State
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     count: Count = NO_ENTRIES
+    refused: tuple[Resource, ...] = ()
+    may_hide: bool = False
 
 
 _R = TypeVar("_R", bound=Resource)
@@ -108,6 +114,7 @@ class Shelf:
     another_patients: int = 0
     unreadable: int = 0
     medications_lacked: list[str] = field(default_factory=list)
+    refused: list[Resource] = field(default_factory=list)
 
     def refuse(self, fault: Fault, where: str) -> None:
         """Note a resource that nobody may rest on, and why."""
@@ -119,6 +126,11 @@ class Shelf:
         """How completely the key could be read."""
         state = self.reading.state
         return State.PARTIAL if state is State.KNOWN and self.faults.told else state
+
+    @property
+    def may_hide(self) -> bool:
+        """Whether there may be something of which not even the name was read."""
+        return self.reading.state is not State.KNOWN or self.unreadable > len(self.refused)
 
     @property
     def could_be_completed(self) -> bool:
@@ -160,7 +172,7 @@ def shelve(reading: Reading, names: Names, medications: Medications, terminology
             shelf.another_patients += 1
         elif owner is Whose.NOT_TOLD:
             shelf.refuse(Fault.SUBJECT, one.resource.shown)
-        elif one.fault is not None:
+        elif one.fault is not None and one.fault is not Fault.DEFECT:
             shelf.refuse(one.fault, one.where)
         elif isinstance(one.resource, OfMedication) and not medications.resolve(one.resource):
             shelf.medications_lacked.append(named_medication(one.resource))
@@ -184,7 +196,16 @@ def _place(one: Read, number: int, shelf: Shelf, terminology: Terminology) -> No
         resource.about = terminology.with_histologies(resource.about, histologies)
     if not _matters(resource):
         shelf.something_else += 1
-        return
+    elif one.fault is not None:
+        shelf.refused.append(resource)
+        shelf.refuse(one.fault, one.where)
+    else:
+        _use(one, number, shelf)
+
+
+def _use(one: Read, number: int, shelf: Shelf) -> None:
+    """Keep a resource, and note what of it could not be read."""
+    resource = one.resource
     for path in (*one.defects, *resource.without_contradictions(), *unreadable_dates(resource)):
         shelf.faults.note(Fault.DEFECT, f"{resource.shown}: {path}")
     if resource.lacks_status and shelf.reading.key != DRAFTS:
@@ -256,6 +277,8 @@ def _section(name: str, keys: Iterable[str], shelves: Mapping[str, Shelf], phras
         reasons=tuple(dict.fromkeys(reasons)),
         notes=tuple(_notes(found, phrases)),
         count=found[0].count if len(found) == 1 else _together([shelf.count for shelf in found]),
+        refused=tuple([one for shelf in found for one in shelf.refused]),
+        may_hide=any(shelf.may_hide for shelf in found),
     )
 
 

@@ -142,14 +142,15 @@ class Terminology:
         for concept in concepts:
             for coding in concept.codings:
                 if coding.code:
-                    found += self.lookup(coding.system or system, coding.code)
-                    found += self.block(coding.system or system, coding.code)
+                    name = self.systems.canonical(coding.system or system)
+                    found += self._listed(name, coding.code)
+                    if name in self.operations:
+                        found += self._block(name, coding.code)
         return found
 
-    def block(self, system: str, code: str) -> tuple[ListedCode, ...]:
+    def _block(self, system: str, code: str) -> tuple[ListedCode, ...]:
         """The block of operations that the code stands in, as a row; the first that fits counts."""
-        blocks = self.operations.get(self.systems.canonical(system), ())
-        block = next((one for one in blocks if one.holds(code)), None)
+        block = next((one for one in self.operations[system] if one.holds(code)), None)
         return (ListedCode(OPERATIONS, system, code, block.means, {"kind": block.kind}),) if block else ()
 
     def lookup(self, system: str, code: str) -> tuple[ListedCode, ...]:
@@ -157,7 +158,9 @@ class Terminology:
 
         A code of ICD without a row takes those of its parent.
         """
-        system = self.systems.canonical(system)
+        return self._listed(self.systems.canonical(system), code)
+
+    def _listed(self, system: str, code: str) -> tuple[ListedCode, ...]:
         found = self.by_code.get((system, code))
         if found is not None or not self.systems.is_known(system):
             return found or ()

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import Flask
 
 from service import AFTER_FORK, AT_EXIT, VERSION, engine, metrics
-from service.cards import SHARED_CARDS, Knowledge, load_knowledge
+from service.cards import ENGLISH, Knowledge, load_knowledge
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
@@ -41,9 +42,12 @@ from service.store.issued import IssuedCardWriter, shown_cards
 from service.store.overrides import declined_rules, recipient_key
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
+from service.translations import load_translations
 from service.web.app import build_app
 from service.web.logs import configure_logging, write_event
 from service.web.parts import Answered, Parts, anybody
+
+_LOGGER = logging.getLogger("service.web.wiring")
 
 Respond = Callable[[HookRequest, Client], Answered]
 
@@ -55,13 +59,15 @@ def wired_app(settings: Settings | None = None) -> Flask:
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
-    clients = clients_of(settings)
+    _warn_of_reviews(knowledge, _today())
+    languages = languages_of(settings, knowledge)
+    clients = clients_of(settings, languages)
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
-    respond = _responder(settings, knowledge=knowledge, store=store)
+    respond = _responder(settings, languages=languages, store=store)
     parts = _parts(
-        settings, knowledge=knowledge, clients=clients, respond=respond, store=store, writer=writer
+        settings, languages=languages, clients=clients, respond=respond, store=store, writer=writer
     )
     app = build_app(parts)
     app.extensions[AFTER_FORK] = [writer.after_fork]
@@ -95,35 +101,53 @@ def knowledge_of(settings: Settings) -> Knowledge:
         code_map=settings.code_map_file,
         results_by_code=settings.results_by == "code",
     )
-    if settings.content == "all":
-        return knowledge
-    cards = {
-        name: card
-        for name, card in knowledge.cards.items()
-        if name in SHARED_CARDS or card.review.status == "approved"
-    }
-    return dataclasses.replace(knowledge, cards=cards)
+    return dataclasses.replace(knowledge, only_approved=settings.content == "approved")
+
+
+def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledge]:
+    """Language -> the content in it, English first; with NET_CDS_CONTENT=approved approved words only."""
+    approved_only = settings.content == "approved"
+    found = load_translations(settings.cards_dir, knowledge, approved_only=approved_only)
+    return {knowledge.language: knowledge, **{name: one.knowledge for name, one in found.items()}}
 
 
 def _parts(
     settings: Settings,
     *,
-    knowledge: Knowledge,
+    languages: Mapping[str, Knowledge],
     clients: Mapping[str, Client],
     respond: Respond,
     store: Store,
     writer: IssuedCardWriter,
 ) -> Parts:
+    knowledge = languages[ENGLISH]
     return Parts(
         settings=settings,
         respond=respond,
-        hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
+        languages=tuple(languages),
+        hooks=frozenset(hook for rule in RULES if knowledge.shows(rule.id, _today()) for hook in rule.hooks),
         prefetch=templates_of(settings, knowledge),
         authenticate=_authenticator(settings, clients, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(readiness, store),
+        lapsed_approvals=lambda: tuple(knowledge.lapsed(_today())),
     )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
+    """Say at start whose approval has lapsed or will soon, and which cards are off for want of one."""
+    for card, why in knowledge.lapsed(today).items():
+        _LOGGER.warning("%s: %s", card, why)
+    for card, state in knowledge.states(today).items():
+        if state.is_due:
+            _LOGGER.warning("%s: its next review is due on %s", card, state.review.next_review)
+    if off := [rule.id for rule in RULES if not knowledge.shows(rule.id, today)]:
+        _LOGGER.warning("NET_CDS_CONTENT=approved: not shown, because not approved: %s", ", ".join(off))
 
 
 def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
@@ -132,7 +156,8 @@ def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
     return prefetch_templates(knowledge.terminology.observation_codes() if by_code else ())
 
 
-def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Respond:
+def _responder(settings: Settings, *, languages: Mapping[str, Knowledge], store: Store) -> Respond:
+    knowledge = languages[ENGLISH]
     fetch = _fetcher(settings, templates_of(settings, knowledge))
     declined_for = timedelta(days=knowledge.defaults.override_days)
 
@@ -140,7 +165,7 @@ def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Res
         now = datetime.now(UTC)
         result = engine.respond(
             request,
-            knowledge=knowledge,
+            knowledge=languages.get(client.language, knowledge),
             now=now,
             fetch=functools.partial(
                 fetch, until=time.monotonic() + settings.fetch_deadline_seconds, client=client.issuer
@@ -196,7 +221,7 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def clients_of(settings: Settings) -> Mapping[str, Client]:
+def clients_of(settings: Settings, languages: Collection[str]) -> Mapping[str, Client]:
     """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
         return {}
@@ -204,6 +229,7 @@ def clients_of(settings: Settings) -> Mapping[str, Client]:
         settings.clients_file,
         known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
+        known_languages=languages,
         certificate_authorities=settings.certificate_authorities,
     )
 

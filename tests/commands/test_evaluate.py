@@ -204,3 +204,14 @@ def test_a_request_that_gives_no_card_says_what_of_it_could_not_be_used(
 def test_a_request_of_another_hook_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(REQUESTS[0]), "--hook", "encounter-start"]) == exits.UNUSABLE
     assert "$.hook" in capsys.readouterr().err
+
+
+def test_the_cards_can_be_had_in_another_language(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = evaluate(capsys, EMBOLISATION, "--language", "de", "--json")
+
+    assert "Karzinoidsyndrom" in orjson.loads(printed)["cards"][0]["summary"]
+
+
+def test_a_language_that_there_is_not_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", EMBOLISATION, "--language", "tlh"]) == exits.UNUSABLE
+    assert capsys.readouterr().err == "--language tlh: has to be one of en, de.\n"
