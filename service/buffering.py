@@ -1,6 +1,6 @@
 """Workers whose threads get a request only once all of it has arrived.
 
-Framing: https://www.rfc-editor.org/rfc/rfc9112#section-6. Why: ``service/adr/0011-slow-neighbours.md``.
+Framing: https://www.rfc-editor.org/rfc/rfc9112#section-6. Why: ``service/adr/0012-slow-neighbours.md``.
 
 Gunicorn's threads read the request themselves, so that as many slow connections as there are threads stop
 the service. Here the loop that waits for connections collects what they send, as a buffering proxy would. A

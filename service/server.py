@@ -1,7 +1,7 @@
 """The production server: gunicorn, embedded, with the settings that this service needs.
 
 Implements the transport below https://cds-hooks.hl7.org/2.0/#http-request_1. Why gunicorn and why
-these workers: ``service/adr/0011-slow-neighbours.md``.
+these workers: ``service/adr/0012-slow-neighbours.md``.
 
 An application may leave two lists of callables in its ``extensions``: ``AFTER_FORK`` is called in every
 worker before its first request (threads and database connections do not survive a fork), ``AT_EXIT`` when a

@@ -1,6 +1,6 @@
 """The whole service as a process of its own, beside neighbours that hang, and with a log that nobody reads.
 
-Each is an attack that once stopped the service: ``service/adr/0011-slow-neighbours.md``.
+Each is an attack that once stopped the service: ``service/adr/0012-slow-neighbours.md``.
 """
 
 from __future__ import annotations

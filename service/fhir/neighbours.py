@@ -1,6 +1,6 @@
 """A share of the threads for each FHIR server and each client, so that a slow one stops no other.
 
-``service/adr/0011-slow-neighbours.md`` says why. A server that answered nothing in a few calls is left alone
+``service/adr/0012-slow-neighbours.md`` says why. A server that answered nothing in a few calls is left alone
 for some seconds (https://martinfowler.com/bliki/CircuitBreaker.html); then one call finds out.
 """
 

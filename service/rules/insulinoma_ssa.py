@@ -35,4 +35,5 @@ RULE = Rule(
     scope=Scope.SAFETY,
     decide=decide,
     holes=frozenset({"drug", "procedure", "when"}),
+    is_overridden_for_user_only=True,
 )

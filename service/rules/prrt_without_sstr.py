@@ -40,4 +40,5 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"treatment"}),
     with_several_primaries=True,
+    is_overridden_for_user_only=True,
 )
