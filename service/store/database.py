@@ -110,8 +110,8 @@ def check(store: Store) -> None:
     """Raise StoreUnavailable unless the tables fit this version and can be written to.
 
     Those of a newer version do: a migration only adds (``service/adr/0011-migrations-add.md``), so that a
-    replica that is still of the old version goes on while others are upgraded. It takes as long as the database
-    does: a thread beside the calls does it, for :func:`readiness`.
+    replica that is still of the old version goes on while others are upgraded. It takes as long as the
+    database does: a thread beside the calls does it, for :func:`readiness`.
     """
     try:
         with writing(store, although_down=True) as connection:
