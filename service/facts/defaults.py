@@ -40,6 +40,8 @@ class Defaults:
     cover_tolerance_minutes: float
     running_dose_hours: float
     prrt_course_days: float
+    prrt_long_acting_days: float
+    prrt_short_acting_hours: float
     imminent_hours: float
     emergency_hours: float
     past_act_hours: float

@@ -167,6 +167,7 @@ WORD_LISTS = frozenset(
         "somatostatin-analogue-class",
         "sstr-imaging-words",
         "sstr-negative",
+        "sstr-low-uptake",
         "sstr-no-lesion",
         "sstr-positive",
         "surgery-booking",
