@@ -28,7 +28,16 @@ from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES_OF_HOOK
-from service.rules.base import Answers, Fires, Rule, Silent, decided, out_of_scope, person_out_of_scope
+from service.rules.base import (
+    Answers,
+    Fires,
+    Rule,
+    Silent,
+    decided,
+    hushed,
+    out_of_scope,
+    person_out_of_scope,
+)
 
 # Some clients write the whole URL of the user.
 _PATIENT_OR_RELATIVE = re.compile(r"(?:https?://.+/)?(?:Patient|RelatedPerson)/")
@@ -235,13 +244,13 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
     rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if rule.id in knowledge.cards]
-    refusal = person_out_of_scope(patient)
-    return tuple([_verdict(rule, refusal or ask(rule, patient), patient, knowledge) for rule in rules])
+    return tuple([_verdict(rule, ask(rule, patient), patient, knowledge) for rule in rules])
 
 
 def ask(rule: Rule, patient: Patient) -> Answers:
     """A rule's own answer, as if everything had been read."""
-    return out_of_scope(rule, patient) or decided(rule, patient)
+    silent = person_out_of_scope(rule, patient) or out_of_scope(rule, patient)
+    return silent or hushed(decided(rule, patient), patient)
 
 
 def _verdict(rule: Rule, answers: Answers, patient: Patient, knowledge: Knowledge) -> Verdict:

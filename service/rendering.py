@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.cards import CardText, Frame, Knowledge, SuggestionText
+from service.cards import CardText, Frame, Knowledge, SuggestionText, Wording
 from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
 from service.facts.tumour import differentiation_in_words, tumour
@@ -61,7 +61,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
     footer = on.treatment_footer if text.is_treatment else on.footer
     return Card(
         recommendations=(rule.id,),
-        indicator=wording.indicator,
+        indicator=indicator_of(rule, fires, knowledge),
         summary=summary(wording.summary, fires.values, limits=frame.limits),
         detail=f"{_detail(text, fires, frame)}\n\n{footer}",
         source=frame.source,
@@ -115,7 +115,7 @@ def _member(text: CardText, fires: Fires, on: Page) -> _Member:
     values = {**frame.limits, **fires.values}
     heading = markdown(one_line(wording.summary.format_map(values)))
     detail = f"**{heading}**\n\n{_detail(text, fires, frame)}"
-    return _Member(wording.indicator, detail, _suggestions(text, fires, values, on))
+    return _Member(_indicator(wording, fires), detail, _suggestions(text, fires, values, on))
 
 
 def render_incomplete(
@@ -145,7 +145,11 @@ def render_incomplete(
 
 def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
     """How loud the rule's answer is."""
-    return knowledge.cards[rule.id].wordings[fires.wording].indicator
+    return _indicator(knowledge.cards[rule.id].wordings[fires.wording], fires)
+
+
+def _indicator(wording: Wording, fires: Fires) -> Indicator:
+    return min(wording.indicator, Indicator.WARNING) if fires.is_at_most_warning else wording.indicator
 
 
 def _detail(text: CardText, fires: Fires, frame: Frame) -> str:

@@ -29,6 +29,7 @@ from service.hook_names import PATIENT_VIEW
 from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
+from service.rendering import indicator_of
 from service.rules import RULES
 from service.rules.base import Fires, Rule, Silent
 from service.web.wiring import knowledge_of
@@ -136,7 +137,7 @@ def _in_words(said: Said, rule: Rule, knowledge: Knowledge) -> tuple[str, str]:
         return "silent", because(rule, said, knowledge)
     if not isinstance(said, Fires):
         return "could not be assessed", f"{said.section}: {said.reason}"
-    indicator = knowledge.cards[rule.id].wordings[said.wording].indicator.name.lower()
+    indicator = indicator_of(rule, said, knowledge).name.lower()
     return "fires", "; ".join((f"{said.wording} ({indicator})", *(one.says for one in said.evidence)))
 
 

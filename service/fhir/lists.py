@@ -151,6 +151,7 @@ WORD_LISTS = frozenset(
         "other-organ",
         "other-surgery",
         "pancreaticoduodenectomy",
+        "palliative-care",
         "pathology-report",
         "pathology-review",
         "poorly-differentiated",

@@ -11,7 +11,7 @@ from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.spread import spread
 from service.hook_names import ORDER_SIGN
-from service.rules.base import Answer, Answers, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Answers, Fires, Rule, Scope, Silent, Situation
 from service.rules.questions import all_evidence, treatment_before
 
 _WORDINGS = {
@@ -60,4 +60,5 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"treatment", "pregnancy"}),
     with_several_primaries=True,
+    also_in=frozenset({Situation.COMFORT_CARE}),
 )
