@@ -60,6 +60,7 @@ class Defaults:
     analogue_ki67_limit_percent: float
     board_ki67_from_percent: float
     board_ki67_to_percent: float
+    compete_ki67_to_percent: float
     chemotherapy_warning_below_percent: float
     egfr_low: float
     egfr_no_prrt: float
