@@ -34,9 +34,9 @@ from service.rules.base import (
     Rule,
     Silent,
     decided,
+    for_this_person,
     hushed,
     out_of_scope,
-    person_out_of_scope,
 )
 
 # Some clients write the whole URL of the user.
@@ -244,13 +244,16 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
     rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if rule.id in knowledge.cards]
-    return tuple([_verdict(rule, ask(rule, patient), patient, knowledge) for rule in rules])
+    return tuple([_verdict(rule, _answers(rule, patient), patient, knowledge) for rule in rules])
+
+
+def _answers(rule: Rule, patient: Patient) -> Answers:
+    return for_this_person(rule, patient) or hushed(ask(rule, patient), patient)
 
 
 def ask(rule: Rule, patient: Patient) -> Answers:
     """A rule's own answer, as if everything had been read."""
-    silent = person_out_of_scope(rule, patient) or out_of_scope(rule, patient)
-    return silent or hushed(decided(rule, patient), patient)
+    return out_of_scope(rule, patient) or decided(rule, patient)
 
 
 def _verdict(rule: Rule, answers: Answers, patient: Patient, knowledge: Knowledge) -> Verdict:

@@ -70,7 +70,6 @@ class Scope(Enum):
 class Situation(Enum):
     """A person for whom most rules are silent; a rule names those in whom it speaks all the same (Y-10)."""
 
-    CHILD = "an operation ordered or booked for somebody below the age of the algorithm"
     COMFORT_CARE = "an order or a booking in care that is limited to comfort"
     PALLIATIVE_CARE = "the chart being opened in palliative care"
 
@@ -96,6 +95,7 @@ class Rule:
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
     also_in: frozenset[Situation] = frozenset()
+    of_a_child: Callable[[Patient], Answer | None] | None = None
 
 
 def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
@@ -128,23 +128,22 @@ def _is_on_opening(rule: Rule, patient: Patient) -> bool:
 _ON_OPENING = (PATIENT_VIEW, ENCOUNTER_START, ENCOUNTER_DISCHARGE)
 
 
-def person_out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
-    """Why a rule does not apply to this person; None where it does."""
+def for_this_person(rule: Rule, patient: Patient) -> Answers | None:
+    """The answer that the person decides, whatever the tumour; None where the rule has to be asked."""
     who, is_opening = person(patient), patient.hook in _ON_OPENING
     if who.is_deceased:
         return Silent("deceased")
-    if not who.is_adult and not _speaks_for_a_child(rule, patient):
-        return Silent("minor", {"age": str(who.age_years)})
+    if not who.is_adult:
+        return _of_a_child(rule, patient) or Silent("minor", {"age": str(who.age_years)})
     if who.has_comfort_care and (is_opening or Situation.COMFORT_CARE not in rule.also_in):
         return Silent("comfort-care")
-    is_left_alone = who.has_palliative_care and is_opening
-    return (
-        Silent("palliative-care") if is_left_alone and Situation.PALLIATIVE_CARE not in rule.also_in else None
-    )
+    is_left_alone = is_opening and Situation.PALLIATIVE_CARE not in rule.also_in
+    return Silent("palliative-care") if who.has_palliative_care and is_left_alone else None
 
 
-def _speaks_for_a_child(rule: Rule, patient: Patient) -> bool:
-    return Situation.CHILD in rule.also_in and patient.hook in (ORDER_SIGN, APPOINTMENT_BOOK)
+def _of_a_child(rule: Rule, patient: Patient) -> Answer | None:
+    is_decided = patient.hook in (ORDER_SIGN, APPOINTMENT_BOOK)
+    return rule.of_a_child(patient) if is_decided and rule.of_a_child else None
 
 
 def hushed(answers: Answers, patient: Patient) -> Answers:

@@ -30,7 +30,12 @@ def decide(patient: Patient) -> Answer:
     if found.gallbladder is not Gallbladder.PRESENT:
         return Silent(found.gallbladder.value, {"says": found.says})
     values = {"procedure": act.name, "when": act.when}
-    return Fires("gallstones" if found.stones else "consider", values, _evidence(act, patient))
+    return Fires(
+        "gallstones" if found.stones else "consider",
+        values,
+        _evidence(act, patient),
+        also_rests_on=_rests_on(patient),
+    )
 
 
 def _operation(patient: Patient) -> PlannedAct | None:
@@ -62,6 +67,12 @@ def _is_analogue_likely(patient: Patient) -> bool:
     is_low_grade = proliferation(patient).grade in (Grade.G1, Grade.G2)
     is_recorded = spread(patient).has_liver_metastases
     return is_recorded and is_low_grade and operability(patient).resectable is None
+
+
+def _rests_on(patient: Patient) -> tuple[str, ...]:
+    """Without an analogue and the syndrome it rests on nobody calling the metastases resectable."""
+    is_plain = treatment(patient).has_analogue or function(patient).is_confirmed
+    return () if is_plain else ("imaging", "documents", "observations", "procedures", "orders")
 
 
 def _evidence(act: PlannedAct, patient: Patient) -> tuple[Evidence, ...]:

@@ -24,7 +24,6 @@ from service.facts.objections import has_allergy_to_octreotide, objections_to_an
 from service.facts.operations import primary_resection
 from service.facts.orders import is_ordered
 from service.facts.patient import Patient
-from service.facts.person import person
 from service.facts.plan import NEEDS_ANAESTHESIA, Kind, PlannedAct, other_names, plan, recent_acts
 from service.facts.signals import Function
 from service.facts.spread import spread
@@ -42,8 +41,6 @@ def decide(patient: Patient) -> Answers:
     """Check every planned procedure for cover; without one, ask for a plan."""
     if patient.hook == ENCOUNTER_DISCHARGE:
         return _at_discharge(patient)
-    if not person(patient).is_adult:
-        return _of_a_child(patient)
     acts, is_likely = _acts_of_hook(patient), function(patient).is_likely
     if is_likely and acts:
         answers = [_one_procedure(act, patient) for act in acts]
@@ -54,12 +51,10 @@ def decide(patient: Patient) -> Answers:
     return _without_procedure(patient) if is_likely else _function_not_likely(acts, patient)
 
 
-def _of_a_child(patient: Patient) -> Answer:
+def _of_a_child(patient: Patient) -> Fires | None:
     """One sentence before an operation, and no advice that was written for adults."""
     acts = [act for act in plan(patient).needs_anaesthesia if act.is_current]
-    if acts and function(patient).is_confirmed:
-        return _named("child", acts[0], patient)
-    return Silent("minor", {"age": str(person(patient).age_years)})
+    return _named("child", acts[0], patient) if acts and function(patient).is_confirmed else None
 
 
 def _at_discharge(patient: Patient) -> Answers:
@@ -266,4 +261,5 @@ RULE = Rule(
     holes=frozenset({"why", "procedure", "when", "names", "declined", "gap", "hours", "other_octreotide"}),
     with_several_primaries=True,
     also_in=frozenset(Situation),
+    of_a_child=_of_a_child,
 )
