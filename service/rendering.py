@@ -17,7 +17,7 @@ from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
 from service.facts.tumour import differentiation_in_words, site_in_words, tumour
 from service.fhir.evidence import Evidence
-from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
+from service.hooks.card import Action, Advice, Card, Indicator, NotAssessed, Suggestion
 from service.hooks.text import markdown, one_line, summary
 from service.rules.base import Fires, Rule
 
@@ -78,6 +78,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
         sources=frame.sources,
         knowledge_version=knowledge.version,
         review=knowledge.review_in_words(state),
+        advice=(_advice(rule, fires, knowledge),),
     )
 
 
@@ -108,7 +109,15 @@ def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) ->
         sources=frame.sources,
         knowledge_version=knowledge.version,
         review=knowledge.review_in_words(state),
+        advice=tuple([_advice(rule, fires, knowledge) for rule, fires in members]),
+        group=group,
     )
+
+
+def _advice(rule: Rule, fires: Fires, knowledge: Knowledge) -> Advice:
+    """What the store keeps of a rule's answer: nothing of the patient but what its facts become there."""
+    indicator = indicator_of(rule, fires, knowledge)
+    return Advice(rule.id, fires.wording, indicator, facts=fires.facts, digest=knowledge.digests[rule.id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +194,7 @@ def _indicator(wording: Wording, fires: Fires) -> Indicator:
 def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
     safe = {**frame.safe_limits, **{name: markdown(value) for name, value in fires.values.items()}}
     detail = text.wordings[fires.wording].detail.format_map(safe).strip()
+    detail = "\n\n".join([detail, *[markdown(one) for one in fires.reported]])
     if not text.current_guidance:
         return detail
     return f"{detail}\n\n**{frame.guidance_heading}:** {text.current_guidance.format_map(safe)}"
@@ -252,7 +262,7 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
     """The orders of this wording; one with a dose only while the card is approved."""
     is_approved = on.knowledge.states(on.today)[text.id].is_approved
     return [
-        _suggestion(suggestion, values, on)
+        _suggestion(text.id, suggestion, values, on)
         for suggestion in text.suggestions
         if fires.wording in suggestion.wordings
         and suggestion.id not in fires.omit
@@ -260,11 +270,10 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
     ]
 
 
-def _suggestion(text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
+def _suggestion(rule: str, text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
     label = one_line(text.label.format_map(values))
-    return Suggestion(
-        label, (Action("create", label, completed(text.resource, on.subject, reasons=on.reasons)),)
-    )
+    resource = completed(text.resource, on.subject, reasons=on.reasons)
+    return Suggestion(label, (Action("create", label, resource),), rule=rule)
 
 
 _ORDERS = ("ServiceRequest", "MedicationRequest")

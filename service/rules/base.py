@@ -35,6 +35,9 @@ class Fires:
     ``omit`` names suggestions of the card that make no sense here, such as a test that was done.
     ``also_rests_on`` names sections that matter for this patient and not for everybody in this wording;
     while one is not known, the rule is not assessed. ``is_at_most_warning`` answers are never critical.
+    while one is not known, the rule is not assessed. ``is_seldom`` advice is shown once in a while for a
+    patient, whoever looks. ``facts`` (what the answer rests on, as text) and ``reported`` (what clinicians
+    said of it earlier, in words) are for the engine to fill in.
     """
 
     wording: str
@@ -43,6 +46,9 @@ class Fires:
     omit: frozenset[str] = frozenset()
     also_rests_on: tuple[str, ...] = ()
     is_at_most_warning: bool = False
+    is_seldom: bool = False
+    facts: str = ""
+    reported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,10 @@ class Rule:
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
     silent while an emergency operation is planned: work-up must never delay it. ``is_first_workup`` rules
     are silent on opening the chart of a patient who is free of the tumour since its resection.
+
+    What was reported as done elsewhere (Y-11) holds for ``done_elsewhere_for``, the name of a limit in days.
+    Rules that are ``is_overridden_for_user_only`` are never silenced for others. ``when_declined`` gives the
+    wordings that take another's place where the patient is reported to decline; the others are silent.
     """
 
     id: str
@@ -96,6 +106,9 @@ class Rule:
     with_mixed_tumour: bool = False
     also_in: frozenset[Situation] = frozenset()
     of_a_child: Callable[[Patient], Answer | None] | None = None
+    done_elsewhere_for: str = "done_elsewhere_days"
+    is_overridden_for_user_only: bool = False
+    when_declined: Mapping[str, str] = field(default_factory=dict)
 
 
 def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:

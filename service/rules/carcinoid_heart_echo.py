@@ -38,4 +38,5 @@ RULE = Rule(
     holes=frozenset({"procedure", "when", "why"}),
     waits_in_emergency=True,
     also_in=frozenset({Situation.PALLIATIVE_CARE}),
+    done_elsewhere_for="echocardiography_days",
 )

@@ -53,4 +53,5 @@ RULE = Rule(
     holes=frozenset({"date", "older", "result", "drug"}),
     waits_in_emergency=True,
     is_first_workup=True,
+    done_elsewhere_for="marker_fresh_days",
 )

@@ -61,4 +61,5 @@ RULE = Rule(
     holes=frozenset({"date", "older", "treatment", "cautions"}),
     waits_in_emergency=True,
     is_first_workup=True,
+    done_elsewhere_for="cross_sectional_fresh_days",
 )

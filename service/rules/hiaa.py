@@ -63,4 +63,5 @@ RULE = Rule(
     holes=frozenset({"date", "older", "result", "treatment", "procedure"}),
     waits_in_emergency=True,
     is_first_workup=True,
+    done_elsewhere_for="marker_fresh_days",
 )

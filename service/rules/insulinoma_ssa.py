@@ -36,4 +36,5 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"drug", "procedure", "when"}),
     also_in=frozenset({Situation.COMFORT_CARE, Situation.PALLIATIVE_CARE}),
+    is_overridden_for_user_only=True,
 )

@@ -253,6 +253,18 @@ def _omitted(patient: Patient) -> frozenset[str]:
     return frozenset([name for name, is_pointless in pointless.items() if is_pointless])
 
 
+_ASKS_FOR_COVER = (
+    "surgery",
+    "surgery-critical",
+    "locoregional",
+    "locoregional-critical",
+    "emergency",
+    "emergency-critical",
+    "gap",
+    "gap-minor",
+    "check-timing",
+)
+
 RULE = Rule(
     id="octreotide-prophylaxis",
     hooks=ALL_HOOKS,
@@ -262,4 +274,5 @@ RULE = Rule(
     with_several_primaries=True,
     also_in=frozenset(Situation),
     of_a_child=_of_a_child,
+    when_declined=dict.fromkeys(_ASKS_FOR_COVER, "declined"),
 )

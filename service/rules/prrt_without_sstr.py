@@ -61,4 +61,5 @@ RULE = Rule(
     holes=frozenset({"treatment", "pregnancy"}),
     with_several_primaries=True,
     also_in=frozenset({Situation.COMFORT_CARE}),
+    is_overridden_for_user_only=True,
 )

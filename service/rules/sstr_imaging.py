@@ -69,4 +69,5 @@ RULE = Rule(
     waits_in_emergency=True,
     is_first_workup=True,
     with_several_primaries=True,
+    done_elsewhere_for="sstr_fresh_days",
 )

@@ -58,4 +58,5 @@ RULE = Rule(
     is_first_workup=True,
     with_several_primaries=True,
     with_mixed_tumour=True,
+    done_elsewhere_for="board_fresh_days",
 )
