@@ -34,6 +34,7 @@ from service.hooks.hooks import APPOINTMENTS, DRAFT_ORDERS, SERVICE_OF, SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.hooks.text import one_line
+from service.rendering import indicator_of
 from service.rules import RULES
 from service.rules.base import Fires, Rule, Silent
 from service.site import SiteRules, call_of, read_site, site_of
@@ -205,7 +206,7 @@ def _in_words(said: Said, rule: Rule, rules: SiteRules) -> tuple[str, str]:
         return "silent", because(rule, said, rules.knowledge)
     if not isinstance(said, Fires):
         return "could not be assessed", f"{said.section}: {said.reason}"
-    indicator = rules.knowledge.cards[rule.id].wordings[said.wording].indicator.name.lower()
+    indicator = indicator_of(rule, said, rules.knowledge).name.lower()
     parts = (f"{said.wording} ({indicator})", *(one.says for one in said.evidence), *_kept(said, rule, rules))
     return "fires", "; ".join(parts)
 

@@ -141,6 +141,19 @@ def spread(patient: Patient) -> Spread:
     )
 
 
+@fact
+def metastases_only_in_reports(patient: Patient) -> tuple[Metastasis, ...]:
+    """Distant ones that reports name, newest first, where neither the problem list nor the stage has any."""
+    found = [one for one in _metastases(patient) if one.level > Level.POSSIBLE and one.site != "node"]
+    written = {id(report.resource) for report in reports(patient)}
+    return tuple(found) if all(id(one.resource) in written for one in found) else ()
+
+
+def do_reports_disagree(patient: Patient) -> bool:
+    """Whether newer imaging denies the metastases that an older report names."""
+    return _is_denied_since(patient)
+
+
 def newest_metastasis(patient: Patient) -> Moment | None:
     """When the last metastasis was first recorded."""
     conditions = [one for one in _metastases(patient) if isinstance(one.resource, r4.Condition)]
