@@ -23,12 +23,12 @@ from service.fhir.medications import Medications, reads_of
 from service.fhir.queries import QUERIES
 from service.fhir.read import MISSING, Entry, Reading, State, holds_code, read_key, read_resources
 from service.fhir.record import DRAFTS, Record, Shelf, assemble, names_in, shelve
-from service.hook_names import PATIENT_VIEW
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES_OF_HOOK
-from service.rules.base import Answers, Fires, Rule, Silent, decided, out_of_scope, person_out_of_scope
+from service.rules.base import Answers, Fires, Rule, Silent, out_of_scope, person_out_of_scope
+from service.rules.phases import decided, group_of
 
 # Some clients write the whole URL of the user.
 _PATIENT_OR_RELATIVE = re.compile(r"(?:https?://.+/)?(?:Patient|RelatedPerson)/")
@@ -329,9 +329,9 @@ def _cards(
         declined = overridden({rule.id for rule, _fires in fired})
         fired = _without_overridden(fired, knowledge, declined) if declined else fired
     most = int(knowledge.defaults.most_cards)
-    pieces = _grouped(fired, patient.hook)
+    pieces = _grouped(fired, patient)
     if len(pieces) > most:
-        pieces = _grouped(fired, patient.hook, joining=JOINS_WORKUP)
+        pieces = _grouped(fired, patient, joining=JOINS_WORKUP)
     pieces.sort(key=lambda piece: _urgency(piece, knowledge))
     cards = _rendered(pieces[:most], patient, knowledge)
     return _with_the_rest(cards, pieces[most:], missing, patient.record, knowledge)
@@ -355,22 +355,17 @@ def _without_overridden(
     ]
 
 
-def _grouped(fired: Iterable[_Fired], hook: str, joining: Collection[str] = ()) -> list[_Piece]:
+def _grouped(fired: Iterable[_Fired], patient: Patient, joining: Collection[str] = ()) -> list[_Piece]:
     groups: dict[str, list[_Fired]] = {}
     singles: list[_Piece] = []
     for one in fired:
         rule = one[0]
-        group = "workup" if rule.id in joining else _group_of(rule, hook)
+        group = "workup" if rule.id in joining else group_of(rule, patient)
         if group:
             groups.setdefault(group, []).append(one)
         else:
             singles.append(("", (one,)))
     return singles + [(name, tuple(members)) for name, members in groups.items()]
-
-
-def _group_of(rule: Rule, hook: str) -> str:
-    """The pathway is one card on patient-view; while ordering, each of its rules speaks for itself."""
-    return "" if rule.group == "pathway" and hook != PATIENT_VIEW else rule.group
 
 
 _RANKS = {name: rank for rank, name in enumerate(PRIORITY)}

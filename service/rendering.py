@@ -13,6 +13,7 @@ from typing import Any
 from service.cards import CardText, Frame, Knowledge, SuggestionText
 from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
+from service.facts.phase import phase_in_words
 from service.facts.tumour import differentiation_in_words, tumour
 from service.fhir.evidence import Evidence
 from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
@@ -164,7 +165,7 @@ def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:
         lines.append(common.several_primaries.format_map({"sites": sites}))
     if found.region == "thoracic":
         lines.append(common.thoracic)
-    return lines
+    return [*lines, *filter(None, (markdown(phase_in_words(patient)),))]
 
 
 def _tumour_on_record(patient: Patient, knowledge: Knowledge) -> str:

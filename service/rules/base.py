@@ -8,18 +8,16 @@ shows no wording, and trusts no silence, that rests on a section of the record w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
 from service.facts.patient import Patient
 from service.facts.person import person
 from service.facts.plan import plan
-from service.facts.surveillance import free_since, is_disease_denied
 from service.facts.syndrome import function
 from service.facts.tumour import Differentiation, tumour
 from service.fhir.evidence import Evidence
-from service.hook_names import ENCOUNTER_START, PATIENT_VIEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,8 @@ class Fires:
 
     ``omit`` names suggestions of the card that make no sense here, such as a test that was done.
     ``also_rests_on`` names sections that matter for this patient and not for everybody in this wording;
-    while one is not known, the rule is not assessed.
+    while one is not known, the rule is not assessed. ``is_seldom`` advice is worth saying once in a long time
+    for a patient, whoever looks: the phase of care sets it, and what remembers shown cards obeys it.
     """
 
     wording: str
@@ -36,6 +35,7 @@ class Fires:
     evidence: tuple[Evidence, ...] = ()
     omit: frozenset[str] = frozenset()
     also_rests_on: tuple[str, ...] = ()
+    is_seldom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +60,40 @@ class Scope(Enum):
     TREATMENT = "a confirmed gastroenteropancreatic tumour"
 
 
+class Care(Enum):
+    """What advice is for; :mod:`service.rules.phases` says in which phases of care it is given unasked."""
+
+    ALWAYS = "safety, and what is asked only while ordering"
+    PRECAUTION = "octreotide cover to be planned before an operation is"
+    NEVER_DONE = "receptors and grade that were never determined"
+    WORKUP = "the other parts of the work-up, and what is old"
+    CURE = "removal of the tumour for cure"
+    PATHWAY = "the options of treatment"
+    SYSTEMIC = "the choice of a systemic treatment, which a board note need not have made"
+    SYMPTOMS = "the options against symptoms under treatment"
+    MEANING = "what a result on record means, or what contradicts it"
+    FOLLOW_UP = "imaging after cure"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: its id (also the name of its Python file and its card), hooks, scope and decision.
+    """One rule: its id (also the name of its Python file and its card), hooks, scope, care and decision.
 
     ``group`` names the grouped card that the rule joins on patient-view (``workup``, ``pathway``).
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
-    silent while an emergency operation is planned: work-up must never delay it. ``is_first_workup`` rules
-    are silent on opening the chart of a patient who is free of the tumour since its resection.
+    silent while an emergency operation is planned: work-up must never delay it. ``cares`` names the wordings
+    that are for something else than the rest of the rule.
     """
 
     id: str
     hooks: frozenset[str]
     scope: Scope
+    care: Care
     decide: Callable[[Patient], Answers]
     group: str = ""
     holes: frozenset[str] = frozenset()
     waits_in_emergency: bool = False
-    is_first_workup: bool = False
+    cares: Mapping[str, Care] = field(default_factory=dict)
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
 
@@ -88,25 +104,7 @@ def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
         return silent
     if rule.waits_in_emergency and plan(patient).has_emergency:
         return Silent("emergency")
-    if _is_on_opening(rule, patient) and (since := free_since(patient)):
-        return Silent("surveillance", {"when": since})
     return None
-
-
-def decided(rule: Rule, patient: Patient) -> Answers:
-    """The rule's decision. Where a report denies disease it rests on the procedures too: was it resected?"""
-    answers = rule.decide(patient)
-    several = answers if isinstance(answers, tuple) else (answers,)
-    if not (_is_on_opening(rule, patient) and any(isinstance(one, Fires) for one in several)):
-        return answers
-    if not is_disease_denied(patient):
-        return answers
-    fires = [one for one in several if isinstance(one, Fires)]
-    return tuple([replace(one, also_rests_on=(*one.also_rests_on, "procedures")) for one in fires])
-
-
-def _is_on_opening(rule: Rule, patient: Patient) -> bool:
-    return rule.is_first_workup and patient.hook in (PATIENT_VIEW, ENCOUNTER_START)
 
 
 def person_out_of_scope(patient: Patient) -> Silent | None:

@@ -11,7 +11,7 @@ from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.facts.tumour import tumour
 from service.hook_names import ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope
+from service.rules.base import Answer, Care, Fires, Rule, Scope
 from service.rules.questions import (
     all_evidence,
     irreversible_treatment,
@@ -56,9 +56,9 @@ RULE = Rule(
     id="cross-sectional-imaging",
     hooks=frozenset({PATIENT_VIEW, ORDER_SIGN}),
     scope=Scope.WORKUP,
+    care=Care.WORKUP,
     decide=decide,
     group="workup",
     holes=frozenset({"date", "older", "treatment", "cautions"}),
     waits_in_emergency=True,
-    is_first_workup=True,
 )

@@ -7,7 +7,7 @@ from service.facts.imaging import SstrResult, sstr_imaging, sstr_result, told_re
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.hook_names import ORDER_SIGN
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, treatment_before
 
 _WORDINGS = {
@@ -37,6 +37,7 @@ RULE = Rule(
     id="prrt-without-sstr",
     hooks=frozenset({ORDER_SIGN}),
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"treatment"}),
     with_several_primaries=True,
