@@ -117,6 +117,13 @@ def newest_imaging(patient: Patient) -> Moment | None:
 
 
 @fact
+def newest_cross_sectional(patient: Patient) -> Dated[Resource] | None:
+    """The last CT or MRI of the abdomen, of any age."""
+    done = (one for one in _done_studies(patient) if is_cross_sectional(one[1], patient))
+    return next(done, None)
+
+
+@fact
 def fdg_done(patient: Patient) -> bool:
     """Whether an FDG PET was done."""
     done = (one.about for one in _studies(patient) if one.is_done)

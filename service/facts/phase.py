@@ -94,16 +94,25 @@ def is_past_read(patient: Patient) -> bool:
 def phase_in_words(patient: Patient) -> str:
     """What a card adds of the phase to what is on record; empty where it goes without saying."""
     found = course(patient)
-    if found.phase is Phase.PROGRESSION:
-        is_read = patient.record.is_known("medications")
-        return "" if is_read else patient.phrases("phase.treatment-not-read")
     if found.phase is Phase.RESECTED and found.resected:
         return patient.phrases("phase.resected", when=on_day(found.resected.moment, patient))
-    if found.phase in (Phase.INITIAL, Phase.UNCLEAR) and not is_past_read(patient):
-        return patient.phrases("phase.past-not-read")
-    if found.phase is Phase.UNCLEAR:
-        return patient.phrases("phase.unclear", when=on_day(tumour(patient).since, patient))
+    if found.phase in (Phase.PROGRESSION, Phase.INITIAL, Phase.UNCLEAR):
+        return _not_read(found.phase, patient) or _unclear(found.phase, patient)
     return ""
+
+
+def _not_read(phase_of_care: Phase, patient: Patient) -> str:
+    """What could have shown another phase and was not read."""
+    if phase_of_care is not Phase.PROGRESSION and not is_past_read(patient):
+        return patient.phrases("phase.past-not-read")
+    is_read = patient.record.is_known("medications")
+    return "" if is_read else patient.phrases("phase.treatment-not-read")
+
+
+def _unclear(phase_of_care: Phase, patient: Patient) -> str:
+    if phase_of_care is not Phase.UNCLEAR:
+        return ""
+    return patient.phrases("phase.unclear", when=on_day(tumour(patient).since, patient))
 
 
 def _decided(found: Course, patient: Patient) -> Phase:
