@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, str] = {
     "doctor": "service.commands.doctor",
     "try": "service.commands.try_service",
     "cards": "service.commands.cards",
+    "content": "service.commands.content",
     "migrate": "service.store.commands",
     "feedback": "service.store.commands",
 }

@@ -9,7 +9,7 @@ limits, override reasons, suggestions, review) and sections. Words have holes li
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
@@ -17,23 +17,40 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import orjson
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator
 from pydantic.dataclasses import dataclass as model
 
-from service.content_files import collect, read_rows
+from service.approvals import (
+    Basis,
+    Review,
+    Shared,
+    State,
+    basis_of,
+    digest_of_basis,
+    read_files,
+    review_faults,
+    state_of,
+)
+from service.content_files import collect, read_rows, read_text
 from service.errors import ContentError
 from service.facts.defaults import Defaults, load_defaults
-from service.fhir.lists import list_faults
+from service.fhir.lists import known_lists, list_faults, unnamed_lists
 from service.fhir.phrasebook import Phrases, has_plain_holes, holes_in, load_phrases
 from service.fhir.queries import SECTIONS
 from service.fhir.terminology import Terminology, load_terminology
 from service.front_matter import MarkdownFile, checked, read_markdown
-from service.hooks.card import Indicator, Link, OverrideReason, Source
+from service.hooks.card import Indicator, Link, OverrideReason, Source, without_empty
 from service.hooks.override_reasons import COMMON_CODES, non_adherence_reasons, override_reason
 from service.hooks.text import markdown
+from service.rule_code import Code, digest_of, read_code
+from service.wording_checks import author_words, has_dose, texts_in
 
 SHARED_CARDS = ("workup", "pathway", "incomplete-data")
 """Cards that gather several rules; their files have the same form."""
+
+ENGLISH = "en"
+"""The language of ``cards/`` itself; :mod:`service.translations` has the others."""
 
 RESTS_ON = (*SECTIONS, "drafts")
 """What a wording can rest on: the sections of the record, and the draft orders of the hook."""
@@ -59,6 +76,7 @@ def _with_type(resource: dict[str, Any]) -> dict[str, Any]:
     return resource
 
 
+_STATUSES = ("seen", "title only", "source document")
 _EXACTLY = ConfigDict(extra="forbid", strict=True)
 _Text = Annotated[str, Field(min_length=1)]
 _Sections = tuple[Annotated[str, AfterValidator(_section)], ...]
@@ -95,7 +113,7 @@ class SourceReference:
 
     label: _Text
     says: _Text
-    status: Literal["seen", "title only", "from memory", "source document"]
+    status: Literal["seen", "title only", "from memory", "source document"]  # _STATUSES, as they are told
     url: str = ""
 
 
@@ -104,6 +122,7 @@ class SuggestionText:
     """A suggestion as its author wrote it; ``resource`` is a FHIR template without patient or status.
 
     Without ``wordings`` it is offered with each of them; never while a section of ``rests_on`` is not known.
+    ``source`` is the label of the source of its dose, if it has one.
     """
 
     id: _Text
@@ -111,25 +130,12 @@ class SuggestionText:
     resource: Annotated[dict[str, Any], AfterValidator(_with_type)]
     wordings: tuple[str, ...] = ()
     rests_on: _Sections = ()
-
-
-@model(frozen=True, slots=True, config=_EXACTLY)
-class Review:
-    """Who answers for the words. Honestly empty until a clinician has signed."""
-
-    status: Literal["submitted", "under review", "approved"]
-    authored_by: str | None = None
-    checked_by: str | None = None
-    date_reviewed: date | None = None
-    next_review: date | None = None
-    last_updated: date | None = None
+    source: str = ""
 
     @property
-    def shown(self) -> str:
-        """What the explanation says of the review."""
-        if self.status == "approved":
-            return f"approved; reviewed by {self.checked_by} on {self.date_reviewed}"
-        return "not yet reviewed by a clinician"
+    def has_dose(self) -> bool:
+        """Whether it states an amount of a drug."""
+        return has_dose(self.label, self.resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,10 @@ class CardText:
     silent: Mapping[str, Silence]
     current_guidance: str
     sections: Mapping[str, str]
+    lists: tuple[str, ...] = ()
+    """The code lists and word lists that its rule reads, beside those that every rule reads."""
+    is_translation_reviewed: bool = True
+    """Whether the words are English, or a translation that was approved as such."""
 
     @property
     def first_wording(self) -> Wording:
@@ -165,8 +175,12 @@ class Common:
 
     source_label: str
     source_url: str
+    """Empty while the address of the source document itself is not known."""
     silent: Mapping[str, Silence]
+    lists: tuple[str, ...]
+    """The code lists and word lists that every rule reads."""
     provenance: str
+    translation_not_reviewed: str
     sequence: str
     on_record: str
     grade_unknown: str
@@ -179,6 +193,7 @@ class Common:
 class Frame:
     """What a card shows whoever the patient is; a grouped card has one for each set of rules in it.
 
+    ``sources`` is each source with how far it was checked, as it is sent; ``sources_line`` counts them.
     ``limits`` are those that the words name, ready to fill their holes; ``safe_limits`` are for Markdown.
     """
 
@@ -186,6 +201,8 @@ class Frame:
     override_reasons: tuple[OverrideReason, ...]
     links: tuple[Link, ...]
     statements: tuple[str, ...]
+    sources: tuple[Mapping[str, str], ...]
+    sources_line: str
     limits: Mapping[str, str]
     safe_limits: Mapping[str, str]
     guidance_heading: str
@@ -201,14 +218,67 @@ class Knowledge:
     defaults: Defaults
     phrases: Phrases
     version: str
+    bases: Mapping[str, Basis] = field(default_factory=dict)
+    """What an approval of each card rests on."""
+    only_approved: bool = False
+    """Whether only approved cards are shown."""
     results_by_code: bool = True
     """Whether the words have to say that results were asked for by code."""
+    language: str = ENGLISH
+    """Of the words: a tag of RFC 5646."""
+    pages_url: str = ""
+    """Where this service shows the rules, each at its id; empty where it does not."""
     _frames: dict[tuple[str, ...], Frame] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _states: dict[date, Mapping[str, State]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def limits(self) -> Mapping[str, str]:
         """Each number of defaults.toml as the words show it."""
         return {field.name: f"{getattr(self.defaults, field.name):g}" for field in fields(Defaults)}
+
+    def source_url(self, card_id: str) -> str:
+        """The page of the rule where this service shows one, else the source document; may be empty.
+
+        Never the home page of who wrote it, where nobody finds what the card says.
+        """
+        return f"{self.pages_url}/{card_id}" if self.pages_url else self.common.source_url
+
+    def card_digest(self, card_id: str) -> str:
+        """What an approval of the card names: 64 hexadecimal digits, others after any change of its basis."""
+        return digest_of_basis(self.bases[card_id])
+
+    def states(self, today: date) -> Mapping[str, State]:
+        """The review of every card on a day; remembered until the day changes."""
+        found = self._states.get(today)
+        if found is None:
+            self._states.clear()
+            warn_days = self.defaults.review_warn_days
+            found = self._states[today] = {
+                name: state_of(card.review, self.card_digest(name), today, warn_days=warn_days)
+                for name, card in self.cards.items()
+            }
+        return found
+
+    def shows(self, card_id: str, today: date) -> bool:
+        """Whether there is such a card, and it may be shown: approved, where only approved ones are."""
+        if not self.only_approved or card_id in SHARED_CARDS:
+            return card_id in self.cards
+        return card_id in self.cards and self.states(today)[card_id].is_approved
+
+    def lapsed(self, today: date) -> Mapping[str, str]:
+        """The cards whose approval no longer counts, and why in words."""
+        states = self.states(today)
+        return {name: self.review_in_words(one) for name, one in states.items() if one.has_lapsed}
+
+    def review_in_words(self, state: State) -> str:
+        """What a reader is told of a review."""
+        return self.phrases(f"review.{state.standing.value}", **_dates_of(state.review))
+
+    def review_on_card(self, state: State) -> str:
+        """The sentence on the review with which a card ends."""
+        return self.phrases(f"provenance.{state.standing.value}", **_dates_of(state.review))
 
     def silence(self, card_id: str, key: str) -> Silence:
         """A silence of the card, or of those that every card shares; ContentError where there is none."""
@@ -226,6 +296,16 @@ class Knowledge:
         return found
 
 
+def _dates_of(review: Review) -> dict[str, object]:
+    """What the words on a review have holes for."""
+    return {
+        "day": review.date_reviewed,
+        "next": review.next_review,
+        "begin": review.effective_from,
+        "end": review.effective_until,
+    }
+
+
 def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
     """The card itself stands for its rules; a grouped card has the sources and statements of its members."""
     shell, common = knowledge.cards[card_id], knowledge.common
@@ -233,16 +313,42 @@ def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
     limits = {name: knowledge.limits[name] for name in shell.limits}
     asked = "code" if knowledge.results_by_code else "whole"
     limits[AMONG_RESULTS] = knowledge.phrases(f"card.among-results.{asked}")
-    links = (Link(one.label, one.url) for text in texts for one in text.sources if one.url)
+    sources = _each_once(source for text in texts for source in text.sources)
+    printed = [one for one in sources if one.status != FROM_MEMORY]
     return Frame(
-        source=Source(common.source_label, common.source_url, shell.id, shell.title),
+        source=Source(common.source_label, knowledge.source_url(shell.id), shell.id, shell.title),
         override_reasons=_each_once(reason for text in (shell, *texts) for reason in text.override_reasons),
-        links=_each_once(links),
+        links=_each_once(Link(one.label, one.url) for one in printed if one.url),
         statements=_each_once(statement for text in texts for statement in text.statements),
+        sources=_each_once_by_label(sources),
+        sources_line=_sources_line(printed, knowledge.phrases),
         limits=limits,
         safe_limits={name: markdown(value) for name, value in limits.items()},
         guidance_heading=knowledge.phrases("card.current-guidance"),
     )
+
+
+FROM_MEMORY = "from memory"
+"""The status of a source that nobody has looked up; it is not shown on a card."""
+
+
+def _each_once_by_label(sources: Iterable[SourceReference]) -> tuple[Mapping[str, str], ...]:
+    """Each source as it is sent; one that says two things is one source."""
+    named = {(one.label, one.url, one.status): one for one in sources}
+    return tuple(
+        without_empty({"label": label, "url": url, "status": status}) for label, url, status in named
+    )
+
+
+def _sources_line(printed: Iterable[SourceReference], phrases: Phrases) -> str:
+    statuses: dict[tuple[str, str], str] = {(one.label, one.status): one.status for one in printed}
+    counts = Counter(statuses.values())
+    told = [
+        phrases(f"names.source-status.{status.replace(' ', '-')}", count=counts[status])
+        for status in _STATUSES
+        if counts[status]
+    ]
+    return phrases("card.sources", counts=", ".join(told)) if told else ""
 
 
 _T = TypeVar("_T")
@@ -259,6 +365,10 @@ class _Known:
     limits: frozenset[str]
     emitted: Mapping[str, Sequence[Mapping[str, str]]]
     holes: Mapping[str, frozenset[str]]
+    lists: frozenset[str]
+    common_lists: frozenset[str]
+    code: Code
+    most_review_days: float
 
 
 def load_knowledge(
@@ -269,11 +379,13 @@ def load_knowledge(
     overrides: Path | None = None,
     code_map: Path | None = None,
     results_by_code: bool = True,
+    code: Code | None = None,
 ) -> Knowledge:
     """Load ``cards/`` or raise ContentError with every problem found.
 
     ``holes`` gives, per rule id, the values that the rule can fill; it also says which rules need
     a card, so that an orphan card and an orphan rule are both refused. ``results_by_code``: see Knowledge.
+    ``code`` is that of the rules, to which approvals are bound; by default that of the running package.
     """
     paths = [path for path in sorted(cards_dir.glob("*.md")) if path.stem not in ("README", "common")]
     if not paths:
@@ -282,40 +394,61 @@ def load_knowledge(
     defaults = collect(problems, lambda: load_defaults(cards_dir / "defaults.toml", overrides))
     longest = int(defaults.report_text_chars) if defaults else 0
     terminology = collect(problems, lambda: load_terminology(cards_dir, code_map, longest_text=longest))
-    if terminology is not None:
-        drug_words, queried = terminology.drug_words, terminology.queried
-        problems += list_faults(cards_dir, drug_words=drug_words, queried=queried)
     common = collect(problems, lambda: _load_common(cards_dir / "common.md"))
     phrases = collect(problems, lambda: load_phrases(cards_dir / "phrases.toml"))
     emitted = collect(problems, lambda: _read_emitted(cards_dir / "codelists" / "emit.csv"))
-    known = _Known(frozenset(field.name for field in fields(Defaults)), emitted or {}, holes)
-    cards = [collect(problems, partial(_load_card, path, known)) for path in paths]
+    drug_words = terminology.drug_words if terminology else ()
+    code = code or read_code()
+    known = _Known(
+        limits=frozenset(field.name for field in fields(Defaults)),
+        emitted=emitted or {},
+        holes=holes,
+        lists=known_lists(drug_words),
+        common_lists=frozenset(common.lists if common else ()),
+        code=code,
+        most_review_days=defaults.review_max_days if defaults else 0,
+    )
+    loaded = [one for path in paths if (one := collect(problems, partial(_load_card, path, known)))]
+    cards = {card.id: card for _file, card in loaded}
+    if terminology is not None and common is not None:
+        problems += list_faults(cards_dir, drug_words=drug_words, queried=terminology.queried)
+        named = {*common.lists, *(name for card in cards.values() for name in card.lists)}
+        # A card that could not be loaded would have named lists of its own.
+        problems += unnamed_lists(named, drug_words) if len(cards) == len(paths) else ()
     if problems or defaults is None or terminology is None or common is None or phrases is None:
         raise ContentError(problems)
+    limits = {field.name: getattr(defaults, field.name) for field in fields(Defaults)}
+    files = read_files(cards_dir)
+    shared = Shared(files, code, limits, phrases.texts, common.lists, drug_words)
     return Knowledge(
-        cards={card.id: card for card in cards if card is not None},
+        cards=cards,
         common=common,
         terminology=terminology,
         defaults=defaults,
         phrases=phrases,
-        version=f"{version}+{_digest(cards_dir)}",
+        version=f"{version}+{_version(shared, code_map)}",
+        bases={card.id: _basis(file, card, shared) for file, card in loaded},
         results_by_code=results_by_code,
     )
+
+
+def _basis(file: MarkdownFile, card: CardText, shared: Shared) -> Basis:
+    orders = orjson.dumps([one.resource for one in card.suggestions], option=orjson.OPT_SORT_KEYS).decode()
+    return basis_of(file, shared, lists=card.lists, limits=card.limits, orders=orders)
+
+
+def _version(shared: Shared, code_map: Path | None) -> str:
+    """Twelve digits that change with any file of the content, number or code of the site, or rule's code."""
+    files = (f"{name}\0{digest}" for name, digest in shared.files.digests.items())
+    limits = (f"{name}\0{value:g}" for name, value in shared.limits.items())
+    codes = [read_text(code_map)] if code_map else []
+    return digest_of([*files, *limits, *codes, shared.code.digest])[:12]
 
 
 def _orphans(cards: set[str], rules: set[str]) -> Iterator[str]:
     yield from (f"{name}.md: no rule has this id" for name in sorted(cards - rules - set(SHARED_CARDS)))
     yield from (f"{name}.md: missing, though there is a rule" for name in sorted(rules - cards))
     yield from (f"{name}.md: missing" for name in SHARED_CARDS if name not in cards)
-
-
-def _digest(cards_dir: Path) -> str:
-    """Twelve hexadecimal digits that change with any file of the content."""
-    digest = hashlib.sha256()
-    for path in sorted(cards_dir.rglob("*")):
-        if path.is_file() and path.suffix in (".md", ".csv", ".txt", ".toml") and path.name != "README.md":
-            digest.update(path.relative_to(cards_dir).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _read_emitted(path: Path) -> dict[str, tuple[Mapping[str, str], ...]]:
@@ -360,6 +493,7 @@ class _CardFront:
     reads: _Sections = ()
     algorithm: tuple[str, ...] = ()
     silent: dict[str, _SilenceEntry] = field(default_factory=dict)
+    lists: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     suggestions: tuple[SuggestionText, ...] = ()
     override_reasons: tuple[_OverrideEntry, ...] = ()
@@ -370,22 +504,24 @@ class _CommonFront:
     """The front matter of ``common.md``."""
 
     source_label: _Text
-    source_url: _Text
+    source_url: str = ""
+    lists: tuple[str, ...] = ()
     silent: dict[str, _SilenceEntry] = field(default_factory=dict)
 
 
 def _section_faults(file: MarkdownFile) -> Iterator[str]:
     """Braces that would fail when a card is made."""
     for heading, text in file.sections.items():
-        if heading.startswith(_WITH_HOLES) and not has_plain_holes(text):
+        if heading.startswith(WITH_HOLES) and not has_plain_holes(text):
             yield f"{file.at_section(heading)}: a brace that is no hole"
 
 
-_WITH_HOLES = ("Summary", "Detail", "Current guidance")
+WITH_HOLES = ("Summary", "Detail", "Current guidance")
+"""How the sections begin that are shown, with their holes filled."""
 _REQUIRED_SECTIONS = ("When it appears", "What it does not cover")
 
 
-def _load_card(path: Path, known: _Known) -> CardText:
+def _load_card(path: Path, known: _Known) -> tuple[MarkdownFile, CardText]:
     file = read_markdown(path)
     faults = list(_section_faults(file))
     front = collect(faults, partial(checked, _CardFront, file))
@@ -393,7 +529,7 @@ def _load_card(path: Path, known: _Known) -> CardText:
         faults += [*_front_faults(front, file, known), *_unfillable(front, file, known)]
     if front is None or faults:
         raise ContentError(faults)
-    return _card(path.stem, front, file.sections, known)
+    return file, _card(path.stem, front, file.sections, known)
 
 
 def _front_faults(front: _CardFront, file: MarkdownFile, known: _Known) -> Iterator[str]:
@@ -413,7 +549,22 @@ def _front_faults(front: _CardFront, file: MarkdownFile, known: _Known) -> Itera
     for number, reason in enumerate(front.override_reasons):
         if not reason.display and reason.code not in non_adherence_reasons():
             yield f"{file.at('override_reasons', number)}: HL7 has no such code; give it a display of its own"
-    yield from _review_faults(front.review, file)
+    yield from _author_faults(front, file)
+    yield from _list_faults(front, file, known)
+    if all(source.status == FROM_MEMORY for source in front.sources):
+        yield f"{file.at('sources')}: nobody has looked one up; what rests on memory alone is not shown"
+    for name, fault in review_faults(front.review, most_days=known.most_review_days):
+        yield f"{file.at('review', name)}: {fault}"
+
+
+def _list_faults(front: _CardFront, file: MarkdownFile, known: _Known) -> Iterator[str]:
+    """Lists that are not there, and lists that the rule's code reads though the card does not name them."""
+    for number, name in enumerate(front.lists):
+        if name not in known.lists:
+            yield f"{file.at('lists', number)}: there is no code list and no word list {name}"
+    rule = known.code.of_rule(Path(file.name).stem)
+    for name in sorted((rule.texts & known.lists) - known.common_lists - set(front.lists)):
+        yield f"{file.at('lists')}: the code of the rule reads the list {name}; name it here"
 
 
 def _wording_faults(front: _CardFront, file: MarkdownFile) -> Iterator[str]:
@@ -461,19 +612,33 @@ def _suggestion_faults(front: _CardFront, file: MarkdownFile, known: _Known) -> 
         for name in suggestion.wordings:
             if name not in front.wordings:
                 yield f"{where}: there is no wording {name}"
+        if suggestion.has_dose and not _answered_for(suggestion, front):
+            yield (
+                f"{where}: states a dose; name under source: a source that was seen, and have the card "
+                "approved, or say: per product label and local protocol"
+            )
         for purpose in _purposes(suggestion.resource):
             if purpose not in known.emitted:
                 yield f"{where}: emit.csv has no {purpose}"
 
 
-def _review_faults(review: Review, file: MarkdownFile) -> Iterator[str]:
-    if review.status != "approved":
-        return
-    for name in ("authored_by", "checked_by", "date_reviewed", "next_review"):
-        if not getattr(review, name):
-            yield f"{file.at('review', name)}: is empty though the card is approved"
-    if review.authored_by and review.authored_by == review.checked_by:
-        yield f"{file.at('review', 'checked_by')}: has to be somebody else than authored_by"
+def _answered_for(suggestion: SuggestionText, front: _CardFront) -> bool:
+    """Whether the source of a dose was seen, and two people have approved the card."""
+    seen = {source.label for source in front.sources if source.status == "seen"}
+    return suggestion.source in seen and front.review.status == "approved"
+
+
+def _author_faults(front: _CardFront, file: MarkdownFile) -> Iterator[str]:
+    """Notes of the author where a clinician would read them."""
+    texts = [
+        (file.at_section(name), text) for name, text in file.sections.items() if name.startswith(WITH_HOLES)
+    ]
+    for number, one in enumerate(front.suggestions):
+        where = file.at("suggestions", number)
+        texts += [(where, text) for text in (one.label, *texts_in(one.resource))]
+    for where, text in texts:
+        if found := author_words(text):
+            yield f"{where}: {found!r} is a note of its author; the status of a source stands under sources:"
 
 
 def _card(card_id: str, front: _CardFront, sections: Mapping[str, str], known: _Known) -> CardText:
@@ -501,6 +666,7 @@ def _card(card_id: str, front: _CardFront, sections: Mapping[str, str], known: _
         silent=_silences(front.silent),
         current_guidance=sections.get("Current guidance differs", ""),
         sections=sections,
+        lists=front.lists,
     )
 
 
@@ -558,7 +724,7 @@ def _unfillable(front: _CardFront, file: MarkdownFile, known: _Known) -> Iterato
     fillable = known.holes.get(Path(file.name).stem, _SHARED_HOLES) | (known.limits & set(front.limits))
     fillable |= {AMONG_RESULTS}
     texts = {
-        file.at_section(name): text for name, text in file.sections.items() if name.startswith(_WITH_HOLES)
+        file.at_section(name): text for name, text in file.sections.items() if name.startswith(WITH_HOLES)
     }
     texts |= {file.at("suggestions", i, "label"): one.label for i, one in enumerate(front.suggestions)}
     texts |= {file.at("silent", key): silence.because for key, silence in front.silent.items()}
@@ -567,7 +733,8 @@ def _unfillable(front: _CardFront, file: MarkdownFile, known: _Known) -> Iterato
             yield f"{where}: nothing fills the hole {{{name}}}"
 
 
-_COMMON_SECTIONS = {
+COMMON_SECTIONS = {
+    "translation_not_reviewed": "Translation not reviewed",
     "provenance": "Provenance",
     "sequence": "Sequence",
     "on_record": "On record",
@@ -583,7 +750,7 @@ def _load_common(path: Path) -> Common:
     front = checked(_CommonFront, file)
     faults = [
         f"{file.at_section(name)}: missing"
-        for name in _COMMON_SECTIONS.values()
+        for name in COMMON_SECTIONS.values()
         if not file.sections.get(name)
     ]
     faults += [
@@ -593,5 +760,5 @@ def _load_common(path: Path) -> Common:
     ]
     if faults:
         raise ContentError(faults)
-    texts = {name: " ".join(file.sections[heading].split()) for name, heading in _COMMON_SECTIONS.items()}
-    return Common(front.source_label, front.source_url, _silences(front.silent), **texts)
+    texts = {name: " ".join(file.sections[heading].split()) for name, heading in COMMON_SECTIONS.items()}
+    return Common(front.source_label, front.source_url, _silences(front.silent), front.lists, **texts)

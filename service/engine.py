@@ -103,7 +103,7 @@ def respond(
     record = gather(request, knowledge=knowledge, fetch=fetch, whole=ask_all)
     marks.append(time.perf_counter())
     if not ask_all and not names_a_tumour(record):
-        return HookResult(_incomplete_problem_list(record, knowledge), (), record, _durations(marks))
+        return HookResult(_incomplete_problem_list(record, knowledge, now), (), record, _durations(marks))
     patient = patient_of(request, record, knowledge, now=now)
     verdicts = ask_rules(patient, knowledge)
     cards = _cards(verdicts, patient, knowledge, overridden)
@@ -234,7 +234,8 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
-    rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if rule.id in knowledge.cards]
+    today = patient.now.date()
+    rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if knowledge.shows(rule.id, today)]
     refusal = person_out_of_scope(patient)
     return tuple([_verdict(rule, refusal or ask(rule, patient), patient, knowledge) for rule in rules])
 
@@ -289,12 +290,12 @@ def _with_offered_suggestions(
     return (without, *dict.fromkeys(filter(None, named)))
 
 
-def _incomplete_problem_list(record: Record, knowledge: Knowledge) -> tuple[Card, ...]:
+def _incomplete_problem_list(record: Record, knowledge: Knowledge, now: datetime) -> tuple[Card, ...]:
     """No tumour was found; where the problem list was not read to its end, that has to be said."""
     if not may_hide_a_tumour(record):
         return ()
     missing = NotAssessed("workup", "conditions", record.why_not_known("conditions"))
-    return (render_incomplete([missing], knowledge, notes=_notes(record)),)
+    return (render_incomplete([missing], knowledge, today=now.date(), notes=_notes(record)),)
 
 
 def _notes(record: Record) -> tuple[str, ...]:
@@ -334,7 +335,7 @@ def _cards(
         pieces = _grouped(fired, patient, joining=JOINS_WORKUP)
     pieces.sort(key=lambda piece: _urgency(piece, knowledge))
     cards = _rendered(pieces[:most], patient, knowledge)
-    return _with_the_rest(cards, pieces[most:], missing, patient.record, knowledge)
+    return _with_the_rest(cards, pieces[most:], missing, patient, knowledge)
 
 
 def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[_Fired], list[NotAssessed]]:
@@ -396,10 +397,11 @@ def _with_the_rest(
     cards: list[Card],
     no_room: Sequence[_Piece],
     missing: list[NotAssessed],
-    record: Record,
+    patient: Patient,
     knowledge: Knowledge,
 ) -> tuple[Card, ...]:
     """Say what could not be assessed, what had no room, and what was odd in the record."""
+    record = patient.record
     if not record.is_known("conditions"):
         missing.append(NotAssessed("workup", "conditions", record.why_not_known("conditions")))
     crowded_out = [
@@ -409,7 +411,7 @@ def _with_the_rest(
     ]
     notes = (*crowded_out, *_notes(record))
     if missing and len(cards) < int(knowledge.defaults.most_cards):
-        cards.append(render_incomplete(missing, knowledge, notes=notes))
+        cards.append(render_incomplete(missing, knowledge, today=patient.now.date(), notes=notes))
     elif cards:
         cards[-1] = replace(cards[-1], not_assessed=tuple(missing), notes=notes)
     return tuple(cards)

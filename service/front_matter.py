@@ -24,6 +24,7 @@ class MarkdownFile:
     """A Markdown file with front matter; ``node`` and ``lines`` tell where in it something stands."""
 
     name: str
+    text: str
     front: Mapping[str, Any]
     node: yaml.Node
     sections: Mapping[str, str]
@@ -38,6 +39,21 @@ class MarkdownFile:
         """Where a section stands, or would have to stand."""
         line = f", line {self.lines[heading]}" if heading in self.lines else ""
         return f"{self.name}{line}, ## {heading}"
+
+    def replaced(self, entry: str, lines: str) -> str:
+        """The text of the file with these lines in place of an entry at the top of the front matter."""
+        rows = self.text.splitlines(keepends=True)
+        first, end = self._rows(entry)
+        return "".join([*rows[:first], lines, *rows[end:]])
+
+    def _rows(self, entry: str) -> tuple[int, int]:
+        """The rows of the file from which and before which an entry stands; none where it is missing."""
+        assert isinstance(self.node, yaml.MappingNode)  # noqa: S101  # _read_yaml has refused all others
+        found = next((pair for pair in self.node.value if pair[0].value == entry), None)
+        if found is None:
+            return 1, 1
+        begin, end = found[0].start_mark, found[1].end_mark
+        return begin.line + 1, end.line + (2 if end.column else 1)
 
 
 def _line(node: yaml.Node, path: Sequence[str | int]) -> int:
@@ -81,6 +97,7 @@ def read_markdown(path: Path) -> MarkdownFile:
     lines = [before + found[2].count("\n", 0, heading.start()) for heading in headings]
     return MarkdownFile(
         name=path.name,
+        text=text,
         front=front,
         node=node,
         sections=dict(zip(names, texts, strict=True)),

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from service.approvals import State, worst
 from service.cards import CardText, Frame, Knowledge, SuggestionText
 from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
 from service.facts.phase import phase_in_words
-from service.facts.tumour import differentiation_in_words, tumour
+from service.facts.tumour import differentiation_in_words, site_in_words, tumour
 from service.fhir.evidence import Evidence
 from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
 from service.hooks.text import markdown, one_line, summary
@@ -27,13 +29,15 @@ Resource = Mapping[str, Any]
 class Page:
     """What all cards of one answer share, made once.
 
-    ``footer`` ends every card, ``treatment_footer`` those on treatment; ``subject`` and ``reasons`` are what
+    ``footer`` ends the words of every card, ``treatment_footer`` of those on treatment; ``today`` is the day
+    on which reviews are judged; ``subject`` and ``reasons`` are what
     the suggested orders say of the patient and of the tumour.
     """
 
     knowledge: Knowledge
     footer: str
     treatment_footer: str
+    today: date
     tumour_evidence: tuple[Evidence, ...]
     subject: Resource
     reasons: Sequence[Resource]
@@ -41,12 +45,12 @@ class Page:
 
 def page(patient: Patient, knowledge: Knowledge) -> Page:
     """Begin an answer."""
-    common = knowledge.common
     on_record = "\n\n".join(_on_record(patient, knowledge))
     return Page(
         knowledge=knowledge,
-        footer=f"{on_record}\n\n{common.provenance}",
-        treatment_footer=f"{on_record}\n\n{common.sequence}\n\n{common.provenance}",
+        footer=on_record,
+        treatment_footer=f"{on_record}\n\n{knowledge.common.sequence}",
+        today=patient.now.date(),
         tumour_evidence=tuple(dict.fromkeys(tumour(patient).evidence)),
         subject={"reference": f"Patient/{patient.record.patient_id}"},
         reasons=_reasons(patient),
@@ -60,19 +64,21 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
     wording = text.wordings[fires.wording]
     values = {**frame.limits, **fires.values}
     footer = on.treatment_footer if text.is_treatment else on.footer
+    state = knowledge.states(on.today)[rule.id]
     return Card(
         recommendations=(rule.id,),
         indicator=wording.indicator,
         summary=summary(wording.summary, fires.values, limits=frame.limits),
-        detail=f"{_detail(text, fires, frame)}\n\n{footer}",
+        detail=f"{_detail(text, fires, frame)}\n\n{footer}\n\n{_provenance(knowledge, frame, state, text)}",
         source=frame.source,
         suggestions=tuple(_suggestions(text, fires, values, on)),
         override_reasons=frame.override_reasons,
         links=frame.links,
         statements=frame.statements,
         evidence=_evidence(on, fires.evidence),
+        sources=frame.sources,
         knowledge_version=knowledge.version,
-        review=text.review.shown,
+        review=knowledge.review_in_words(state),
     )
 
 
@@ -86,19 +92,23 @@ def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) ->
     parts = [_member(text, fires, on) for text, (_rule, fires) in zip(texts, members, strict=True)]
     details = "\n\n".join([part.detail for part in parts])
     footer = on.treatment_footer if any(text.is_treatment for text in texts) else on.footer
+    states = knowledge.states(on.today)
+    state = worst([states[name] for name in (group, *rule_ids)])
     return Card(
         recommendations=rule_ids,
         indicator=max([part.indicator for part in parts]),
         summary=summary(wording.summary, items),
-        detail=f"{wording.detail.format_map({**items, 'details': details})}\n\n{footer}",
+        detail=f"{wording.detail.format_map({**items, 'details': details})}\n\n{footer}\n\n"
+        f"{_provenance(knowledge, frame, state, shell, *texts)}",
         source=frame.source,
         suggestions=tuple([suggestion for part in parts for suggestion in part.suggestions]),
         override_reasons=frame.override_reasons,
         links=frame.links,
         statements=frame.statements,
         evidence=_evidence(on, [one for _rule, fires in members for one in fires.evidence]),
+        sources=frame.sources,
         knowledge_version=knowledge.version,
-        review=shell.review.shown,
+        review=knowledge.review_in_words(state),
     )
 
 
@@ -120,13 +130,18 @@ def _member(text: CardText, fires: Fires, on: Page) -> _Member:
 
 
 def render_incomplete(
-    not_assessed: Sequence[NotAssessed], knowledge: Knowledge, *, notes: tuple[str, ...] = ()
+    not_assessed: Sequence[NotAssessed],
+    knowledge: Knowledge,
+    *,
+    today: date,
+    notes: tuple[str, ...] = (),
 ) -> Card:
     """The card that names the rules which could not be assessed, and why."""
     text, frame = knowledge.cards["incomplete-data"], knowledge.frame("incomplete-data")
-    wording = text.first_wording
+    wording, state = text.first_wording, knowledge.states(today)[text.id]
     sections = dict.fromkeys([one.section for one in not_assessed])
-    values = {"items": ", ".join(sections), "count": str(len(not_assessed))}
+    named = [knowledge.phrases.name("names.section", one) for one in sections]
+    values = {"items": ", ".join(named), "count": str(len(not_assessed))}
     lines = "\n".join(
         [f"- {knowledge.cards[one.recommendation].title}: {markdown(one.reason)}" for one in not_assessed]
     )
@@ -134,14 +149,29 @@ def render_incomplete(
         recommendations=(),
         indicator=wording.indicator,
         summary=summary(wording.summary, values),
-        detail=f"{wording.detail.format_map({**values, 'details': lines})}\n\n{knowledge.common.provenance}",
+        detail=f"{wording.detail.format_map({**values, 'details': lines})}\n\n"
+        f"{_provenance(knowledge, frame, state, text)}",
         source=frame.source,
         override_reasons=frame.override_reasons,
         not_assessed=tuple(not_assessed),
         notes=notes,
+        sources=frame.sources,
         knowledge_version=knowledge.version,
-        review=text.review.shown,
+        review=knowledge.review_in_words(state),
     )
+
+
+def _provenance(knowledge: Knowledge, frame: Frame, state: State, *texts: CardText) -> str:
+    """The last lines of a card: who answers for it, and how far its sources were looked up."""
+    review = knowledge.review_on_card(state)
+    line = knowledge.common.provenance.format_map({"review": review})
+    return f"{line}{_on_translation(knowledge, *texts)}\n\n{frame.sources_line}"
+
+
+def _on_translation(knowledge: Knowledge, *texts: CardText) -> str:
+    """What the provenance says of translated words; nothing of English ones."""
+    is_reviewed = all(text.is_translation_reviewed for text in texts)
+    return "" if is_reviewed else f" {knowledge.common.translation_not_reviewed}"
 
 
 def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
@@ -161,7 +191,9 @@ def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:
     """The tumour on record; more than one primary, or a place in the chest, is said beside it."""
     lines, common, found = [_tumour_on_record(patient, knowledge)], knowledge.common, tumour(patient)
     if found.has_several_primaries:
-        sites = markdown(patient.phrases("list.and").join(found.sites))
+        sites = markdown(
+            patient.phrases("list.and").join([patient.phrases.name("names.site", one) for one in found.sites])
+        )
         lines.append(common.several_primaries.format_map({"sites": sites}))
     if found.region == "thoracic":
         lines.append(common.thoracic)
@@ -186,7 +218,9 @@ def tumour_in_words(patient: Patient) -> str:
     """``NET of the ileum``, ``suspected NET of unknown primary site``."""
     found, phrases = tumour(patient), patient.phrases
     named = (
-        phrases("tumour.at", site=found.site) if found.has_known_site else phrases("tumour.of-unknown-site")
+        phrases("tumour.at", site=site_in_words(patient))
+        if found.has_known_site
+        else phrases("tumour.of-unknown-site")
     )
     return named if found.is_confirmed else phrases("tumour.suspected", tumour=named)
 
@@ -212,10 +246,14 @@ _MOST_EVIDENCE = 100
 
 
 def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Page) -> list[Suggestion]:
+    """The orders of this wording; one with a dose only while the card is approved."""
+    is_approved = on.knowledge.states(on.today)[text.id].is_approved
     return [
         _suggestion(suggestion, values, on)
         for suggestion in text.suggestions
-        if fires.wording in suggestion.wordings and suggestion.id not in fires.omit
+        if fires.wording in suggestion.wordings
+        and suggestion.id not in fires.omit
+        and (is_approved or not suggestion.has_dose)
     ]
 
 

@@ -17,6 +17,7 @@ from service.fhir.queries import prefetch_templates
 from service.hooks.hooks import SERVICES
 from service.hooks.request import HookRequest, read_request
 from service.rules import RULES
+from service.translations import Translation, load_translations
 
 CARDS = Path(__file__).parent.parent / "cards"
 
@@ -25,6 +26,12 @@ CARDS = Path(__file__).parent.parent / "cards"
 def knowledge() -> Knowledge:
     """The content of ``cards/``, loaded once."""
     return load_knowledge(CARDS, holes={rule.id: rule.holes for rule in RULES}, version="test")
+
+
+@cache
+def translations() -> Mapping[str, Translation]:
+    """Language -> the content in it, for each language that ``cards/`` is translated to."""
+    return load_translations(CARDS, knowledge())
 
 
 def templates() -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from service.cards import CardText, Knowledge, Silence, Wording
 from service.rules import RULES
@@ -28,7 +29,8 @@ class Assessment:
 
 def assessments(missing: Mapping[str, str], knowledge: Knowledge) -> list[Assessment]:
     """One assessment a rule; ``missing`` gives the reason per section that the server cannot fill."""
-    cards = [knowledge.cards[rule.id] for rule in RULES if rule.id in knowledge.cards]
+    today = datetime.now(UTC).date()
+    cards = [knowledge.cards[rule.id] for rule in RULES if knowledge.shows(rule.id, today)]
     return [_assessment(card, missing) for card in cards]
 
 

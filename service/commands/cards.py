@@ -24,6 +24,7 @@ from service.hooks.card import Indicator
 from service.hooks.hooks import SERVICES
 from service.rendering import completed
 from service.rules import RULES
+from service.translations import load_translations
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -136,13 +137,14 @@ def _with_table(text: str, name: str, rows: Iterable[str]) -> str:
 
 
 def read_content(settings: Settings) -> Content:
-    """Cards and tables; raises ContentError with every problem."""
+    """Cards and tables; raises ContentError with every problem, of a translation too."""
     knowledge = load_knowledge(
         settings.cards_dir,
         holes={rule.id: rule.holes for rule in RULES},
         version=VERSION,
         overrides=settings.defaults_file,
     )
+    load_translations(settings.cards_dir, knowledge)
     statements = [
         Statement(row["id"], row["summary"], tuple(row["rules"].split()))
         for row in _table(settings.cards_dir / "statements.csv", ("id", "summary", "rules"))

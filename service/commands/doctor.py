@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,6 +59,7 @@ from service.fhir.terminology import Terminology
 from service.fhir.whose import names_of
 from service.rules import RULES
 from service.security.urls import parse_url, same_base
+from service.translations import load_translations
 from service.web.wiring import knowledge_of, templates_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
@@ -133,6 +135,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             patient=arguments.patient,
             advance=functools.partial(bar.advance, task),
         )
+    report.findings += _languages(settings, knowledge)
+    report.findings += _reviews(knowledge, datetime.now(UTC).date())
     if arguments.hook:
         offered = {rule.id for rule in RULES if arguments.hook in rule.hooks}
         report.rules = [one for one in report.rules if one.rule in offered]
@@ -150,6 +154,28 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as problem:
         raise InputFileError(f"--propose-map {path}: cannot be written ({problem.strerror}).") from None
+
+
+def _languages(settings: Settings, knowledge: Knowledge) -> Iterator[Finding]:
+    """How much of each language is there; what is missing is shown in English."""
+    for language, found in load_translations(settings.cards_dir, knowledge).items():
+        yield Finding(Level.NOTE, "language", f"{language}: {len(found.missing)} texts are still English")
+
+
+def _reviews(knowledge: Knowledge, today: date) -> Iterator[Finding]:
+    """Approvals that have lapsed or will soon, and the cards that are off for want of one."""
+    states = knowledge.states(today)
+    for card, why in knowledge.lapsed(today).items():
+        yield Finding(Level.LIMIT, "review", f"{card}: {why}")
+    for card, state in states.items():
+        if state.is_due:
+            yield Finding(
+                Level.NOTE, "review", f"{card}: its next review is due on {state.review.next_review}"
+            )
+    approved = sum(one.is_approved for one in states.values())
+    yield Finding(Level.NOTE, "review", f"{approved} of {len(states)} cards are approved")
+    if off := [rule.id for rule in RULES if not knowledge.shows(rule.id, today)]:
+        yield Finding(Level.LIMIT, "review", f"not shown, because not approved: {', '.join(off)}")
 
 
 def _shows_progress(arguments: argparse.Namespace) -> bool:

@@ -18,12 +18,13 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from service.cards import Knowledge
+from service.cards import ENGLISH, Knowledge
 from service.commands import exits
 from service.commands.charts import read_chart, request_document
 from service.commands.terminal import heading, print_cards, print_sections, rows, terminal
 from service.config import Settings
 from service.engine import HookResult, Said, because, respond
+from service.errors import InputFileError
 from service.fhir.record import Section
 from service.hook_names import PATIENT_VIEW
 from service.hooks.hooks import SERVICE_OF, SERVICES
@@ -31,7 +32,7 @@ from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.rules import RULES
 from service.rules.base import Fires, Rule, Silent
-from service.web.wiring import knowledge_of
+from service.web.wiring import knowledge_of, languages_of
 
 WHY = "net-cds.why"
 """The extension of the response that holds every rule's answer, with ``--json --why``."""
@@ -69,6 +70,7 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--why", action="store_true", help="also list what every rule said, and the sections of the record"
     )
+    parser.add_argument("--language", metavar="TAG", default=ENGLISH, help="of the cards; default: en")
     parser.add_argument("--json", action="store_true", help="print the CDS Hooks response")
     parser.set_defaults(run=run)
 
@@ -78,7 +80,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     chart = read_chart(arguments.bundle, patient=arguments.patient)
     document = request_document(chart, hook=arguments.hook, user="Practitioner/at-the-command-line")
     # The chart is whole: nothing was left out of it by a question that asks by code.
-    knowledge = dataclasses.replace(knowledge_of(settings), results_by_code=False)
+    whole = dataclasses.replace(knowledge_of(settings), results_by_code=False)
+    knowledge = _in_language(arguments.language, languages_of(settings, whole))
     result = respond(
         read_request(document, service_id=SERVICE_OF[arguments.hook].id, hook=arguments.hook),
         knowledge=knowledge,
@@ -96,6 +99,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         _print(console, why, arguments.hook)
         console.print(Text(f"\nClinical content {knowledge.version}", style="dim"))
     return exits.DONE
+
+
+def _in_language(language: str, languages: Mapping[str, Knowledge]) -> Knowledge:
+    if language not in languages:
+        raise InputFileError(f"--language {language}: has to be one of {', '.join(languages)}.")
+    return languages[language]
 
 
 def _write_json(document: Mapping[str, Any]) -> None:

@@ -78,6 +78,8 @@ class Defaults:
     discordant_ki67_percent: float
     report_text_chars: float
     other_cancer_days: float
+    review_max_days: float
+    review_warn_days: float
 
 
 def load_defaults(path: Path, override: Path | None = None) -> Defaults:

@@ -199,6 +199,11 @@ def tumour(patient: Patient) -> Tumour:
     )
 
 
+def site_in_words(patient: Patient) -> str:
+    """The site of the index tumour as readers call it."""
+    return patient.phrases.name("names.site", tumour(patient).site)
+
+
 def differentiation_in_words(patient: Patient) -> str:
     """The differentiation of the tumour as a card shows it."""
     return patient.phrases(f"names.differentiation.{tumour(patient).differentiation.value}")

@@ -258,3 +258,16 @@ def list_faults(
         ("queried.csv", {one.code_list for one in queried}),
     ):
         yield from (f"{file}: there is no code list {name}" for name in sorted(names - CODE_LISTS))
+
+
+def known_lists(drug_words: Iterable[DrugWords]) -> frozenset[str]:
+    """Every list by its name, code lists and word lists."""
+    return CODE_LISTS | WORD_LISTS | {one.word_list for one in drug_words}
+
+
+def unnamed_lists(named: Iterable[str], drug_words: Iterable[DrugWords]) -> Iterator[str]:
+    """Lists that no card names, so that no approval covers them; the words of a drug go with its codes."""
+    covered = set(named)
+    covered |= {one.word_list for one in drug_words if one.code_list in covered}
+    for name in sorted(known_lists(drug_words) - covered):
+        yield f"{name}: no card names this list, so no approval covers it; name it under lists: of a card"

@@ -31,6 +31,10 @@ class Phrases:
         except KeyError as hole:
             raise KeyError(f"phrases.toml: nothing fills the hole {hole} of {key}") from None
 
+    def name(self, table: str, value: str, /) -> str:
+        """How readers call a value of a list, such as a site; the value itself where no phrase names it."""
+        return self.texts.get(f"{table}.{value.replace(' ', '-')}", value)
+
 
 def load_phrases(path: Path) -> Phrases:
     """The phrases of a TOML file; ContentError with each that is none."""
@@ -50,6 +54,17 @@ def load_phrases(path: Path) -> Phrases:
     if problems:
         raise ContentError(problems)
     return Phrases(texts)
+
+
+def lines_of_phrases(path: Path) -> dict[str, int]:
+    """Key -> the line of its phrase, in a file that :func:`load_phrases` accepts."""
+    lines, table = {}, ""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.startswith("["):
+            table = line.strip("[] ")
+        elif "=" in line and not line.startswith("#"):
+            lines[f"{table}.{line.partition('=')[0].strip()}"] = number
+    return lines
 
 
 def _flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

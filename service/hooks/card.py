@@ -119,5 +119,6 @@ class Card:
     evidence: tuple[Evidence, ...] = ()
     not_assessed: tuple[NotAssessed, ...] = ()
     notes: tuple[str, ...] = ()
+    sources: tuple[Mapping[str, str], ...] = ()
     knowledge_version: str = ""
     review: str = ""

@@ -29,7 +29,7 @@ COMMON_CODES: tuple[str, ...] = (
 
 @cache
 def non_adherence_reasons() -> dict[str, OverrideReason]:
-    """HL7 code -> reason, with the display exactly as HL7 prints it."""
+    """HL7 code -> reason, with the display as HL7 prints it, without the asterisk of a footnote."""
     published = orjson.loads(files("service.hooks").joinpath("override_reasons.json").read_bytes())
     system = published["system"]
     return {code: OverrideReason(code, system, display) for code, display in published["concepts"].items()}

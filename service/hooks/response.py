@@ -65,6 +65,8 @@ def _explanation(card: Card) -> dict[str, Any]:
         written["notAssessed"] = [_not_assessed(one) for one in card.not_assessed]
     if card.notes:
         written["notes"] = list(card.notes)
+    if card.sources:
+        written["sources"] = list(card.sources)
     if knowledge := _knowledge(card.knowledge_version, card.review):
         written["knowledge"] = knowledge
     return written

@@ -16,7 +16,7 @@ from service.facts.patient import Patient
 from service.facts.person import person
 from service.facts.plan import plan
 from service.facts.syndrome import function
-from service.facts.tumour import Differentiation, tumour
+from service.facts.tumour import Differentiation, site_in_words, tumour
 from service.fhir.evidence import Evidence
 
 
@@ -127,7 +127,7 @@ def _tumour_out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
     if rule.scope is Scope.TREATMENT and not found.is_confirmed:
         return Silent("only-suspected")
     if rule.scope is not Scope.WORKUP and not found.is_gastroenteropancreatic:
-        return Silent("not-gastroenteropancreatic", {"site": found.site})
+        return Silent("not-gastroenteropancreatic", {"site": site_in_words(patient)})
     if found.has_several_primaries and not rule.with_several_primaries:
         return Silent("several-primaries")
     if found.differentiation is Differentiation.MIXED and not rule.with_mixed_tumour:

@@ -8,7 +8,7 @@ from service.facts.drugs import Drug, treatment
 from service.facts.grade import Grade, Grading, proliferation
 from service.facts.patient import Patient
 from service.facts.plan import Kind, plan
-from service.facts.tumour import tumour
+from service.facts.tumour import site_in_words, tumour
 from service.fhir.r4 import MedicationRequest, refers_to
 from service.hook_names import ORDER_HOOKS
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
@@ -49,10 +49,10 @@ def _explained(drugs: Sequence[Drug], patient: Patient) -> Silent | None:
 
 
 def _fires(drugs: Sequence[Drug], patient: Patient) -> Fires:
-    found, site = proliferation(patient), tumour(patient).site
+    found = proliferation(patient)
     values = {
         "drug": ", ".join(dict.fromkeys([drug.name for drug in drugs])),
-        "site": patient.phrases("chemotherapy.unknown-primary-site") if site == "unknown" else site,
+        "site": site_in_words(patient),
         "value": "; ".join([count.shown for count in found.ki67]),
     }
     return Fires(_wording(patient), values, all_evidence([drug.evidence for drug in drugs], found.evidence))

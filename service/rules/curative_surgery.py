@@ -10,7 +10,7 @@ from service.facts.patient import Patient
 from service.facts.size import size_mm
 from service.facts.spread import Extent, spread
 from service.facts.syndrome import function
-from service.facts.tumour import tumour
+from service.facts.tumour import site_in_words, tumour
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import spread_too_far
 from service.rules.questions import is_low_yield
@@ -26,7 +26,7 @@ def decide(patient: Patient) -> Answer:
     if not found.is_curable:
         return Silent("extent-unknown" if _imaging_is_done(patient) else "imaging-first")
     wording = "regional" if found.extent is Extent.REGIONAL else "localised"
-    return Fires(wording, {"site": tumour(patient).site}, found.evidence)
+    return Fires(wording, {"site": site_in_words(patient)}, found.evidence)
 
 
 def _imaging_is_done(patient: Patient) -> bool:

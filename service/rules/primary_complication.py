@@ -6,7 +6,7 @@ from service.facts.complication import complications
 from service.facts.operations import primary_resection
 from service.facts.orders import surgical_referral
 from service.facts.patient import Patient
-from service.facts.tumour import tumour
+from service.facts.tumour import site_in_words, tumour
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 
 _SMALL_BOWEL = ("jejunum", "ileum", "small intestine")
@@ -14,14 +14,14 @@ _SMALL_BOWEL = ("jejunum", "ileum", "small intestine")
 
 def decide(patient: Patient) -> Answer:
     """Ask for a surgical review of the primary even where cure is out of reach."""
-    site, found = tumour(patient).site, complications(patient)
+    site, found = site_in_words(patient), complications(patient)
     if not tumour(patient).region.startswith("midgut"):
         return Silent("not-midgut", {"site": site})
     if not found:
         return Silent("no-complication")
     if silent := _looked_after(patient):
         return silent
-    wording = "small-bowel" if site in _SMALL_BOWEL else "midgut"
+    wording = "small-bowel" if tumour(patient).site in _SMALL_BOWEL else "midgut"
     values = {"complication": found[0].what, "site": site}
     evidence = tuple([one.evidence for one in found])
     return Fires(wording if found[0].is_confirmed else "suspected", values, evidence)

@@ -6,7 +6,7 @@ from service.facts.operations import REMOVAL, operations, primary_resection
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.facts.syndrome import function
-from service.facts.tumour import tumour
+from service.facts.tumour import site_in_words, tumour
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import is_multifocal
 
@@ -18,7 +18,7 @@ def decide(patient: Patient) -> Answer:
     if silent := _not_meant(patient):
         return silent
     wording = "pancreatic-diffuse" if _is_diffuse_and_silent(patient) else "in-place"
-    return Fires(wording, {"site": tumour(patient).site}, spread(patient).evidence)
+    return Fires(wording, {"site": site_in_words(patient)}, spread(patient).evidence)
 
 
 def _not_meant(patient: Patient) -> Silent | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.facts.orders import is_ordered
 from service.facts.patient import Patient
 from service.facts.staging import tnm
-from service.facts.tumour import tumour
+from service.facts.tumour import site_in_words, tumour
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import settled
 
@@ -18,7 +18,7 @@ def decide(patient: Patient) -> Answer:
         return Silent("no-chapter")
     if is_ordered(patient, "tnm-staging-words"):
         return Silent("asked-for")
-    return Fires("missing", {"site": tumour(patient).site})
+    return Fires("missing", {"site": site_in_words(patient)})
 
 
 RULE = Rule(

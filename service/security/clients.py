@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ DEFAULT_ALGORITHMS = ("ES384", "RS384")
 
 _KEYS = (
     *("iss", "jwks_file", "jwks_url", "algorithms", "services", "fhir_servers", "tenants"),
-    *("profile", "order_codes"),
+    *("profile", "order_codes", "language"),
 )
 _SYSTEM_AND_CODE = re.compile(r"[^|\s]+\|[^|\s]+")
 
@@ -37,7 +37,8 @@ class Client:
 
     ``find_key`` gives the public key with a ``kid``. ``key_set_url`` is the only ``jku`` that is accepted; it
     is None where the keys come from a file. ``tenant`` is that of this call, or empty. ``profile`` and
-    ``order_codes`` say how its cards are written, see :mod:`service.hooks.profiles`.
+    ``order_codes`` say how its cards are written, see :mod:`service.hooks.profiles`; ``language`` is the one
+    of their words, empty where each call may ask for its own.
     """
 
     issuer: str
@@ -49,6 +50,7 @@ class Client:
     find_key: Callable[[str], SignatureKey | None] = _no_key
     tenant: str = ""
     profile: str = ""
+    language: str = ""
     order_codes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,11 +69,13 @@ def read_clients(
     *,
     known_services: Collection[str],
     known_profiles: Collection[str] = (),
+    known_languages: Collection[str] = (),
     certificate_authorities: str | bool = True,
 ) -> Mapping[str, Client]:
     """Issuer -> Client, or ConfigurationError with every problem.
 
-    ``known_services`` are the ids that ``services`` may name, ``known_profiles`` what ``profile`` may be;
+    ``known_services`` are the ids that ``services`` may name, ``known_profiles`` what ``profile`` and
+    ``known_languages`` what ``language`` may be;
     ``certificate_authorities`` is a PEM file to check the servers of ``jwks_url`` with, or True for the usual
     ones.
     """
@@ -80,7 +84,10 @@ def read_clients(
     clients: dict[str, Client] = {}
     for number, table in enumerate(tables, start=1):
         reader = _TableReader(table, path, f"{path.name}, client {number}", problems)
-        client = _client(reader, known_services, known_profiles, certificate_authorities)
+        client = replace(
+            _client(reader, known_services, known_profiles, certificate_authorities),
+            language=_one_of(reader, "language", known_languages),
+        )
         if client.issuer in clients:
             reader.problem("iss", f"{client.issuer!r} is registered twice")
         clients[client.issuer] = client
@@ -156,7 +163,7 @@ def _client(
         tenants=reader.texts("tenants"),
         key_set_url=key_set_url,
         find_key=find_key,
-        profile=_profile(reader, known_profiles),
+        profile=_one_of(reader, "profile", known_profiles),
         order_codes=_order_codes(reader),
     )
 
@@ -177,10 +184,10 @@ def _chosen(
     return values
 
 
-def _profile(reader: _TableReader, known_profiles: Collection[str]) -> str:
-    name = reader.text("profile") or ""
-    if name and name not in known_profiles:
-        reader.problem("profile", f"{name!r} is not one of {', '.join(known_profiles)}")
+def _one_of(reader: _TableReader, key: str, choices: Collection[str]) -> str:
+    name = reader.text(key) or ""
+    if name and name not in choices:
+        reader.problem(key, f"{name!r} is not one of {', '.join(choices)}")
     return name
 
 

@@ -9,7 +9,8 @@ import dataclasses
 import functools
 import time
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 import orjson
 from flask import Flask, Response, request
@@ -92,22 +93,48 @@ def _call(parts: Parts, service_id: str) -> Response:
     line.note(endpoint="service", service=service.id)
     client = _client(parts, expected_audiences(parts.settings.public_url, service_id=service.id))
     require_service(client, service.id)
+    language = _language(parts, client)
     body = _body(parts)
     began = time.perf_counter()
     hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
     line.note(deviations=hook_request.deviations)
     parsed = time.perf_counter()
-    answered = parts.respond(_without_forbidden_server(parts, hook_request, client), client)
+    speaker = dataclasses.replace(client, language=language)
+    answered = parts.respond(_without_forbidden_server(parts, hook_request, client), speaker)
     document = adapted(response_document(answered.cards), client.profile, client.order_codes)
     if parts.record_issued and document["cards"]:
-        parts.record_issued(document["cards"], request=hook_request, client=client)
+        parts.record_issued(document["cards"], request=hook_request, client=speaker)
     line.note(
         cards=[card["extension"][EXPLANATION]["recommendations"] for card in document["cards"]],
         sections=dict(answered.sections),
         durations={"parse": round((parsed - began) * 1000, 3), **answered.durations},
     )
-    return answer(document)
+    return answer(document, headers=_language_headers(parts, client, language))
+
+
+def _language(parts: Parts, client: Client) -> str:
+    """That of the client's own setting, else what its caller wishes most, else the first."""
+    offered = {one.lower(): one for one in parts.languages}
+    return client.language or next(_wished(offered), parts.languages[0])
+
+
+def _wished(offered: Mapping[str, str]) -> Iterator[str]:
+    """What is offered of the wishes of the caller, best first; ``de-AT`` is met by ``de`` too.
+
+    https://www.rfc-editor.org/rfc/rfc4647#section-3.4. Werkzeug's own choice takes a lesser wish that is met
+    to the letter before a greater one that is met by its beginning.
+    """
+    for wish, quality in request.accept_languages:
+        tags = (wish.lower(), wish.lower().partition("-")[0])
+        yield from (offered[tag] for tag in tags if quality > 0 and tag in offered)
+
+
+def _language_headers(parts: Parts, client: Client, language: str) -> Iterator[tuple[str, str]]:
+    """The language, and that another caller may get another where it was negotiated."""
+    yield ("Content-Language", language)
+    if not client.language and len(parts.languages) > 1:
+        yield ("Vary", "Accept-Language")
 
 
 def _feedback(parts: Parts, record: RecordFeedback, service_id: str) -> Response:
@@ -126,16 +153,26 @@ def _live() -> Response:
 
 
 def _ready(parts: Parts) -> Response:
-    """Whether calls can be answered: without the store they can, unless replays have to be recognised."""
-    if parts.check_store is None:
-        return answer({"status": "ready"})
+    """Whether calls can be answered: without the store they can, unless replays have to be recognised.
+
+    An approval that has lapsed stops no call, but whoever watches over the service should hear of it.
+    """
+    document: dict[str, Any] = {"status": "ready"}
+    if parts.check_store is not None:
+        document["store"] = _state_of_store(parts, parts.check_store)
+    if lapsed := list(parts.lapsed_approvals()):
+        document["lapsedApprovals"] = {"count": len(lapsed), "cards": lapsed}
+    return answer(document)
+
+
+def _state_of_store(parts: Parts, check_store: Callable[[], None]) -> str:
     try:
-        parts.check_store()
+        check_store()
     except StoreUnavailable:
         if parts.settings.authentication_required:
             raise
-        return answer({"status": "ready", "store": "unavailable"})
-    return answer({"status": "ready", "store": "available"})
+        return "unavailable"
+    return "available"
 
 
 def _service(parts: Parts, service_id: str) -> Service:

@@ -33,6 +33,16 @@ _WORDS_OF_STATUS = {
 }
 
 
+_TEXT = {"schema": {"type": "string"}}
+_ACCEPT_LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "description": "The languages wished for, unless the caller is registered with one.",
+    **_TEXT,
+}
+_CONTENT_LANGUAGE = {"Content-Language": {"description": "The language of the cards.", **_TEXT}}
+
+
 def document(*, feedback: bool) -> dict[str, Any]:
     """The description as JSON; ``feedback`` says whether the feedback addresses exist."""
     paths = {"/cds-services": {"get": _discovery()}}
@@ -70,9 +80,10 @@ def _call(service: Service) -> dict[str, Any]:
         "summary": service.title,
         "description": service.description,
         "security": [{}, {"jwt": []}],
+        "parameters": [_ACCEPT_LANGUAGE],
         "requestBody": _body(shapes.SCHEMA_NAMES[service.hook]),
         "responses": {
-            "200": _success("ServiceResponse"),
+            "200": {**_success("ServiceResponse"), "headers": _CONTENT_LANGUAGE},
             **_errors(400, 401, 403, 404, 412, 413, 415, 500, 503),
         },
     }

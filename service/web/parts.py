@@ -52,16 +52,21 @@ def anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
 class Parts:
     """Everything behind HTTP.
 
-    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``authenticate``
-    takes the Authorization header and the values that ``aud`` may have, and gives the client or
-    raises NotAuthenticated. ``check_store`` raises StoreUnavailable while the store cannot be used.
+    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``languages`` are those
+    in which cards can be written, the one for callers without a wish first. ``authenticate`` takes the
+    Authorization header and the values that ``aud`` may have, and gives the client or raises
+    NotAuthenticated. ``respond`` writes the cards in the ``language`` of its client. ``check_store`` raises
+    StoreUnavailable while the store cannot be used. ``lapsed_approvals`` are the cards whose approval no
+    longer counts today.
     """
 
     settings: Settings
     respond: Callable[[HookRequest, Client], Answered]
     hooks: Collection[str]
     prefetch: Mapping[str, str]
+    languages: Sequence[str] = ("en",)
     authenticate: Callable[[str | None, Collection[str]], Client] = anybody
     record_issued: RecordIssued | None = None
     record_feedback: RecordFeedback | None = None
     check_store: Callable[[], None] | None = None
+    lapsed_approvals: Callable[[], Sequence[str]] = tuple

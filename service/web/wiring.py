@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import Flask
 
 from service import AFTER_FORK, AT_EXIT, VERSION, engine
-from service.cards import SHARED_CARDS, Knowledge, load_knowledge
+from service.cards import ENGLISH, Knowledge, load_knowledge
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
@@ -40,9 +41,12 @@ from service.store.issued import IssuedCardWriter, shown_cards
 from service.store.overrides import declined_rules, recipient_key
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
+from service.translations import load_translations
 from service.web.app import build_app
 from service.web.logs import configure_logging
 from service.web.parts import Answered, Parts, anybody
+
+_LOGGER = logging.getLogger("service.web.wiring")
 
 Respond = Callable[[HookRequest, Client], Answered]
 
@@ -54,11 +58,14 @@ def wired_app(settings: Settings | None = None) -> Flask:
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
     knowledge = knowledge_of(settings)
+    _warn_of_reviews(knowledge, _today())
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
-    respond = _responder(settings, knowledge=knowledge, store=store)
-    app = build_app(_parts(settings, knowledge=knowledge, respond=respond, store=store, writer=writer))
+    languages = languages_of(settings, knowledge)
+    respond = _responder(settings, languages=languages, store=store)
+    parts = _parts(settings, languages=languages, respond=respond, store=store, writer=writer)
+    app = build_app(parts)
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
     return app
@@ -74,29 +81,52 @@ def knowledge_of(settings: Settings) -> Knowledge:
         code_map=settings.code_map_file,
         results_by_code=settings.results_by == "code",
     )
-    if settings.content == "all":
-        return knowledge
-    cards = {
-        name: card
-        for name, card in knowledge.cards.items()
-        if name in SHARED_CARDS or card.review.status == "approved"
-    }
-    return dataclasses.replace(knowledge, cards=cards)
+    return dataclasses.replace(knowledge, only_approved=settings.content == "approved")
+
+
+def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledge]:
+    """Language -> the content in it, English first; with NET_CDS_CONTENT=approved approved words only."""
+    approved_only = settings.content == "approved"
+    found = load_translations(settings.cards_dir, knowledge, approved_only=approved_only)
+    return {knowledge.language: knowledge, **{name: one.knowledge for name, one in found.items()}}
 
 
 def _parts(
-    settings: Settings, *, knowledge: Knowledge, respond: Respond, store: Store, writer: IssuedCardWriter
+    settings: Settings,
+    *,
+    languages: Mapping[str, Knowledge],
+    respond: Respond,
+    store: Store,
+    writer: IssuedCardWriter,
 ) -> Parts:
+    knowledge = languages[ENGLISH]
     return Parts(
         settings=settings,
         respond=respond,
-        hooks=frozenset(hook for rule in RULES if rule.id in knowledge.cards for hook in rule.hooks),
+        languages=tuple(languages),
+        hooks=frozenset(hook for rule in RULES if knowledge.shows(rule.id, _today()) for hook in rule.hooks),
         prefetch=templates_of(settings, knowledge),
-        authenticate=_authenticator(settings, store),
+        authenticate=_authenticator(settings, store, languages),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(check, store),
+        lapsed_approvals=lambda: tuple(knowledge.lapsed(_today())),
     )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
+    """Say at start whose approval has lapsed or will soon, and which cards are off for want of one."""
+    for card, why in knowledge.lapsed(today).items():
+        _LOGGER.warning("%s: %s", card, why)
+    for card, state in knowledge.states(today).items():
+        if state.is_due:
+            _LOGGER.warning("%s: its next review is due on %s", card, state.review.next_review)
+    if off := [rule.id for rule in RULES if not knowledge.shows(rule.id, today)]:
+        _LOGGER.warning("NET_CDS_CONTENT=approved: not shown, because not approved: %s", ", ".join(off))
 
 
 def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
@@ -105,7 +135,8 @@ def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
     return prefetch_templates(knowledge.terminology.observation_codes() if by_code else ())
 
 
-def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Respond:
+def _responder(settings: Settings, *, languages: Mapping[str, Knowledge], store: Store) -> Respond:
+    knowledge = languages[ENGLISH]
     fetch = _fetcher(settings, templates_of(settings, knowledge))
     declined_for = timedelta(days=knowledge.defaults.override_days)
 
@@ -113,7 +144,7 @@ def _responder(settings: Settings, *, knowledge: Knowledge, store: Store) -> Res
         now = datetime.now(UTC)
         result = engine.respond(
             request,
-            knowledge=knowledge,
+            knowledge=languages.get(client.language, knowledge),
             now=now,
             fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
             overridden=functools.partial(
@@ -158,7 +189,9 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Collection[str]], Client]:
+def _authenticator(
+    settings: Settings, store: Store, languages: Collection[str]
+) -> Callable[[str | None, Collection[str]], Client]:
     if not settings.authentication_required or settings.clients_file is None:
         return anybody
     known = [service.id for service in SERVICES]
@@ -166,6 +199,7 @@ def _authenticator(settings: Settings, store: Store) -> Callable[[str | None, Co
         settings.clients_file,
         known_services=known,
         known_profiles=PROFILES,
+        known_languages=languages,
         certificate_authorities=settings.certificate_authorities,
     )
     remember = functools.partial(remember_token, store)

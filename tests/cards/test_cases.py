@@ -5,26 +5,18 @@ from __future__ import annotations
 import pytest
 
 from service.cards import CardText
-from service.engine import Said
-from service.hooks.card import NotAssessed
-from service.rules.base import Fires
+from service.commands.cases import in_words
 from tests.asking import answers, knowledge
 from tests.cards.rows import Case, cases
 
 CASES = list(cases())
 
 
-def _in_words(said: Said, card: CardText) -> str:
-    if isinstance(said, Fires):
-        return f"fires {said.wording} ({card.wordings[said.wording].indicator.name.lower()})"
-    return f"not assessed ({said.section})" if isinstance(said, NotAssessed) else "silent"
-
-
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 def test_case(case: Case) -> None:
     found = answers(case.card.id, case.record, case.hook)
 
-    assert "; ".join(_in_words(said, case.card) for said in found) == case.expected, found
+    assert "; ".join(in_words(said, case.card) for said in found) == case.expected, found
 
 
 _WITH_CASES = [card for card in knowledge().cards.values() if "Cases" in card.sections]

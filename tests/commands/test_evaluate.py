@@ -162,3 +162,14 @@ def test_words_of_the_chart_cannot_steer_the_terminal(
 def test_the_hook_may_be_named_by_its_service() -> None:
     assert hook_of("net-order-sign") == "order-sign"
     assert hook_of("order-sign") == "order-sign"
+
+
+def test_the_cards_can_be_had_in_another_language(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = evaluate(capsys, EMBOLISATION, "--language", "de", "--json")
+
+    assert "Karzinoidsyndrom" in orjson.loads(printed)["cards"][0]["summary"]
+
+
+def test_a_language_that_there_is_not_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", EMBOLISATION, "--language", "tlh"]) == exits.UNUSABLE
+    assert capsys.readouterr().err == "--language tlh: has to be one of en, de.\n"

@@ -62,7 +62,7 @@ def test_answers_and_errors_can_be_read_by_the_page() -> None:
     assert [response.status_code for response in answers] == [200, 200, 400, 401, 404, 405, 415, 500]
     for response in answers:
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
-        assert response.headers["Vary"] == "Origin"
+        assert "Origin" in response.headers.getlist("Vary")
 
 
 @pytest.mark.conformance("CORS-3")

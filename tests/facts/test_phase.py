@@ -23,7 +23,7 @@ SPREAD = "ileal NET 400 days ago; liver metastases 390 days ago"
         (f"{CURED}; {R0}; liver metastases 309 days ago", "progression"),
         (f'{CURED}; pathology report "Margin: R1" 395 days ago', "unclear"),
         ('ileal NET 400 days ago; pathology report "Hemicolectomy specimen" 390 days ago', "resected"),
-        ('ileal NET text "NET of ileum, s/p resection" 400 days ago', "resected"),
+        ('ileal NET text "NET of ileum, resected" 400 days ago', "resected"),
         ("ileal NET 400 days ago; polypectomy text", "unclear"),
         (f"{SPREAD}; lanreotide depot 200 days ago", "treatment"),
         (f"{SPREAD}; lanreotide depot (stopped) 200 days ago", "unclear"),
@@ -36,7 +36,8 @@ SPREAD = "ileal NET 400 days ago; liver metastases 390 days ago"
             "progression",
         ),
         (
-            f'{SPREAD}; CT abdomen conclusion "Progressive disease" done 90 days ago; lanreotide depot 60 days ago',
+            f'{SPREAD}; CT abdomen conclusion "Progressive disease" done 90 days ago'
+            "; lanreotide depot 60 days ago",
             "treatment",
         ),
         ("ileal NET 365 days ago", "initial"),
@@ -68,7 +69,8 @@ def test_the_phase_of_care(record: str, expected: str) -> None:
         ("ileal NET (recurrence) (undated); medications unknown", "Treatment could not be read."),
         (
             "ileal NET on 2025-01-05",
-            "First recorded on 2025-01-05; what has been done since does not show where in its course the disease is.",
+            "First recorded on 2025-01-05; what has been done since does not show where in its course "
+            "the disease is.",
         ),
     ],
 )

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from fhir_fixtures.vocabulary import TODAY, now_on
+from service.cards import ENGLISH, Knowledge
 from service.engine import HookResult, respond
 from service.fhir.read import Entry
 from service.hooks.card import Suggestion
 from service.hooks.request import HookRequest
-from tests.asking import hook_request, knowledge
+from tests.asking import hook_request, knowledge, translations
 from tests.cards.rows import cases
 
 _KEYS = {
@@ -36,13 +37,13 @@ def _firing_cases() -> Iterator[object]:
             yield pytest.param(case.card.id, case.record, case.hook, id=case.id)
 
 
-def _result(request: HookRequest) -> HookResult:
-    return respond(request, knowledge=knowledge(), now=now_on(TODAY))
+def _result(request: HookRequest, content: Knowledge) -> HookResult:
+    return respond(request, knowledge=content, now=now_on(TODAY))
 
 
-def _of_rule(result: HookResult, rule_id: str) -> list[Suggestion]:
+def _of_rule(result: HookResult, rule_id: str, content: Knowledge) -> list[Suggestion]:
     """The suggestions whose words are this rule's."""
-    labels = {one.label for one in knowledge().cards[rule_id].suggestions}
+    labels = {one.label for one in content.cards[rule_id].suggestions}
     return [one for card in result.cards for one in card.suggestions if one.label in labels]
 
 
@@ -74,13 +75,19 @@ def _accepted(request: HookRequest, suggestion: Suggestion) -> HookRequest:
     return (_drafted if is_ordering else _ordered)(request, resource)
 
 
+LANGUAGES = {ENGLISH: knowledge(), **{name: one.knowledge for name, one in translations().items()}}
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
 @pytest.mark.parametrize(("rule_id", "record", "hook"), list(_firing_cases()))
-def test_an_accepted_suggestion_does_not_come_again(rule_id: str, record: str, hook: str) -> None:
-    request = hook_request(record, hook)
-    before = _of_rule(_result(request), rule_id)
+def test_an_accepted_suggestion_does_not_come_again(
+    rule_id: str, record: str, hook: str, language: str
+) -> None:
+    request, content = hook_request(record, hook), LANGUAGES[language]
+    before = _of_rule(_result(request, content), rule_id, content)
 
     assert before
     for suggestion in before:
-        again = [one.label for one in _of_rule(_result(_accepted(request, suggestion)), rule_id)]
+        after = _result(_accepted(request, suggestion), content)
 
-        assert suggestion.label not in again
+        assert suggestion.label not in [one.label for one in _of_rule(after, rule_id, content)]

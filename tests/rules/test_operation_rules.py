@@ -36,7 +36,7 @@ def test_several_drugs_are_named_on_one_card() -> None:
 def test_one_drug_is_named_alone() -> None:
     found = card(result(f"{OPERATION}; morphine IV (draft)", "order-sign"), "histamine-release")
 
-    assert "morphine releases histamine; in carcinoid syndrome prefer e.g." in found.detail
+    assert "morphine releases histamine. An alternative named by" in found.detail
     assert found.suggestions == ()
 
 
@@ -116,7 +116,7 @@ def test_octreotide_that_is_no_cover_is_named(drug: str, sentence: str) -> None:
 def test_nothing_is_named_where_nothing_else_is_on_record() -> None:
     found = card(result(OPERATION), "octreotide-prophylaxis")
 
-    assert "verify).\n\n**Current guidance differs" in found.detail
+    assert "does not bear the word.\n\n**Current guidance differs" in found.detail
 
 
 def test_the_syndrome_is_suggested_as_a_whole_condition() -> None:

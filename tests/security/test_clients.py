@@ -57,6 +57,15 @@ def test_how_the_cards_of_a_client_are_written(tmp_path: Path) -> None:
     assert (client.profile, client.order_codes) == ("epic", {"http://loinc.org|1-8": "urn:own|CT"})
 
 
+def test_the_language_of_a_client_is_one_that_there_is(tmp_path: Path) -> None:
+    path = clients_file(tmp_path, f"{_EPIC}language = 'de'")
+
+    assert read_clients(path, known_services=SERVICES, known_languages=["en", "de"])["x"].language == "de"
+    with pytest.raises(ConfigurationError) as refusal:
+        read_clients(path, known_services=SERVICES, known_languages=["en", "fr"])
+    assert refusal.value.problems == ("clients.toml, client 1, language: 'de' is not one of en, fr",)
+
+
 @pytest.mark.parametrize("codes", ["1", "{'1-8' = 'urn:own|CT'}", "{'http://loinc.org|1-8' = 2}"])
 def test_a_profile_that_is_none_and_codes_without_a_system(tmp_path: Path, codes: str) -> None:
     problems = problems_of(tmp_path, f"{_EPIC}profile = 'epik'\norder_codes = {codes}")

@@ -13,7 +13,7 @@ from service.config import Settings
 from service.hooks.card import Source
 from service.hooks.request import HookRequest
 from service.hooks.response import EXPLANATION
-from service.security.clients import Client
+from service.security.clients import ANONYMOUS, Client
 from service.web.parts import Answered
 from tests.web.support import (
     HOOKS,
@@ -307,3 +307,59 @@ def test_health_tells_alive_from_ready() -> None:
     client = app_client()
     assert client.get("/health/live").get_json() == {"status": "live"}
     assert client.get("/health/ready").get_json() == {"status": "ready"}
+
+
+def in_languages(client: Client, *languages: str, **headers: str) -> tuple[str, TestResponse]:
+    """The language that the engine was asked for, and the answer."""
+    asked: list[str] = []
+
+    def respond(_request: HookRequest, caller: Client) -> Answered:
+        asked.append(caller.language)
+        return Answered([a_card()])
+
+    app = app_client(respond=respond, languages=languages, authenticate=lambda *_: client)
+    response = call(app, request_of(), headers=headers)
+    (language,) = asked
+    return language, response
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language"),
+    [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("DE;q=0.4, fr;q=0.9", "de"),
+        ("en;q=0.5, de", "de"),
+        ("de;q=0.5, en-GB", "en"),
+        ("de-DE, en;q=0.5", "de"),
+        ("fr, es", "en"),
+        ("de;q=0", "en"),
+        ("*", "en"),
+        ("", "en"),
+        ("\u00e4;;q=x", "en"),
+    ],
+)
+def test_the_caller_chooses_among_the_languages(wanted: str, language: str) -> None:
+    asked, response = in_languages(ANONYMOUS, "en", "de", **{"Accept-Language": wanted})
+
+    assert asked == language
+    assert response.headers["Content-Language"] == language
+    assert "Accept-Language" in response.headers.getlist("Vary")
+
+
+def test_without_a_wish_the_cards_are_english() -> None:
+    assert in_languages(ANONYMOUS, "en", "de")[0] == "en"
+
+
+def test_the_setting_of_a_client_is_stronger_than_the_wish_of_its_caller() -> None:
+    asked, response = in_languages(Client("x", language="de"), "en", "de", **{"Accept-Language": "en"})
+
+    assert asked == response.headers["Content-Language"] == "de"
+    assert "Accept-Language" not in response.headers.getlist("Vary")
+
+
+def test_where_there_is_one_language_nothing_varies() -> None:
+    _asked, response = in_languages(ANONYMOUS, "en", **{"Accept-Language": "de"})
+
+    assert response.headers["Content-Language"] == "en"
+    assert "Accept-Language" not in response.headers.getlist("Vary")

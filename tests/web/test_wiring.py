@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -196,3 +197,54 @@ def test_keys_behind_a_private_authority_are_read_once_the_authority_is_named(
         assert status_with() == 401
         assert ehr.requests == []
         assert status_with(authorities_file=trusted) == 200
+
+
+def test_the_words_are_those_of_the_language_that_was_asked_for(app_with: Callable[..., Flask]) -> None:
+    client = app_with().test_client()
+    german = client.post(
+        "/cds-services/net-patient-view", json=chart(), headers={"Accept-Language": "de-DE, en;q=0.5"}
+    )
+    english = client.post("/cds-services/net-patient-view", json=chart())
+
+    assert german.headers["Content-Language"] == "de"
+    assert "Somatostatinrezeptor-Bildgebung" in german.text
+    assert english.headers["Content-Language"] == "en"
+    assert "Somatostatinrezeptor" not in english.text
+
+
+def test_a_language_can_be_added_without_code(app_with: Callable[..., Flask], tmp_path: Path) -> None:
+    cards = tmp_path / "cards"
+    shutil.copytree(CHECKOUT / "cards", cards)
+    (cards / "translations" / "fr").mkdir()
+    words = "---\nreview: {status: submitted}\n---\n\n## Summary: missing\nPas d'imagerie des récepteurs\n"
+    (cards / "translations" / "fr" / "sstr-imaging.md").write_text(words, encoding="utf-8")
+    client = app_with(cards_dir=cards).test_client()
+
+    answer = client.post("/cds-services/net-patient-view", json=chart(), headers={"Accept-Language": "fr"})
+
+    assert answer.headers["Content-Language"] == "fr"
+    assert "Pas d'imagerie des récepteurs" in [card["summary"] for card in answer.get_json()["cards"]]
+
+
+def test_an_approval_that_has_lapsed_is_loud_and_its_card_off_where_only_approved_ones_are_shown(
+    app_with: Callable[..., Flask], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cards = Path(shutil.copytree(CHECKOUT / "cards", tmp_path / "cards"))
+    tnm = cards / "tnm.md"
+    signed = (
+        "review: {status: approved, authored_by: First, checked_by: Second, date_reviewed: 2026-01-01, "
+        f"next_review: 2026-12-31, digest: {'a' * 64}}}\n"
+    )
+    lines = tnm.read_text(encoding="utf-8").splitlines(keepends=True)
+    tnm.write_text(
+        "".join(signed if line.startswith("review:") else line for line in lines), encoding="utf-8"
+    )
+
+    client = app_with(cards_dir=cards, content="approved").test_client()
+    ready, started = client.get("/health/ready"), capsys.readouterr().out
+
+    assert ready.status_code == 200
+    assert ready.get_json()["lapsedApprovals"] == {"count": 1, "cards": ["tnm"]}
+    assert "tnm: changed since it was approved on 2026-01-01: not approved" in started
+    assert "not shown, because not approved: octreotide-prophylaxis, " in started
+    assert client.get("/cds-services").get_json() == {"services": []}
