@@ -55,6 +55,7 @@ def _is_of_primary(assertion: Assertion, sentence: str, patient: Patient) -> boo
     return assertion in (Assertion.ASSERTED, Assertion.HISTORICAL) and not is_of_liver
 
 
+_TAKEN_OUT = "resection-history"
 _OPERATIONS = ("primary-resection", "enucleation", "endoscopic-resection")
 
 
@@ -78,5 +79,8 @@ def _is_of_site(condition: r4.Condition, patient: Patient) -> bool:
 
 def _is_told_as_past(condition: r4.Condition) -> bool:
     about = condition.about
+    told = (Assertion.ASSERTED, Assertion.HISTORICAL)
+    if about.says_of(_TAKEN_OUT) in told or about.finds_of(_TAKEN_OUT) in told:
+        return True
     said = [about.says_of("neuroendocrine-tumour"), *[about.says_of(one) for one in _OPERATIONS]]
     return Assertion.HISTORICAL in [*said, *[about.finds_of(one) for one in _OPERATIONS]]

@@ -165,6 +165,7 @@ WORD_LISTS = frozenset(
         "radioembolisation",
         "refusal",
         "resectable",
+        "resection-history",
         "resection-specimen",
         "solitary",
         "somatostatin-analogue-class",
