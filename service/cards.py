@@ -249,6 +249,11 @@ class Knowledge:
         """What an approval of the card names: 64 hexadecimal digits, others after any change of its basis."""
         return digest_of_basis(self.bases[card_id])
 
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """The digest of every card."""
+        return {name: self.card_digest(name) for name in self.cards}
+
     def states(self, today: date) -> Mapping[str, State]:
         """The review of every card on a day; remembered until the day changes."""
         found = self._states.get(today)

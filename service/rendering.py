@@ -18,7 +18,7 @@ from service.facts.patient import Patient
 from service.facts.phase import phase_in_words
 from service.facts.tumour import differentiation_in_words, site_in_words, tumour
 from service.fhir.evidence import Evidence
-from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
+from service.hooks.card import Action, Advice, Card, Indicator, NotAssessed, Suggestion
 from service.hooks.text import markdown, one_line, summary
 from service.rules.base import Fires, Rule
 
@@ -79,6 +79,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
         sources=frame.sources,
         knowledge_version=knowledge.version,
         review=knowledge.review_in_words(state),
+        advice=(_advice(rule, fires, knowledge),),
     )
 
 
@@ -109,7 +110,15 @@ def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) ->
         sources=frame.sources,
         knowledge_version=knowledge.version,
         review=knowledge.review_in_words(state),
+        advice=tuple([_advice(rule, fires, knowledge) for rule, fires in members]),
+        group=group,
     )
+
+
+def _advice(rule: Rule, fires: Fires, knowledge: Knowledge) -> Advice:
+    """What the store keeps of a rule's answer: nothing of the patient but what its facts become there."""
+    indicator = indicator_of(rule, fires, knowledge)
+    return Advice(rule.id, fires.wording, indicator, facts=fires.facts, digest=knowledge.digests[rule.id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +191,7 @@ def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
 def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
     safe = {**frame.safe_limits, **{name: markdown(value) for name, value in fires.values.items()}}
     detail = text.wordings[fires.wording].detail.format_map(safe).strip()
+    detail = "\n\n".join([detail, *[markdown(one) for one in fires.reported]])
     if not text.current_guidance:
         return detail
     return f"{detail}\n\n**{frame.guidance_heading}:** {text.current_guidance.format_map(safe)}"
@@ -249,7 +259,7 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
     """The orders of this wording; one with a dose only while the card is approved."""
     is_approved = on.knowledge.states(on.today)[text.id].is_approved
     return [
-        _suggestion(suggestion, values, on)
+        _suggestion(text.id, suggestion, values, on)
         for suggestion in text.suggestions
         if fires.wording in suggestion.wordings
         and suggestion.id not in fires.omit
@@ -257,11 +267,10 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
     ]
 
 
-def _suggestion(text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
+def _suggestion(rule: str, text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
     label = one_line(text.label.format_map(values))
-    return Suggestion(
-        label, (Action("create", label, completed(text.resource, on.subject, reasons=on.reasons)),)
-    )
+    resource = completed(text.resource, on.subject, reasons=on.reasons)
+    return Suggestion(label, (Action("create", label, resource),), rule=rule)
 
 
 _ORDERS = ("ServiceRequest", "MedicationRequest")

@@ -37,6 +37,15 @@ class Defaults:
     comfort_care_days: float
     refusal_days: float
     override_days: float
+    done_elsewhere_days: float
+    declined_days: float
+    decided_days: float
+    judgement_days: float
+    not_now_days: float
+    not_my_patient_days: float
+    critical_override_hours: float
+    seldom_days: float
+    accepted_grace_days: float
     cover_before_hours: float
     cover_after_hours: float
     cover_after_min_hours: float

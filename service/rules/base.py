@@ -27,7 +27,8 @@ class Fires:
     ``omit`` names suggestions of the card that make no sense here, such as a test that was done.
     ``also_rests_on`` names sections that matter for this patient and not for everybody in this wording;
     while one is not known, the rule is not assessed. ``is_seldom`` advice is worth saying once in a long time
-    for a patient, whoever looks: the phase of care sets it, and what remembers shown cards obeys it.
+    for a patient, whoever looks: the phase of care sets it. ``facts`` (what the answer rests on, as text) and
+    ``reported`` (what clinicians said of it earlier, in words) are for the engine to fill in.
     """
 
     wording: str
@@ -36,6 +37,8 @@ class Fires:
     omit: frozenset[str] = frozenset()
     also_rests_on: tuple[str, ...] = ()
     is_seldom: bool = False
+    facts: str = ""
+    reported: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,10 @@ class Rule:
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
     silent while an emergency operation is planned: work-up must never delay it. ``cares`` names the wordings
     that are for something else than the rest of the rule.
+
+    What was reported as done elsewhere (Y-11) holds for ``done_elsewhere_for``, the name of a limit in days.
+    Rules that are ``is_overridden_for_user_only`` are never silenced for others. ``when_declined`` gives the
+    wordings that take another's place where the patient is reported to decline; the others are silent.
     """
 
     id: str
@@ -96,6 +103,9 @@ class Rule:
     cares: Mapping[str, Care] = field(default_factory=dict)
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
+    done_elsewhere_for: str = "done_elsewhere_days"
+    is_overridden_for_user_only: bool = False
+    when_declined: Mapping[str, str] = field(default_factory=dict)
 
 
 def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:

@@ -38,4 +38,5 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"procedure", "when", "why"}),
     waits_in_emergency=True,
+    done_elsewhere_for="echocardiography_days",
 )

@@ -53,4 +53,5 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"date", "older", "result", "drug"}),
     waits_in_emergency=True,
+    done_elsewhere_for="marker_fresh_days",
 )

@@ -70,4 +70,5 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"date", "older", "treatment", "cautions"}),
     waits_in_emergency=True,
+    done_elsewhere_for="cross_sectional_fresh_days",
 )

@@ -63,4 +63,5 @@ RULE = Rule(
     group="workup",
     holes=frozenset({"date", "older", "result", "treatment", "procedure"}),
     waits_in_emergency=True,
+    done_elsewhere_for="marker_fresh_days",
 )

@@ -36,4 +36,5 @@ RULE = Rule(
     care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"drug", "procedure", "when"}),
+    is_overridden_for_user_only=True,
 )

@@ -220,6 +220,18 @@ def _omitted(patient: Patient) -> frozenset[str]:
     return frozenset([name for name, is_pointless in pointless.items() if is_pointless])
 
 
+_ASKS_FOR_COVER = (
+    "surgery",
+    "surgery-critical",
+    "locoregional",
+    "locoregional-critical",
+    "emergency",
+    "emergency-critical",
+    "gap",
+    "gap-minor",
+    "check-timing",
+)
+
 RULE = Rule(
     id="octreotide-prophylaxis",
     hooks=ALL_HOOKS,
@@ -229,4 +241,5 @@ RULE = Rule(
     cares={"anticipatory": Care.PRECAUTION},
     holes=frozenset({"why", "procedure", "when", "names", "declined", "other_octreotide"}),
     with_several_primaries=True,
+    when_declined=dict.fromkeys(_ASKS_FOR_COVER, "declined"),
 )

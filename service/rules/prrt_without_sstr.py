@@ -41,4 +41,5 @@ RULE = Rule(
     decide=decide,
     holes=frozenset({"treatment"}),
     with_several_primaries=True,
+    is_overridden_for_user_only=True,
 )

@@ -70,4 +70,5 @@ RULE = Rule(
     holes=frozenset({"date", "older", "result", "treatment", "pregnancy"}),
     waits_in_emergency=True,
     with_several_primaries=True,
+    done_elsewhere_for="sstr_fresh_days",
 )

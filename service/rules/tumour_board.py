@@ -58,4 +58,5 @@ RULE = Rule(
     waits_in_emergency=True,
     with_several_primaries=True,
     with_mixed_tumour=True,
+    done_elsewhere_for="board_fresh_days",
 )

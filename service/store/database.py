@@ -42,7 +42,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from service.errors import ConfigurationError, StoreUnavailable
 from service.store.tables import SEEN_TOKEN
 
-LATEST_REVISION = "0004"
+LATEST_REVISION = "0005"
 """The newest revision under ``migrations/versions``; kept here so that a database that is up to date is
 recognised without loading Alembic, which costs a worker time and memory."""
 
@@ -101,10 +101,14 @@ def migrate(store: Store) -> None:
 
 
 def check(store: Store) -> None:
-    """Raise StoreUnavailable unless the tables are of this version and could be written to."""
+    """Raise StoreUnavailable unless the tables fit this version and could be written to.
+
+    Those of a newer version do: a migration only adds (``service/adr/0011-migrations-add.md``), so that a
+    replica that is still of the old version goes on while others are upgraded.
+    """
     # Replays and feedback are written, so a store that can only be read is of no use to a caller.
     with writing(store) as connection:
-        if _revision(connection) != LATEST_REVISION:
+        if (_revision(connection) or "") < LATEST_REVISION:
             raise StoreUnavailable(
                 "The tables of the store are not of this version; run: python -m service migrate"
             )
@@ -183,6 +187,15 @@ def insert_one(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     # SQLAlchemy keeps the count of an INSERT only on demand.
     statement = _insert_if_absent(connection, table).execution_options(preserve_rowcount=True)
     return connection.execute(statement, dict(row)).rowcount == 1
+
+
+def add_to(connection: Connection, table: Table, row: Mapping[str, Any], **counts: int) -> None:
+    """Add to the counts of the row, which is made where it is not there yet."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values({**row, **counts})
+    sums = {name: table.c[name] + statement.excluded[name] for name in counts}
+    keys = [column.name for column in table.primary_key]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
 def unhurried(connection: Connection) -> None:

@@ -38,6 +38,8 @@ from service.web.parts import Parts, RecordFeedback
 
 _SERVICES = {service.id: service for service in SERVICES}
 _BASE = "/cds-services"
+_MOST_FEEDBACK_BYTES = 1_048_576
+"""Far more than 200 reports with a comment of the length that is kept."""
 _GZIP = ("gzip", "x-gzip")
 _BROKEN_GZIP = "has to be one whole gzip stream, as its Content-Encoding says"
 View = Callable[..., Response]
@@ -61,7 +63,8 @@ def build_app(parts: Parts) -> Flask:
             _add(app, f"{service_address}/feedback", "POST", feedback)
     _add(app, "/health/live", "GET", _live)
     _add(app, "/health/ready", "GET", functools.partial(_ready, parts))
-    document = orjson.dumps(openapi.document(feedback=parts.record_feedback is not None))
+    public_url, feedback_is_taken = parts.settings.public_url, parts.record_feedback is not None
+    document = orjson.dumps(openapi.document(public_url=public_url, feedback=feedback_is_taken))
     _add(app, "/openapi.json", "GET", functools.partial(answer, document))
     return app
 
@@ -94,7 +97,7 @@ def _call(parts: Parts, service_id: str) -> Response:
     client = _client(parts, expected_audiences(parts.settings.public_url, service_id=service.id))
     require_service(client, service.id)
     language = _language(parts, client)
-    body = _body(parts)
+    body = _body(parts.settings.max_body_bytes)
     began = time.perf_counter()
     hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
@@ -103,8 +106,8 @@ def _call(parts: Parts, service_id: str) -> Response:
     speaker = dataclasses.replace(client, language=language)
     answered = parts.respond(_without_forbidden_server(parts, hook_request, client), speaker)
     document = adapted(response_document(answered.cards), client.profile, client.order_codes)
-    if parts.record_issued and document["cards"]:
-        parts.record_issued(document["cards"], request=hook_request, client=speaker)
+    if parts.record_issued:
+        parts.record_issued(document["cards"], answered=answered, request=hook_request, client=speaker)
     line.note(
         cards=[card["extension"][EXPLANATION]["recommendations"] for card in document["cards"]],
         sections=dict(answered.sections),
@@ -138,13 +141,13 @@ def _language_headers(parts: Parts, client: Client, language: str) -> Iterator[t
 
 
 def _feedback(parts: Parts, record: RecordFeedback, service_id: str) -> Response:
-    line = trace()
+    line, most = trace(), min(_MOST_FEEDBACK_BYTES, parts.settings.max_body_bytes)
     service = _service(parts, service_id)
     line.note(endpoint="feedback", service=service.id)
     audiences = expected_audiences(parts.settings.public_url, service_id=service.id, feedback=True)
     client = _client(parts, audiences)
     require_service(client, service.id)
-    line.note(outcomes=record(read_object(_body(parts)), service_id=service.id, client=client))
+    line.note(outcomes=record(read_object(_body(most)), service_id=service.id, client=client))
     return answer(b"{}")
 
 
@@ -188,15 +191,15 @@ def _client(parts: Parts, audiences: Collection[str]) -> Client:
     return client
 
 
-def _body(parts: Parts) -> bytes:
+def _body(most: int) -> bytes:
     # Most say just this, and to take the header apart costs more than the rest of this function.
     if request.content_type != JSON:
         _check_type(request.mimetype)
     coding = request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if coding not in (*_GZIP, "identity", ""):
         raise UnsupportedMediaType("The body has to come with Content-Encoding: gzip, or without any.")
-    body = _at_most(parts.settings.max_body_bytes, request.get_data(cache=False))
-    return _unzipped(body, parts.settings.max_body_bytes) if coding in _GZIP else body
+    body = _at_most(most, request.get_data(cache=False))
+    return _unzipped(body, most) if coding in _GZIP else body
 
 
 def _at_most(most: int, body: bytes) -> bytes:

@@ -43,8 +43,12 @@ _ACCEPT_LANGUAGE = {
 _CONTENT_LANGUAGE = {"Content-Language": {"description": "The language of the cards.", **_TEXT}}
 
 
-def document(*, feedback: bool) -> dict[str, Any]:
-    """The description as JSON; ``feedback`` says whether the feedback addresses exist."""
+def document(*, public_url: str, feedback: bool) -> dict[str, Any]:
+    """The description as JSON.
+
+    ``public_url`` is where callers reach the service, so that a client made from the description calls there
+    and not where it read it; ``feedback`` says whether the feedback addresses exist.
+    """
     paths = {"/cds-services": {"get": _discovery()}}
     for service in SERVICES:
         paths[f"/cds-services/{service.id}"] = {"post": _call(service)}
@@ -56,6 +60,7 @@ def document(*, feedback: bool) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "net-cds", "version": VERSION, "description": _DESCRIPTION},
+        "servers": [{"url": public_url}],
         "paths": paths,
         "components": {
             "schemas": _schemas(),

@@ -20,20 +20,29 @@ from service.security.clients import ANONYMOUS, Client
 class Answered:
     """What the engine made of one hook call; durations in milliseconds, sections with
     their state and how their entries ended.
+
+    ``shadowed`` are cards that are recorded and not shown; ``phase`` is the patient's phase of care.
     """
 
     cards: Sequence[Card]
     durations: Mapping[str, float] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shadowed: Sequence[Card] = ()
+    phase: str = ""
 
 
 class RecordIssued(Protocol):
-    """Remember the cards of a response (JSON objects) without waiting for the database."""
+    """Count the call and remember its cards, without waiting for the database."""
 
     def __call__(
-        self, wire_cards: Sequence[Mapping[str, Any]], *, request: HookRequest, client: Client
+        self,
+        wire_cards: Sequence[Mapping[str, Any]],
+        *,
+        answered: Answered,
+        request: HookRequest,
+        client: Client,
     ) -> None:
-        """Never raises for a store that cannot be reached."""
+        """``wire_cards`` are the JSON of ``answered.cards``. Never raises for a store out of reach."""
 
 
 class RecordFeedback(Protocol):

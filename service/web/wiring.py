@@ -11,13 +11,13 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Flask
 
 from service import AFTER_FORK, AT_EXIT, VERSION, engine
-from service.cards import ENGLISH, Knowledge, load_knowledge
+from service.cards import ENGLISH, SHARED_CARDS, Knowledge, load_knowledge
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
@@ -27,9 +27,11 @@ from service.fhir.queries import prefetch_templates
 from service.hooks import feedback
 from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
-from service.hooks.override_reasons import published_reasons
+from service.hooks.override_reasons import COMMON_CODES, published_reasons
 from service.hooks.profiles import PROFILES
+from service.hooks.recall import Recall
 from service.hooks.request import HookRequest
+from service.hooks.response import response_document
 from service.rules import RULES
 from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
@@ -37,8 +39,8 @@ from service.security.tokens import authenticate
 from service.security.urls import same_base
 from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
-from service.store.issued import IssuedCardWriter, shown_cards
-from service.store.overrides import declined_rules, recipient_key
+from service.store.issued import Call, IssuedCardWriter, Origin, shown_cards
+from service.store.memory import Viewer, patient_key, recall, recipient_key
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.translations import load_translations
@@ -138,7 +140,7 @@ def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
 def _responder(settings: Settings, *, languages: Mapping[str, Knowledge], store: Store) -> Respond:
     knowledge = languages[ENGLISH]
     fetch = _fetcher(settings, templates_of(settings, knowledge))
-    declined_for = timedelta(days=knowledge.defaults.override_days)
+    recalled = _recaller(settings, knowledge=knowledge, store=store)
 
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
@@ -147,25 +149,46 @@ def _responder(settings: Settings, *, languages: Mapping[str, Knowledge], store:
             knowledge=languages.get(client.language, knowledge),
             now=now,
             fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
-            overridden=functools.partial(
-                declined_rules,
-                store,
-                recipient=_recipient(store, request, client),
-                since=now - declined_for,
-            ),
+            recall=recalled(request, client, now),
         )
-        return Answered(result.cards, result.milliseconds, _sections(result))
+        return Answered(result.cards, result.milliseconds, _sections(result), result.shadowed, result.phase)
 
     return respond
 
 
-def _recipient(store: Store, request: HookRequest, client: Client) -> str:
-    return recipient_key(
-        store.secret,
-        issuer=client.issuer,
-        tenant=client.tenant,
-        patient_id=request.patient_id,
-        user_id=request.user_id,
+def _recaller(
+    settings: Settings, *, knowledge: Knowledge, store: Store
+) -> Callable[[HookRequest, Client, datetime], Recall]:
+    """What asks the memory for one call. Where anybody may call, no caller hides seldom cards from others."""
+    limits = knowledge.defaults
+    if not settings.authentication_required:
+        limits = dataclasses.replace(limits, seldom_days=0)
+    own_reasons = _own_reasons(knowledge)
+
+    def recalled(request: HookRequest, client: Client, now: datetime) -> Recall:
+        viewer = _viewer(store, request, client)
+        return functools.partial(
+            recall, store, viewer=viewer, own_reasons=own_reasons, limits=limits, now=now
+        )
+
+    return recalled
+
+
+def _own_reasons(knowledge: Knowledge) -> Mapping[str, frozenset[str]]:
+    """Rule -> codes of the reasons that are its own: offered neither with every card nor by a group."""
+    groups = [knowledge.cards[name] for name in SHARED_CARDS if name in knowledge.cards]
+    general = {*COMMON_CODES, *[reason.code for card in groups for reason in card.override_reasons]}
+    return {
+        name: frozenset([reason.code for reason in card.override_reasons]) - general
+        for name, card in knowledge.cards.items()
+    }
+
+
+def _viewer(store: Store, request: HookRequest, client: Client) -> Viewer:
+    whom = {"issuer": client.issuer, "tenant": client.tenant, "patient_id": request.patient_id}
+    return Viewer(
+        patient=patient_key(store.secret, **whom),
+        recipient=recipient_key(store.secret, user_id=request.user_id, **whom),
     )
 
 
@@ -215,16 +238,24 @@ def _record_issued(
     writer: IssuedCardWriter,
     wire_cards: Sequence[Mapping[str, Any]],
     *,
+    answered: Answered,
     request: HookRequest,
     client: Client,
 ) -> None:
+    now = datetime.now(UTC)
+    writer.count(Call(now.date(), request.hook, client.issuer, client.tenant))
+    made = next(iter((*answered.cards, *answered.shadowed)), None)
+    if made is None:
+        return
+    # A card that is not sent gets its uuids all the same, and feedback on it cannot come.
+    unsent = response_document(answered.shadowed)["cards"]
     shown = shown_cards(
-        wire_cards,
+        zip(answered.cards, wire_cards, strict=True),
+        shadowed=zip(answered.shadowed, unsent, strict=True),
         request=request,
-        issuer=client.issuer,
-        tenant=client.tenant,
-        recipient=_recipient(store, request, client),
-        now=datetime.now(UTC),
+        origin=Origin(client.issuer, client.tenant, made.knowledge_version, client.language, answered.phase),
+        secret=store.secret,
+        now=now,
     )
     writer.put(shown)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fhir_fixtures.vocabulary import now_on
-from service.engine import HookResult, respond
+from service.engine import respond
 from service.hooks.card import Card, Indicator
-from service.rules.base import Fires
+from service.hooks.recall import SELDOM, Asked, Remembered
 from tests.asking import hook_request, knowledge
 from tests.burden.courses import FIVE_YEARS, START, Course
 
@@ -27,35 +27,36 @@ class Opening:
 
 @dataclass(slots=True)
 class _Memory:
-    """When seldom advice was last shown; it is held back until its time is over."""
+    """On which day seldom advice was last shown, by rule and what it rests on; others of it are held back."""
 
-    shown: dict[str, int] = field(default_factory=dict)
+    day: int = 0
+    shown: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def held_back(self, rule_ids: Collection[str], day: int) -> set[str]:
-        return {one for one in rule_ids if one in self.shown and day - self.shown[one] < SELDOM_DAYS}
+    def recall(self, asked: Sequence[Asked]) -> Sequence[Remembered]:
+        """Hold seldom advice back until its time is over, and note what is shown now."""
+        return [self._remembered(one) for one in asked]
+
+    def _remembered(self, asked: Asked) -> Remembered:
+        key = (asked.rule, asked.facts)
+        if not asked.is_seldom:
+            return Remembered()
+        if key in self.shown and self.day - self.shown[key] < SELDOM_DAYS:
+            return Remembered(frozenset({SELDOM}))
+        self.shown[key] = self.day
+        return Remembered()
 
 
 def openings(course: Course, *, days: int = FIVE_YEARS) -> Iterator[Opening]:
     """Each opening on patient-view, one every two weeks."""
     memory = _Memory()
-    for day in range(0, days, EVERY_DAYS):
-        fresh = _asked(course, day)
-        seldom = _seldom(fresh)
-        held_back = memory.held_back(seldom, day)
-        cards = _asked(course, day, held_back).cards if held_back else fresh.cards
-        memory.shown |= dict.fromkeys(seldom & {one for card in cards for one in card.recommendations}, day)
-        yield Opening(day, cards)
+    for memory.day in range(0, days, EVERY_DAYS):
+        yield Opening(memory.day, _cards(course, memory))
 
 
-def _asked(course: Course, day: int, held_back: Collection[str] = ()) -> HookResult:
-    today = START + timedelta(days=day)
-    request = hook_request(course.chart(day), today=today)
-    return respond(request, knowledge=knowledge(), now=now_on(today), overridden=lambda _fired: held_back)
-
-
-def _seldom(result: HookResult) -> set[str]:
-    said = [(one.rule.id, answer) for one in result.verdicts for answer in one.said]
-    return {rule_id for rule_id, answer in said if isinstance(answer, Fires) and answer.is_seldom}
+def _cards(course: Course, memory: _Memory) -> tuple[Card, ...]:
+    today = START + timedelta(days=memory.day)
+    request = hook_request(course.chart(memory.day), today=today)
+    return respond(request, knowledge=knowledge(), now=now_on(today), recall=memory.recall).cards
 
 
 @dataclass(frozen=True, slots=True)

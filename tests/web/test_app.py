@@ -235,18 +235,21 @@ def test_a_fhir_server_that_may_not_be_read_counts_as_none(
 def test_issued_cards_are_handed_to_the_store_as_they_were_sent() -> None:
     kept: list[Any] = []
 
-    def record(wire_cards: Any, *, request: HookRequest, client: Client) -> None:
+    def record(wire_cards: Any, **_: Any) -> None:
         kept.extend(wire_cards)
 
     response = call(app_client([a_card()], record_issued=record), request_of())
     assert kept == response.get_json()["cards"]
 
 
-def test_an_answer_without_cards_is_not_handed_to_the_store() -> None:
-    def record(wire_cards: Any, *, request: HookRequest, client: Client) -> None:
-        raise AssertionError("nothing was issued")
+def test_a_call_without_cards_is_handed_to_the_store_to_be_counted() -> None:
+    counted: list[Any] = []
+
+    def record(wire_cards: Any, **_: Any) -> None:
+        counted.append(wire_cards)
 
     assert call(app_client(record_issued=record), request_of()).get_json() == {"cards": []}
+    assert counted == [[]]
 
 
 def test_a_client_is_refused_a_service_that_it_is_not_registered_for() -> None:
@@ -307,6 +310,22 @@ def test_health_tells_alive_from_ready() -> None:
     client = app_client()
     assert client.get("/health/live").get_json() == {"status": "live"}
     assert client.get("/health/ready").get_json() == {"status": "ready"}
+
+
+def test_feedback_has_a_bound_of_its_own_in_bytes() -> None:
+    kept: list[Any] = []
+
+    def record(document: Any, **_: Any) -> int:
+        kept.append(document)
+        return 1
+
+    client = app_client(record_feedback=record)
+    address = "/cds-services/net-patient-view/feedback"
+    most = {"feedback": [], "x": "a" * (1_048_576 - len('{"feedback":[],"x":""}'))}
+    for document, status in ((most, 200), ({**most, "x": most["x"] + "a"}, 413)):
+        body = orjson.dumps(document)
+        assert client.post(address, data=body, content_type="application/json").status_code == status
+    assert len(kept) == 1
 
 
 def in_languages(client: Client, *languages: str, **headers: str) -> tuple[str, TestResponse]:
