@@ -29,7 +29,7 @@ from service.hooks.override_reasons import ReasonClass
 from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
-from service.rules import PRIORITY, RULES_OF_HOOK
+from service.rules import PRIORITY, RULES_OF_HOOK, SAFETY_RULES
 from service.rules.base import Answers, Fires, Rule, Silent, out_of_scope, person_out_of_scope
 from service.rules.key_facts import key_facts
 from service.rules.phases import decided, group_of
@@ -115,7 +115,9 @@ def respond(
     record = gather(request, knowledge=knowledge, fetch=fetch, whole=ask_all)
     marks.append(time.perf_counter())
     if not ask_all and not names_a_tumour(record):
-        return HookResult(_incomplete_problem_list(record, knowledge, now), (), record, _durations(marks))
+        said = _incomplete_problem_list(record, knowledge, now)
+        is_heard = any(rule.id not in shadow_rules for rule in _asked(request.hook, knowledge, now))
+        return HookResult(said if is_heard else (), (), record, _durations(marks))
     patient = patient_of(request, record, knowledge, now=now)
     verdicts = ask_rules(patient, knowledge)
     shown, shadowed = _cards(verdicts, patient, knowledge, recall, frozenset(shadow_rules))
@@ -246,10 +248,18 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
-    today = patient.now.date()
-    rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if knowledge.shows(rule.id, today)]
     refusal = person_out_of_scope(patient)
-    return tuple([_verdict(rule, refusal or ask(rule, patient), patient, knowledge) for rule in rules])
+    return tuple(
+        [
+            _verdict(rule, refusal or ask(rule, patient), patient, knowledge)
+            for rule in _asked(patient.hook, knowledge, patient.now)
+        ]
+    )
+
+
+def _asked(hook: str, knowledge: Knowledge, now: datetime) -> Iterable[Rule]:
+    """The rules of a hook that have a card to show."""
+    return [rule for rule in RULES_OF_HOOK.get(hook, ()) if knowledge.shows(rule.id, now.date())]
 
 
 def ask(rule: Rule, patient: Patient) -> Answers:
@@ -339,7 +349,7 @@ def _cards(
     shadow_rules: frozenset[str],
 ) -> tuple[tuple[Card, ...], tuple[Card, ...]]:
     """The cards to show, and those of rules that are only tried out: neither takes room from the other."""
-    fired, missing = _spoken(verdicts)
+    fired, missing = _loud_enough(*_spoken(verdicts), knowledge)
     if fired:
         fired = _recalled(fired, patient, knowledge, recall, shadow_rules)
     shown = [one for one in fired if one[0].id not in shadow_rules]
@@ -368,6 +378,27 @@ def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[_Fired], list[NotAssessed
     return fired, list(dict.fromkeys(missing))
 
 
+def _loud_enough(
+    fired: list[_Fired], missing: list[NotAssessed], knowledge: Knowledge
+) -> tuple[list[_Fired], list[NotAssessed]]:
+    """Without what is less urgent than this site shows; the rules on safety are shown whatever they say."""
+    if knowledge.lowest_indicator is Indicator.INFO:
+        return fired, missing
+    could_be = {
+        name: max([one.indicator for one in card.wordings.values()]) for name, card in knowledge.cards.items()
+    }
+    heard = {
+        name for name, loudest in could_be.items() if loudest >= knowledge.lowest_indicator
+    } | SAFETY_RULES
+    shown = [one for one in fired if is_shown(*one, knowledge)]
+    return shown, [one for one in missing if one.recommendation in heard]
+
+
+def is_shown(rule: Rule, fires: Fires, knowledge: Knowledge) -> bool:
+    """Whether what a rule says is urgent enough for this site."""
+    return rule.id in SAFETY_RULES or indicator_of(rule, fires, knowledge) >= knowledge.lowest_indicator
+
+
 def _recalled(
     fired: Sequence[_Fired],
     patient: Patient,
@@ -379,7 +410,7 @@ def _recalled(
     told = [
         (rule, replace(fires, facts="\n".join(key_facts(rule.id, patient, fires)))) for rule, fires in fired
     ]
-    remembered = recall([_asked(rule, fires, knowledge, shadow_rules) for rule, fires in told])
+    remembered = recall([_question(rule, fires, knowledge, shadow_rules) for rule, fires in told])
     recalled = [
         (rule, _as_remembered(rule, fires, memory, patient, knowledge))
         for (rule, fires), memory in zip(told, remembered, strict=True)
@@ -387,7 +418,7 @@ def _recalled(
     return [(rule, fires) for rule, fires in recalled if fires is not None]
 
 
-def _asked(rule: Rule, fires: Fires, knowledge: Knowledge, shadow_rules: frozenset[str]) -> Asked:
+def _question(rule: Rule, fires: Fires, knowledge: Knowledge, shadow_rules: frozenset[str]) -> Asked:
     return Asked(
         rule.id,
         fires.facts,

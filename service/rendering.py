@@ -45,7 +45,7 @@ class Page:
 
 def page(patient: Patient, knowledge: Knowledge) -> Page:
     """Begin an answer."""
-    on_record = "\n\n".join(_on_record(patient, knowledge))
+    on_record = "\n\n".join([*_on_record(patient, knowledge), *_local_contact(knowledge)])
     return Page(
         knowledge=knowledge,
         footer=on_record,
@@ -195,6 +195,19 @@ def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
     if not text.current_guidance:
         return detail
     return f"{detail}\n\n**{frame.guidance_heading}:** {text.current_guidance.format_map(safe)}"
+
+
+def _local_contact(knowledge: Knowledge) -> list[str]:
+    """Whom to ask at this site, where it says so."""
+    local, phrases = knowledge.local, knowledge.phrases
+    if not local.mdt_name:
+        return []
+    if not local.mdt_phone:
+        return [markdown(phrases("card.local-contact", name=local.mdt_name))]
+    with_telephone = phrases(
+        "card.local-contact-with-telephone", name=local.mdt_name, telephone=local.mdt_phone
+    )
+    return [markdown(with_telephone)]
 
 
 def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:

@@ -59,6 +59,7 @@ from service.fhir.terminology import Terminology
 from service.fhir.whose import names_of
 from service.rules import RULES
 from service.security.urls import parse_url, same_base
+from service.site import in_words, read_site
 from service.translations import load_translations
 from service.web.wiring import knowledge_of, templates_of
 
@@ -124,6 +125,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise InputFileError("--patient: has to be an id, of letters, digits and '-._~'.")
     access = FhirAccess(arguments.base_url, token_from(arguments.token_env))
     knowledge = knowledge_of(settings)
+    site = read_site(settings.config_file)
     with Progress(
         console=terminal(errors=True), transient=True, disable=not _shows_progress(arguments)
     ) as bar:
@@ -135,6 +137,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             patient=arguments.patient,
             advance=functools.partial(bar.advance, task),
         )
+    report.findings += [Finding(Level.NOTE, "site", line) for line in in_words(site)]
     report.findings += _languages(settings, knowledge)
     report.findings += _reviews(knowledge, datetime.now(UTC).date())
     if arguments.hook:

@@ -23,7 +23,7 @@ from service.commands import exits
 from service.commands.charts import read_chart, request_document
 from service.commands.terminal import heading, print_cards, print_sections, rows, terminal
 from service.config import Settings
-from service.engine import HookResult, Said, because, respond
+from service.engine import HookResult, Said, because, is_shown, respond
 from service.errors import InputFileError
 from service.fhir.record import Section
 from service.hook_names import PATIENT_VIEW
@@ -32,6 +32,7 @@ from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.rules import RULES
 from service.rules.base import Fires, Rule, Silent
+from service.site import SiteRules, call_of, read_site, site_of
 from service.web.wiring import knowledge_of, languages_of
 
 WHY = "net-cds.why"
@@ -82,14 +83,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     # The chart is whole: nothing was left out of it by a question that asks by code.
     whole = dataclasses.replace(knowledge_of(settings), results_by_code=False)
     knowledge = _in_language(arguments.language, languages_of(settings, whole))
+    request = read_request(document, service_id=SERVICE_OF[arguments.hook].id, hook=arguments.hook)
+    rules = site_of(read_site(settings.config_file), knowledge).rules_of(call_of(request))
     result = respond(
-        read_request(document, service_id=SERVICE_OF[arguments.hook].id, hook=arguments.hook),
-        knowledge=knowledge,
+        request,
+        knowledge=rules.knowledge,
+        shadow_rules=rules.shadow,
         now=arguments.today or datetime.now(UTC),
         ask_all=arguments.why,
     )
     response = response_document(result.cards)
-    why = reasons(result, knowledge, hook=arguments.hook) if arguments.why else None
+    why = reasons(result, rules, hook=arguments.hook) if arguments.why else None
     if arguments.json:
         _write_json(response | ({"extension": {WHY: _as_json(why)}} if why else {}))
         return exits.DONE
@@ -97,7 +101,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     print_cards(console, response["cards"])
     if why:
         _print(console, why, arguments.hook)
-        console.print(Text(f"\nClinical content {knowledge.version}", style="dim"))
+        console.print(Text(f"\nClinical content {rules.knowledge.version}", style="dim"))
     return exits.DONE
 
 
@@ -128,33 +132,42 @@ class Why:
     answers: tuple[Reason, ...]
 
 
-def reasons(result: HookResult, knowledge: Knowledge, *, hook: str) -> Why:
+def reasons(result: HookResult, rules: SiteRules, *, hook: str) -> Why:
     """Every section with its state, and every rule with its answer and the reason."""
     said = [
-        Reason(verdict.rule.id, *_in_words(one, verdict.rule, knowledge))
+        Reason(verdict.rule.id, *_in_words(one, verdict.rule, rules))
         for verdict in result.verdicts
         for one in verdict.said
     ]
     sections = result.record.sections.values() if result.record else ()
     asked = {verdict.rule.id for verdict in result.verdicts}
-    return Why(tuple(sections), (*said, *_not_asked(asked, hook)))
+    return Why(tuple(sections), (*said, *_not_asked(asked, rules.off, hook)))
 
 
-def _in_words(said: Said, rule: Rule, knowledge: Knowledge) -> tuple[str, str]:
+def _in_words(said: Said, rule: Rule, rules: SiteRules) -> tuple[str, str]:
     if isinstance(said, Silent):
-        return "silent", because(rule, said, knowledge)
+        return "silent", because(rule, said, rules.knowledge)
     if not isinstance(said, Fires):
         return "could not be assessed", f"{said.section}: {said.reason}"
-    indicator = knowledge.cards[rule.id].wordings[said.wording].indicator.name.lower()
-    return "fires", "; ".join((f"{said.wording} ({indicator})", *(one.says for one in said.evidence)))
+    indicator = rules.knowledge.cards[rule.id].wordings[said.wording].indicator.name.lower()
+    parts = (f"{said.wording} ({indicator})", *(one.says for one in said.evidence), *_kept(said, rule, rules))
+    return "fires", "; ".join(parts)
 
 
-def _not_asked(asked: Collection[str], hook: str) -> Iterator[Reason]:
+def _kept(fires: Fires, rule: Rule, rules: SiteRules) -> Iterator[str]:
+    """Why this site does not show what a rule says."""
+    if rule.id in rules.shadow:
+        yield "not shown: this site only records it (shadow)"
+    elif not is_shown(rule, fires, rules.knowledge):
+        yield f"not shown: this site shows {rules.knowledge.lowest_indicator.name.lower()} and above"
+
+
+def _not_asked(asked: Collection[str], off: Mapping[str, str], hook: str) -> Iterator[Reason]:
     for rule in RULES:
         if rule.id not in asked:
             on = ", ".join(name for name in HOOKS if name in rule.hooks)
-            why = f"asked on {on}" if hook not in rule.hooks else "its card is not approved"
-            yield Reason(rule.id, "not asked", why)
+            decided = off.get(rule.id, "its card is not approved")
+            yield Reason(rule.id, "not asked", decided if hook in rule.hooks else f"asked on {on}")
 
 
 def _because(section: Section) -> str:

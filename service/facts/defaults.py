@@ -123,6 +123,8 @@ def _read(path: Path, problems: list[str]) -> dict[str, float]:
             problems.append(f"{path.name}: {name}.value must be a number that is not negative")
         elif not table.get("unit") or not table.get("reason"):
             problems.append(f"{path.name}: {name} needs a unit and a reason")
+        elif name == "most_cards" and value < 1:
+            problems.append(f"{path.name}: most_cards.value must be at least 1; switch rules off in [site]")
         else:
             values[name] = value
     return values

@@ -96,14 +96,11 @@ def _margin_told(resource: r4.Resource, text: str, patient: Patient) -> Iterator
 
 def _follow_ups(patient: Patient) -> Iterator[_Told]:
     """Z08: somebody saw the patient for follow-up after treatment was completed."""
-    for kind in (r4.Condition, r4.Encounter):
-        for one in patient.record.about(kind, _LIST):
-            if one.about.has_row(_LIST, roles=("follow-up",)) and _stands(one):
-                yield "free", _sign(one, one.shown_name, patient)
-
-
-def _stands(resource: r4.Condition | r4.Encounter) -> bool:
-    return not resource.is_refuted if isinstance(resource, r4.Condition) else resource.is_done
+    conditions = [one for one in patient.record.about(r4.Condition, _LIST) if not one.is_refuted]
+    encounters = [one for one in patient.record.about(r4.Encounter, _LIST) if one.is_done]
+    for one in (*conditions, *encounters):
+        if one.about.has_row(_LIST, roles=("follow-up",)):
+            yield "free", _sign(one, one.shown_name, patient)
 
 
 def _worded(patient: Patient) -> Iterator[_Told]:

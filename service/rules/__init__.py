@@ -83,6 +83,17 @@ RULES_OF_HOOK: Mapping[str, tuple[Rule, ...]] = {
 }
 """Each hook with the rules that belong to it, in the same order."""
 
+SAFETY_RULES = frozenset(
+    {
+        "octreotide-prophylaxis",
+        "prrt-without-sstr",
+        "insulinoma-ssa",
+        "prrt-analogue-interval",
+        "metastasis-record",
+    }
+)
+"""The rules without which a patient could come to harm (Y-12): a site that switches one off says why."""
+
 PRIORITY: tuple[str, ...] = (
     "octreotide-prophylaxis",
     "high-grade",

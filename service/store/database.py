@@ -84,6 +84,21 @@ def open_store(url: str, *, secret: bytes) -> Store:
     return store
 
 
+def existing_store(url: str) -> Store:
+    """The store at ``url`` as it is, neither made nor upgraded, to ``check`` it.
+
+    Raises ConfigurationError for a URL that can never work.
+    """
+    return Store(_engine(_read_url(url)), b"")
+
+
+def without_password(url: str) -> str:
+    """The URL of a store as it may be shown. Raises ConfigurationError for a URL that can never work."""
+    known = _read_url(url)
+    query = {name: "***" if "password" in name else value for name, value in known.query.items()}
+    return known.set(query=query).render_as_string(hide_password=True)
+
+
 def migrate(store: Store) -> None:
     """Create or upgrade the tables; may be called by many processes at once, and again at no cost.
 

@@ -86,7 +86,13 @@ def _preflight(**_: str) -> Response:
 def _discovery(parts: Parts) -> Response:
     trace().note(endpoint="discovery")
     client = _client(parts, expected_audiences(parts.settings.public_url))
-    return answer(discovery_document(prefetch=parts.prefetch, hooks=parts.hooks, services=client.services))
+    document = discovery_document(
+        prefetch=parts.prefetch,
+        hooks=parts.hooks,
+        services=client.services,
+        switched_off=parts.switched_off,
+    )
+    return answer(document)
 
 
 def _call(parts: Parts, service_id: str) -> Response:

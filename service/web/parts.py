@@ -61,18 +61,19 @@ def anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
 class Parts:
     """Everything behind HTTP.
 
-    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``languages`` are those
-    in which cards can be written, the one for callers without a wish first. ``authenticate`` takes the
-    Authorization header and the values that ``aud`` may have, and gives the client or raises
-    NotAuthenticated. ``respond`` writes the cards in the ``language`` of its client. ``check_store`` raises
-    StoreUnavailable while the store cannot be used. ``lapsed_approvals`` are the cards whose approval no
-    longer counts today.
+    ``hooks`` are those with a rule; ``switched_off`` says by hook what this site keeps back. ``prefetch`` are
+    the templates of discovery. ``languages`` are those in which cards can be written, the one for callers
+    without a wish first. ``authenticate`` takes the Authorization header and the values that ``aud`` may
+    have, and gives the client or raises NotAuthenticated. ``respond`` writes the cards in the ``language`` of
+    its client. ``check_store`` raises StoreUnavailable while the store cannot be used. ``lapsed_approvals``
+    are the cards whose approval no longer counts today.
     """
 
     settings: Settings
     respond: Callable[[HookRequest, Client], Answered]
     hooks: Collection[str]
     prefetch: Mapping[str, str]
+    switched_off: Mapping[str, str] = field(default_factory=dict)
     languages: Sequence[str] = ("en",)
     authenticate: Callable[[str | None, Collection[str]], Client] = anybody
     record_issued: RecordIssued | None = None

@@ -18,12 +18,13 @@ from flask import Flask
 
 from service import AFTER_FORK, AT_EXIT, VERSION, engine
 from service.cards import ENGLISH, SHARED_CARDS, Knowledge, load_knowledge
-from service.config import Settings, read_settings
+from service.config import TABLES, Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
 from service.fhir.queries import prefetch_templates
+from service.fhir.roles import USER_TEMPLATES
 from service.hooks import feedback
 from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
@@ -37,6 +38,7 @@ from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
 from service.security.tokens import authenticate
 from service.security.urls import same_base
+from service.site import Callers, Site, call_of, read_site, site_of, switched_off
 from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import Call, IssuedCardWriter, Origin, shown_cards
@@ -59,15 +61,18 @@ def wired_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings.log_level)
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
-    knowledge = knowledge_of(settings)
-    _warn_of_reviews(knowledge, _today())
+    languages = languages_of(settings, knowledge_of(settings))
+    clients = clients_of(settings, languages)
+    decisions = read_site(settings.config_file, callers_of(clients))
+    sites = {language: site_of(decisions, knowledge) for language, knowledge in languages.items()}
+    _warn_of_reviews(sites[ENGLISH].content, _today())
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
-    languages = languages_of(settings, knowledge)
-    respond = _responder(settings, languages=languages, store=store)
-    parts = _parts(settings, languages=languages, respond=respond, store=store, writer=writer)
-    app = build_app(parts)
+    respond = _responder(settings, sites=sites, store=store)
+    authenticate = _authenticator(settings, clients, store)
+    parts = _parts(settings, sites=sites, respond=respond, store=store, writer=writer)
+    app = build_app(dataclasses.replace(parts, authenticate=authenticate))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
     return app
@@ -81,9 +86,13 @@ def knowledge_of(settings: Settings) -> Knowledge:
         version=VERSION,
         overrides=settings.defaults_file,
         code_map=settings.code_map_file,
+        read_languages=settings.read_languages,
+    )
+    return dataclasses.replace(
+        knowledge,
+        only_approved=settings.content == "approved",
         results_by_code=settings.results_by == "code",
     )
-    return dataclasses.replace(knowledge, only_approved=settings.content == "approved")
 
 
 def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledge]:
@@ -96,23 +105,24 @@ def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledg
 def _parts(
     settings: Settings,
     *,
-    languages: Mapping[str, Knowledge],
+    sites: Mapping[str, Site],
     respond: Respond,
     store: Store,
     writer: IssuedCardWriter,
 ) -> Parts:
-    knowledge = languages[ENGLISH]
+    site = sites[ENGLISH]
+    knowledge = site.loaded
     return Parts(
         settings=settings,
         respond=respond,
-        languages=tuple(languages),
+        languages=tuple(sites),
         hooks=frozenset(hook for rule in RULES if knowledge.shows(rule.id, _today()) for hook in rule.hooks),
-        prefetch=templates_of(settings, knowledge),
-        authenticate=_authenticator(settings, store, languages),
+        prefetch={**templates_of(settings, knowledge), **(USER_TEMPLATES if site.asks_who else {})},
+        switched_off=switched_off(site),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(check, store),
-        lapsed_approvals=lambda: tuple(knowledge.lapsed(_today())),
+        lapsed_approvals=lambda: tuple(site.content.lapsed(_today())),
     )
 
 
@@ -137,16 +147,19 @@ def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
     return prefetch_templates(knowledge.terminology.observation_codes() if by_code else ())
 
 
-def _responder(settings: Settings, *, languages: Mapping[str, Knowledge], store: Store) -> Respond:
-    knowledge = languages[ENGLISH]
+def _responder(settings: Settings, *, sites: Mapping[str, Site], store: Store) -> Respond:
+    knowledge = sites[ENGLISH].content
     fetch = _fetcher(settings, templates_of(settings, knowledge))
     recalled = _recaller(settings, knowledge=knowledge, store=store)
 
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
+        site = sites.get(client.language, sites[ENGLISH])
+        rules = site.rules_of(call_of(request, client=client.issuer, tenant=client.tenant))
         result = engine.respond(
             request,
-            knowledge=languages.get(client.language, knowledge),
+            knowledge=rules.knowledge,
+            shadow_rules=rules.shadow,
             now=now,
             fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
             recall=recalled(request, client, now),
@@ -212,19 +225,32 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def _authenticator(
-    settings: Settings, store: Store, languages: Collection[str]
-) -> Callable[[str | None, Collection[str]], Client]:
+def clients_of(settings: Settings, languages: Collection[str]) -> Mapping[str, Client]:
+    """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
-        return anybody
-    known = [service.id for service in SERVICES]
-    clients = read_clients(
+        return {}
+    return read_clients(
         settings.clients_file,
-        known_services=known,
+        known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
         known_languages=languages,
         certificate_authorities=settings.certificate_authorities,
+        beside=TABLES if settings.clients_file == settings.config_file else (),
     )
+
+
+def callers_of(clients: Mapping[str, Client]) -> Callers:
+    """The names by which a decision of the site can tell callers apart."""
+    is_any_allowed = any(not client.tenants for client in clients.values())
+    tenants = {tenant for client in clients.values() for tenant in client.tenants}
+    return Callers(clients, None if is_any_allowed else tenants)
+
+
+def _authenticator(
+    settings: Settings, clients: Mapping[str, Client], store: Store
+) -> Callable[[str | None, Collection[str]], Client]:
+    if not settings.authentication_required:
+        return anybody
     remember = functools.partial(remember_token, store)
 
     def identify(authorization: str | None, audiences: Collection[str]) -> Client:

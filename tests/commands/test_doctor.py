@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from service.commands.charts import Chart, read_chart
 from service.commands.fhir_server import Level, Reply, check_answer
 from service.fhir.whose import names_of
 from service.rules import RULES
-from tests.asking import knowledge
+from service.translations import load_translations
+from tests.asking import CARDS, knowledge
 from tests.certificates import of_private_authority, server_side
 from tests.commands.servers import Answer, Say, fhir_answers, server
 
@@ -232,6 +234,21 @@ def test_only_the_rules_of_a_hook_are_listed(capsys: pytest.CaptureFixture[str],
     }
 
 
+def test_what_is_still_english_is_counted_for_each_language(
+    capsys: pytest.CaptureFixture[str], chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = tmp_path / "cards"
+    shutil.copytree(CARDS, cards)
+    (cards / "translations" / "de" / "tnm.md").unlink()
+    monkeypatch.setenv("CARDS_DIR", str(cards))
+
+    _, report = examine(capsys, fhir_answers(chart))
+
+    missing = load_translations(cards, knowledge())["de"].missing
+    assert "tnm.md, title" in missing
+    assert f"language: de: {len(missing)} texts are still English" in said(report, "note")
+
+
 def test_the_report_can_be_read_and_names_no_patient(
     capsys: pytest.CaptureFixture[str], chart: Chart
 ) -> None:
@@ -423,3 +440,15 @@ def test_a_map_that_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str]
         assert main(["doctor", url, "--propose-map", "/nowhere/own.csv"]) == exits.UNUSABLE
 
     assert "--propose-map /nowhere/own.csv: cannot be written" in capsys.readouterr().err
+
+
+def test_what_the_site_keeps_back_is_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chart: Chart
+) -> None:
+    path = tmp_path / "net-cds.toml"
+    path.write_text('[site.rules.hiaa]\nstate = "off"\nreason = "sent elsewhere"\n', encoding="utf-8")
+    monkeypatch.setenv("NET_CDS_CONFIG", str(path))
+
+    _, report = examine(capsys, fhir_answers(chart))
+
+    assert "site: hiaa: switched off by this site (sent elsewhere)" in said(report, "note")

@@ -8,7 +8,7 @@ import pytest
 from fhir_fixtures.vocabulary import TODAY, build_bundle, now_on
 from service.__main__ import main
 from service.commands import exits
-from service.commands.evaluate import hook_of
+from service.commands.evaluate import WHY, hook_of
 from service.engine import respond
 from service.hooks import schemas
 from service.hooks.hooks import SERVICES
@@ -162,6 +162,51 @@ def test_words_of_the_chart_cannot_steer_the_terminal(
 def test_the_hook_may_be_named_by_its_service() -> None:
     assert hook_of("net-order-sign") == "order-sign"
     assert hook_of("order-sign") == "order-sign"
+
+
+@pytest.mark.parametrize(
+    ("decision", "answer", "because"),
+    [
+        (
+            'state = "off"\nreason = "asked by the laboratory"',
+            "not asked",
+            "switched off by this site (asked by the laboratory)",
+        ),
+        ('state = "shadow"', "fires", "not shown: this site only records it (shadow)"),
+    ],
+)
+def test_what_the_site_keeps_back_is_named_with_the_reason(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    decision: str,
+    answer: str,
+    because: str,
+) -> None:
+    path = tmp_path / "net-cds.toml"
+    path.write_text(f"[site.rules.hiaa]\n{decision}\n", encoding="utf-8")
+    monkeypatch.setenv("NET_CDS_CONFIG", str(path))
+
+    document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
+
+    assert "hiaa" not in str(document["cards"])
+    (found,) = [one for one in document["extension"][WHY]["answers"] if one["rule"] == "hiaa"]
+    assert found["answer"] == answer
+    assert because in found["because"]
+
+
+def test_what_is_not_urgent_enough_for_the_site_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "net-cds.toml"
+    path.write_text('[site]\nlowest_indicator = "critical"\n', encoding="utf-8")
+    monkeypatch.setenv("NET_CDS_CONFIG", str(path))
+
+    document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
+
+    kept = [one for one in document["extension"][WHY]["answers"] if "not shown" in one["because"]]
+    assert kept
+    assert all(one["because"].endswith("this site shows critical and above") for one in kept)
 
 
 def test_the_cards_can_be_had_in_another_language(capsys: pytest.CaptureFixture[str]) -> None:
