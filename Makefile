@@ -15,7 +15,7 @@ PORT ?= 8000
 IN_PARALLEL := --numprocesses=auto --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast e2e-hapi check format cards fixtures words bench bench-fetch replicas soak deploy-tools sbom lock clean
+.PHONY: help setup run test test-fast e2e-hapi check format cards fixtures words burden bench bench-fetch replicas soak deploy-tools sbom lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -62,6 +62,9 @@ fixtures: $(STAMP) ## Write the synthetic patients and requests again
 
 words: $(STAMP) ## Measure how well texts are read in each language
 	@$(BIN)/python -m tests.context
+
+burden: $(STAMP) ## Print how often the charts of well-managed patients show cards (a minute)
+	@$(BIN)/python -m tests.burden
 
 bench: $(STAMP) ## Measure processor time, latency and memory (about four minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from service.cards import Knowledge
 from service.errors import MissingData
 from service.facts.patient import Patient
+from service.facts.phase import phase
 from service.facts.tumour import may_hide_a_tumour, names_a_tumour, names_only_a_site
 from service.fhir.access import FhirAccess
 from service.fhir.bookings import name_bookings
@@ -23,24 +24,15 @@ from service.fhir.medications import Medications, reads_of
 from service.fhir.queries import QUERIES
 from service.fhir.read import MISSING, Entry, Reading, State, holds_code, read_key, read_resources
 from service.fhir.record import DRAFTS, Record, Shelf, assemble, names_in, shelve
-from service.hook_names import PATIENT_VIEW
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.override_reasons import ReasonClass
 from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES_OF_HOOK, SAFETY_RULES
-from service.rules.base import (
-    Answers,
-    Fires,
-    Rule,
-    Silent,
-    decided,
-    for_this_person,
-    hushed,
-    out_of_scope,
-)
+from service.rules.base import Answers, Fires, Rule, Silent, for_this_person, hushed, out_of_scope
 from service.rules.key_facts import key_facts
+from service.rules.phases import decided, group_of
 
 # Some clients write the whole URL of the user.
 _PATIENT_OR_RELATIVE = re.compile(r"(?:https?://.+/)?(?:Patient|RelatedPerson)/")
@@ -130,7 +122,7 @@ def respond(
     verdicts = ask_rules(patient, knowledge)
     shown, shadowed = _cards(verdicts, patient, knowledge, recall, frozenset(shadow_rules))
     marks.append(time.perf_counter())
-    return HookResult(shown, verdicts, record, _durations(marks), shadowed)
+    return HookResult(shown, verdicts, record, _durations(marks), shadowed, phase(patient).value)
 
 
 def _durations(marks: Sequence[float]) -> dict[str, float]:
@@ -370,9 +362,9 @@ def _of_pieces(
     fired: list[_Fired], missing: list[NotAssessed], patient: Patient, knowledge: Knowledge
 ) -> tuple[Card, ...]:
     most = int(knowledge.defaults.most_cards)
-    pieces = _grouped(fired, patient.hook)
+    pieces = _grouped(fired, patient)
     if len(pieces) > most:
-        pieces = _grouped(fired, patient.hook, joining=JOINS_WORKUP)
+        pieces = _grouped(fired, patient, joining=JOINS_WORKUP)
     pieces.sort(key=lambda piece: _urgency(piece, knowledge))
     cards = _rendered(pieces[:most], patient, knowledge)
     return _with_the_rest(cards, pieces[most:], missing, patient, knowledge)
@@ -466,22 +458,17 @@ def _reported(reports: Iterable[Report], knowledge: Knowledge) -> tuple[str, ...
     return tuple([knowledge.phrases(f"reported.{one.reason_class}", day=one.day) for one in reports])
 
 
-def _grouped(fired: Iterable[_Fired], hook: str, joining: Collection[str] = ()) -> list[_Piece]:
+def _grouped(fired: Iterable[_Fired], patient: Patient, joining: Collection[str] = ()) -> list[_Piece]:
     groups: dict[str, list[_Fired]] = {}
     singles: list[_Piece] = []
     for one in fired:
         rule = one[0]
-        group = "workup" if rule.id in joining else _group_of(rule, hook)
+        group = "workup" if rule.id in joining else group_of(rule, patient)
         if group:
             groups.setdefault(group, []).append(one)
         else:
             singles.append(("", (one,)))
     return singles + [(name, tuple(members)) for name, members in groups.items()]
-
-
-def _group_of(rule: Rule, hook: str) -> str:
-    """The pathway is one card on patient-view; while ordering, each of its rules speaks for itself."""
-    return "" if rule.group == "pathway" and hook != PATIENT_VIEW else rule.group
 
 
 _RANKS = {name: rank for rank, name in enumerate(PRIORITY)}

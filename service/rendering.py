@@ -15,6 +15,7 @@ from service.approvals import State, worst
 from service.cards import CardText, Frame, Knowledge, SuggestionText, Wording
 from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
+from service.facts.phase import phase_in_words
 from service.facts.tumour import differentiation_in_words, site_in_words, tumour
 from service.fhir.evidence import Evidence
 from service.hooks.card import Action, Advice, Card, Indicator, NotAssessed, Suggestion
@@ -223,7 +224,7 @@ def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:
         lines.append(common.several_primaries.format_map({"sites": sites}))
     if found.region == "thoracic":
         lines.append(common.thoracic)
-    return lines
+    return [*lines, *filter(None, (markdown(phase_in_words(patient)),))]
 
 
 def _tumour_on_record(patient: Patient, knowledge: Knowledge) -> str:

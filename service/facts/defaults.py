@@ -26,6 +26,11 @@ class Defaults:
     ki67_stale_days: float
     board_fresh_days: float
     before_diagnosis_days: float
+    initial_phase_days: float
+    node_resected_days: float
+    news_days: float
+    follow_up_days: float
+    follow_up_until_days: float
     order_window_days: float
     completed_order_window_days: float
     pregnancy_days: float

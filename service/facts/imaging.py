@@ -13,7 +13,7 @@ from service.facts.item import Dated, Item, Limits, item, newest_first, not_done
 from service.facts.operations import primary_resection
 from service.facts.orders import find_order
 from service.facts.patient import Patient, fact
-from service.facts.progression import last_recurrence
+from service.facts.progression import since_progression
 from service.facts.scans import is_cross_sectional, is_echocardiography, is_sstr_imaging
 from service.facts.spread import spread
 from service.fhir import dates
@@ -45,16 +45,13 @@ class SstrResult(Enum):
 @fact
 def sstr_imaging(patient: Patient) -> Item:
     """N-16: somatostatin-receptor imaging."""
-    return _study(is_sstr_imaging, patient, since_diagnosis(patient.defaults.sstr_fresh_days, patient))
+    return _study(is_sstr_imaging, patient, since_progression(patient.defaults.sstr_fresh_days, patient))
 
 
 @fact
 def cross_sectional(patient: Patient) -> Item:
-    """N-13: CT or MRI of the abdomen; one from before a recurrence does not show it."""
-    days, recurred = _cross_sectional_days(patient), last_recurrence(patient)
-    limits = since_diagnosis(days, patient)
-    if recurred is not None:
-        limits = Limits(days, recurred, patient.phrases("item.before-recurrence", day=recurred.day))
+    """N-13: CT or MRI of the abdomen."""
+    limits = since_progression(_cross_sectional_days(patient), patient)
     return _study(lambda one: is_cross_sectional(one, patient), patient, limits)
 
 
@@ -117,6 +114,13 @@ def newest_imaging(patient: Patient) -> Moment | None:
         if is_sstr_imaging(one) or is_cross_sectional(one, patient)
     )
     return next(shown, None)
+
+
+@fact
+def newest_cross_sectional(patient: Patient) -> Dated[Resource] | None:
+    """The last CT or MRI of the abdomen, of any age."""
+    done = (one for one in _done_studies(patient) if is_cross_sectional(one[1], patient))
+    return next(done, None)
 
 
 @fact

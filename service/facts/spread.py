@@ -154,6 +154,14 @@ def do_reports_disagree(patient: Patient) -> bool:
     return _is_denied_since(patient)
 
 
+@fact
+def own_metastases(patient: Patient) -> tuple[Metastasis, ...]:
+    """What is proven or reported, and may be of this tumour; a report that newer imaging denies is none."""
+    is_denied = _is_denied_since(patient)
+    stands = [one for one in _metastases(patient) if one.level > Level.POSSIBLE]
+    return tuple([one for one in stands if one.level is Level.PROVEN or not is_denied])
+
+
 def newest_metastasis(patient: Patient) -> Moment | None:
     """When the last metastasis was first recorded."""
     conditions = [one for one in _metastases(patient) if isinstance(one.resource, r4.Condition)]
@@ -196,7 +204,7 @@ def _is_excluded(patient: Patient) -> bool:
         return False
     if stage.m.value == "0" or stage.group.value in ("i", "ii", "iii"):
         return True
-    imaging = [one for one in _since_diagnosis(patient) if one.is_imaging]
+    imaging = [one for one in reports_since_diagnosis(patient) if one.is_imaging]
     sections = [one for one in imaging if is_cross_sectional(one.resource, patient)]
     receptors = [one for one in imaging if is_sstr_imaging(one.resource)]
     return bool(sections and receptors) and sections[0].is_whole and receptors[0].is_whole
@@ -282,7 +290,7 @@ def _staged(patient: Patient) -> Iterator[Metastasis]:
 
 
 @fact
-def _since_diagnosis(patient: Patient) -> tuple[Report, ...]:
+def reports_since_diagnosis(patient: Patient) -> tuple[Report, ...]:
     """The reports that may tell of this tumour, newest first."""
     since = start_of_diagnosis(patient)
     return tuple(
@@ -296,7 +304,7 @@ def _since_diagnosis(patient: Patient) -> tuple[Report, ...]:
 
 def _reported(patient: Patient) -> Iterator[Metastasis]:
     """What reports say: proven by pathology that names the tumour, reported by imaging, else possible."""
-    for report in _since_diagnosis(patient):
+    for report in reports_since_diagnosis(patient):
         for mention in _said(report, patient):
             if (level := _level(mention, report, patient)) is None:
                 continue
@@ -334,7 +342,7 @@ def _names_the_tumour(report: Report, patient: Patient) -> bool:
 
 def _is_denied_since(patient: Patient) -> bool:
     """Whether imaging newer than every report of metastases says that there are none."""
-    imaging = [one for one in _since_diagnosis(patient) if one.is_imaging]
+    imaging = [one for one in reports_since_diagnosis(patient) if one.is_imaging]
     for report in imaging:
         levels = [_level(one, report, patient) for one in _said(report, patient)]
         if Level.REPORTED in levels:
@@ -349,7 +357,7 @@ def _says_of_liver(
     patient: Patient, word_lists: tuple[str, ...], beside_lesions: tuple[str, ...] = ()
 ) -> bool:
     """Whether a sentence on the liver says this; some words count only where it names lesions."""
-    texts = [(one.text, True) for one in _since_diagnosis(patient)]
+    texts = [(one.text, True) for one in reports_since_diagnosis(patient)]
     conditions = patient.record.about(r4.Condition, "metastasis", *SECONDARY_LISTS, *word_lists)
     texts += [(f"{one.name}\n{one.findings}", False) for one in conditions]
     for text, is_report in texts:

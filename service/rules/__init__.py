@@ -14,6 +14,7 @@ from service.rules import (
     cross_sectional_imaging,
     curative_surgery,
     discordant_grade,
+    follow_up,
     hiaa,
     hiaa_interference,
     high_grade,
@@ -77,6 +78,7 @@ RULES: tuple[Rule, ...] = (
     systemic_options.RULE,
     resection_with_ablation.RULE,
     neoadjuvant_prrt.RULE,
+    follow_up.RULE,
 )
 
 HOOKS = frozenset(hook for rule in RULES for hook in rule.hooks)

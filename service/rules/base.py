@@ -15,7 +15,6 @@ from typing import TypeAlias
 from service.facts.patient import Patient
 from service.facts.person import person
 from service.facts.plan import plan
-from service.facts.surveillance import free_since, is_disease_denied
 from service.facts.syndrome import function
 from service.facts.tumour import Differentiation, site_in_words, tumour
 from service.fhir.evidence import Evidence
@@ -35,9 +34,9 @@ class Fires:
     ``omit`` names suggestions of the card that make no sense here, such as a test that was done.
     ``also_rests_on`` names sections that matter for this patient and not for everybody in this wording;
     while one is not known, the rule is not assessed. ``is_at_most_warning`` answers are never critical.
-    while one is not known, the rule is not assessed. ``is_seldom`` advice is shown once in a while for a
-    patient, whoever looks. ``facts`` (what the answer rests on, as text) and ``reported`` (what clinicians
-    said of it earlier, in words) are for the engine to fill in.
+    ``is_seldom`` advice is worth saying once in a long time for a patient, whoever looks: the phase of care
+    sets it. ``facts`` (what the answer rests on, as text) and ``reported`` (what clinicians said of it
+    earlier, in words) are for the engine to fill in.
     """
 
     wording: str
@@ -80,14 +79,29 @@ class Situation(Enum):
     PALLIATIVE_CARE = "the chart being opened in palliative care"
 
 
+class Care(Enum):
+    """What advice is for; :mod:`service.rules.phases` says in which phases of care it is given unasked."""
+
+    ALWAYS = "safety, and what is asked only while ordering"
+    PRECAUTION = "octreotide cover to be planned before an operation is"
+    NEVER_DONE = "receptors and grade that were never determined"
+    WORKUP = "the other parts of the work-up, and what is old"
+    CURE = "removal of the tumour for cure"
+    PATHWAY = "the options of treatment"
+    SYSTEMIC = "the choice of a systemic treatment, which a board note need not have made"
+    SYMPTOMS = "the options against symptoms under treatment"
+    MEANING = "what a result on record means, or what contradicts it"
+    FOLLOW_UP = "imaging after cure"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: its id (also the name of its Python file and its card), hooks, scope and decision.
+    """One rule: its id (also the name of its Python file and its card), hooks, scope, care and decision.
 
     ``group`` names the grouped card that the rule joins on patient-view (``workup``, ``pathway``).
     ``holes`` are the names of the values that its wordings may use. ``waits_in_emergency`` rules are
-    silent while an emergency operation is planned: work-up must never delay it. ``is_first_workup`` rules
-    are silent on opening the chart of a patient who is free of the tumour since its resection.
+    silent while an emergency operation is planned: work-up must never delay it. ``cares`` names the wordings
+    that are for something else than the rest of the rule.
 
     What was reported as done elsewhere (Y-11) holds for ``done_elsewhere_for``, the name of a limit in days.
     Rules that are ``is_overridden_for_user_only`` are never silenced for others. ``when_declined`` gives the
@@ -97,11 +111,12 @@ class Rule:
     id: str
     hooks: frozenset[str]
     scope: Scope
+    care: Care
     decide: Callable[[Patient], Answers]
     group: str = ""
     holes: frozenset[str] = frozenset()
     waits_in_emergency: bool = False
-    is_first_workup: bool = False
+    cares: Mapping[str, Care] = field(default_factory=dict)
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
     also_in: frozenset[Situation] = frozenset()
@@ -117,25 +132,7 @@ def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
         return silent
     if rule.waits_in_emergency and plan(patient).has_emergency:
         return Silent("emergency")
-    if _is_on_opening(rule, patient) and (since := free_since(patient)):
-        return Silent("surveillance", {"when": since})
     return None
-
-
-def decided(rule: Rule, patient: Patient) -> Answers:
-    """The rule's decision. Where a report denies disease it rests on the procedures too: was it resected?"""
-    answers = rule.decide(patient)
-    several = answers if isinstance(answers, tuple) else (answers,)
-    if not (_is_on_opening(rule, patient) and any(isinstance(one, Fires) for one in several)):
-        return answers
-    if not is_disease_denied(patient):
-        return answers
-    fires = [one for one in several if isinstance(one, Fires)]
-    return tuple([replace(one, also_rests_on=(*one.also_rests_on, "procedures")) for one in fires])
-
-
-def _is_on_opening(rule: Rule, patient: Patient) -> bool:
-    return rule.is_first_workup and patient.hook in (PATIENT_VIEW, ENCOUNTER_START)
 
 
 _ON_OPENING = (PATIENT_VIEW, ENCOUNTER_START, ENCOUNTER_DISCHARGE)

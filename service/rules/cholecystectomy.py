@@ -13,7 +13,7 @@ from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.fhir.evidence import Evidence
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SELECT, ORDER_SIGN
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
@@ -84,6 +84,7 @@ RULE = Rule(
     id="cholecystectomy",
     hooks=frozenset({ORDER_SELECT, ORDER_SIGN, APPOINTMENT_BOOK}),
     scope=Scope.TREATMENT,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"procedure", "when", "says"}),
 )

@@ -95,6 +95,7 @@ _KEY_FACTS: Mapping[str, KeyFacts] = {
     "chromogranin-a-interpretation": of_item(chromogranin_a),
     "cross-sectional-imaging": of_item(cross_sectional),
     "carcinoid-syndrome-record": of_item(hiaa),
+    "follow-up": of_item(cross_sectional),
     "hiaa": of_item(hiaa),
     "hiaa-interference": of_item(hiaa),
     "sstr-imaging": of_item(sstr_imaging),

@@ -9,7 +9,7 @@ from service.facts.patient import Patient
 from service.facts.spread import Metastasis, do_reports_disagree, metastases_only_in_reports
 from service.facts.tumour import tumour
 from service.hook_names import ENCOUNTER_START, ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import nothing_to_decide
 
 _SUGGESTION_OF_SITE = {
@@ -54,6 +54,7 @@ RULE = Rule(
     id="metastasis-record",
     hooks=frozenset({PATIENT_VIEW, ENCOUNTER_START, ORDER_SIGN}),
     scope=Scope.WORKUP,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"sites", "quoted"}),
     with_several_primaries=True,

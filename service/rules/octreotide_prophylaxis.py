@@ -33,7 +33,7 @@ from service.facts.words import evidence, on_day
 from service.fhir.evidence import Evidence
 from service.hook_names import ALL_HOOKS, ENCOUNTER_DISCHARGE, ENCOUNTER_START, PATIENT_VIEW
 from service.rules.around_operation import function_not_likely
-from service.rules.base import Answer, Answers, Fires, Rule, Scope, Silent, Situation
+from service.rules.base import Answer, Answers, Care, Fires, Rule, Scope, Silent, Situation
 from service.rules.questions import all_evidence, is_for_this_admission
 
 
@@ -269,7 +269,9 @@ RULE = Rule(
     id="octreotide-prophylaxis",
     hooks=ALL_HOOKS,
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
+    cares={"anticipatory": Care.PRECAUTION},
     holes=frozenset({"why", "procedure", "when", "names", "declined", "gap", "hours", "other_octreotide"}),
     with_several_primaries=True,
     also_in=frozenset(Situation),

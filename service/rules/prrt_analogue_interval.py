@@ -7,7 +7,7 @@ from service.facts.interval import analogues_before, is_analogue_being_ordered, 
 from service.facts.patient import Patient
 from service.facts.syndrome import function
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SELECT, ORDER_SIGN
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
@@ -43,6 +43,7 @@ RULE = Rule(
     id="prrt-analogue-interval",
     hooks=frozenset({ORDER_SELECT, ORDER_SIGN, APPOINTMENT_BOOK}),
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"treatment", "analogue", "stated", "symptoms"}),
     with_several_primaries=True,

@@ -11,7 +11,7 @@ from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.spread import spread
 from service.hook_names import ORDER_SIGN
-from service.rules.base import Answer, Answers, Fires, Rule, Scope, Silent, Situation
+from service.rules.base import Answer, Answers, Care, Fires, Rule, Scope, Silent, Situation
 from service.rules.questions import all_evidence, treatment_before
 
 _WORDINGS = {
@@ -57,6 +57,7 @@ RULE = Rule(
     id="prrt-without-sstr",
     hooks=frozenset({ORDER_SIGN}),
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"treatment", "pregnancy"}),
     with_several_primaries=True,

@@ -13,7 +13,7 @@ from service.facts.progression import progression
 from service.facts.spread import spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.hook_names import ORDER_SELECT, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, not_advanced, treatment_before
 
 _SYSTEMIC = (
@@ -104,6 +104,7 @@ RULE = Rule(
     id="systemic-options",
     hooks=frozenset({PATIENT_VIEW, ORDER_SELECT}),
     scope=Scope.TREATMENT,
+    care=Care.SYSTEMIC,
     decide=decide,
     group="pathway",
     holes=frozenset({"later_trials", "value", "says", "differentiation", "drug"}),
