@@ -51,10 +51,12 @@ def decide(patient: Patient) -> Answers:
     return _without_procedure(patient) if is_likely else _function_not_likely(acts, patient)
 
 
-def _of_a_child(patient: Patient) -> Fires | None:
+def _of_a_child(patient: Patient) -> Answer | None:
     """One sentence before an operation, and no advice that was written for adults."""
+    if not function(patient).is_confirmed:
+        return None
     acts = [act for act in plan(patient).needs_anaesthesia if act.is_current]
-    return _named("child", acts[0], patient) if acts and function(patient).is_confirmed else None
+    return _named("child", acts[0], patient) if acts else Silent("no-operation-ordered")
 
 
 def _at_discharge(patient: Patient) -> Answers:
