@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.cards import Knowledge
 from service.cohort.replay import as_of
 from service.commands.charts import Chart, read_chart, request_document
 from service.commands.documents import Document, typed
@@ -29,6 +28,7 @@ from service.hooks.hooks import SERVICE_OF
 from service.hooks.request import HookRequest, read_request
 from service.json_body import read_object
 from service.rules.base import Fires
+from service.site import Site, call_of
 
 USER = "Practitioner/cohort"
 
@@ -108,28 +108,28 @@ class Outcome:
     milliseconds: float = 0.0
 
 
-def assess(job: Job, knowledge: Knowledge, options: Options) -> Outcome:
+def assess(job: Job, site: Site, options: Options) -> Outcome:
     """The rows of one patient; what is wrong with the input becomes its fault."""
     outcome, begun = Outcome(job.name), time.perf_counter()
     try:
-        _ask(job, knowledge, options, outcome)
+        _ask(job, site, options, outcome)
     except (InputFileError, MalformedRequest, MissingData) as fault:
         outcome.fault = _anonymous(str(fault), options.key)
     outcome.milliseconds = round((time.perf_counter() - begun) * 1000, 3)
     return outcome
 
 
-def _ask(job: Job, knowledge: Knowledge, options: Options, outcome: Outcome) -> None:
+def _ask(job: Job, site: Site, options: Options, outcome: Outcome) -> None:
     if job.is_request:
         document = read_object(Path(job.file).read_bytes())
-        _add(_request_of(document), options.moments[-1], knowledge, options, outcome)
+        _add(_request_of(document), options.moments[-1], site, options, outcome)
         return
     chart = read_chart(job.file, patient=job.patient_id or None) if job.file else _chart_of(job)
     for moment in options.moments:
         then = as_of(chart, moment) if options.is_replay else chart
         for hook in options.hooks:
-            _add(_called(then, hook), moment, knowledge, options, outcome)
-    _note_codes(chart, knowledge, outcome)
+            _add(_called(then, hook), moment, site, options, outcome)
+    _note_codes(chart, site, outcome)
 
 
 def _chart_of(job: Job) -> Chart:
@@ -153,10 +153,9 @@ def _called(chart: Chart, hook: str) -> HookRequest:
     return _request_of(document)
 
 
-def _add(
-    request: HookRequest, moment: datetime, knowledge: Knowledge, options: Options, outcome: Outcome
-) -> None:
-    result = respond(request, knowledge=knowledge, now=moment)
+def _add(request: HookRequest, moment: datetime, site: Site, options: Options, outcome: Outcome) -> None:
+    rules = site.rules_of(call_of(request))
+    result = respond(request, knowledge=rules.knowledge, shadow_rules=rules.shadow, now=moment)
     who = pseudonym(request.patient_id, options.key)
     call = (who, request.hook, moment.astimezone(UTC).date().isoformat())
     outcome.openings.append(Opening(*call, len(result.cards), bool(result.verdicts)))
@@ -182,12 +181,12 @@ def _fired(result: HookResult) -> Iterator[tuple[Any, Fires]]:
     return ((verdict, one) for verdict in result.verdicts for one in verdict.said if isinstance(one, Fires))
 
 
-def _note_codes(chart: Chart, knowledge: Knowledge, outcome: Outcome) -> None:
+def _note_codes(chart: Chart, site: Site, outcome: Outcome) -> None:
     """Codes of the site's own that words explain, and the units of what is measured."""
     known = [one for one in chart.resources if one.get("resourceType") in TYPES]
     observations = typed(known, Observation)
-    outcome.proposed = proposals([*typed(known, Condition), *observations], knowledge.terminology)
-    outcome.units = seen_units(observations, knowledge.terminology)
+    outcome.proposed = proposals([*typed(known, Condition), *observations], site.content.terminology)
+    outcome.units = seen_units(observations, site.content.terminology)
 
 
 _NAMED = re.compile(rf"\b({'|'.join((*TYPES, 'Medication'))})/([A-Za-z0-9\-._~]+)")
@@ -203,12 +202,3 @@ def pseudonym(identity: str, key: bytes | None) -> str:
 def _anonymous(text: str, key: bytes | None) -> str:
     """The text with a pseudonym for the id of each resource that it names."""
     return text if key is None else _NAMED.sub(lambda one: f"{one[1]}/{pseudonym(one[2], key)}", text)
-
-
-Assessor = Callable[[Iterable[Job]], Iterator[Outcome]]
-"""Assesses jobs, in any order."""
-
-
-def assess_all(jobs: Sequence[Job], knowledge: Knowledge, options: Options) -> list[Outcome]:
-    """The outcomes of several jobs, in their order."""
-    return [assess(job, knowledge, options) for job in jobs]

@@ -80,8 +80,8 @@ class Lines:
         return f"""
             WITH raw AS (
                 SELECT filename, line FROM read_csv([{named}], {columns}, header=false, auto_detect=false,
-                    filename=true, max_line_size={_LONGEST_LINE}, buffer_size={2 * _LONGEST_LINE}, strict_mode=false,
-                    ignore_errors=true)
+                    filename=true, max_line_size={_LONGEST_LINE}, buffer_size={2 * _LONGEST_LINE},
+                    strict_mode=false, ignore_errors=true)
                 WHERE {where}
             ),
             keyed AS (

@@ -24,7 +24,6 @@ from typing import Any, Protocol
 
 import orjson
 
-from service.cards import Knowledge
 from service.cohort.assess import Job, Options, Outcome, assess
 from service.cohort.grouping import Lines
 from service.cohort.owners import may_matter
@@ -33,6 +32,7 @@ from service.cohort.results import Results
 from service.cohort.sources import Problem, Sources, find_sources
 from service.config import Settings
 from service.errors import InputFileError
+from service.site import Site, read_site, site_of
 from service.web.wiring import knowledge_of
 
 BATCH = 50  # charts that a process takes at a time; what is lost when a run is stopped
@@ -74,35 +74,36 @@ class Found:
 def run(plan: Plan, advance: Advance) -> Found:
     """Carry a plan out. Raises InputFileError, ContentError."""
     begun = time.perf_counter()
-    sources, knowledge = find_sources(plan.inputs), whole(plan.settings)
-    plan = _opened(plan, sources, knowledge)
+    sources, site = find_sources(plan.inputs), whole(plan.settings)
+    plan = _opened(plan, sources, site)
     work = plan.output / _WORK
     results = Results(work / "results.duckdb")
     advance("reading the files", 0, 0)
     if plan.engine == "spark" and sources.lines:
         grouped = _on_spark(plan, sources, results, advance)
     else:
-        grouped = _grouped(plan, sources, knowledge)
+        grouped = _grouped(plan, sources, site)
     _assess_all(plan, sources, grouped, results, advance)
     advance("writing the results", 0, 0)
-    found = _written(plan, sources, grouped, results, knowledge, time.perf_counter() - begun)
+    found = _written(plan, sources, grouped, results, site, time.perf_counter() - begun)
     results.close()
     grouped.close()
     shutil.rmtree(work)
     return found
 
 
-def whole(settings: Settings) -> Knowledge:
-    """The content, for charts that no question by code has filtered."""
-    return dataclasses.replace(knowledge_of(settings), results_by_code=False)
+def whole(settings: Settings) -> Site:
+    """The content with what the site decides, for charts that no question by code has filtered."""
+    content = dataclasses.replace(knowledge_of(settings), results_by_code=False)
+    return site_of(read_site(settings.config_file), content)
 
 
-def _opened(plan: Plan, sources: Sources, knowledge: Knowledge) -> Plan:
+def _opened(plan: Plan, sources: Sources, site: Site) -> Plan:
     """Make the folder, or go on in it; the moment and the key of a run that was stopped stay the same."""
     work = plan.output / _WORK
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan.output.chmod(0o700)
-    mark, stated = work / "plan.json", _identity(plan, sources, knowledge)
+    mark, stated = work / "plan.json", _identity(plan, sources, site)
     if mark.exists():
         earlier = orjson.loads(mark.read_bytes())
         if earlier["identity"] != stated:
@@ -119,12 +120,12 @@ def _opened(plan: Plan, sources: Sources, knowledge: Knowledge) -> Plan:
     return dataclasses.replace(plan, options=dataclasses.replace(plan.options, moments=moments, key=key))
 
 
-def _identity(plan: Plan, sources: Sources, knowledge: Knowledge) -> str:
+def _identity(plan: Plan, sources: Sources, site: Site) -> str:
     names = [*sources.lines, *(one.file for one in sources.documents)]
     files = [(name, (stat := Path(name).stat()).st_size, stat.st_mtime_ns) for name in dict.fromkeys(names)]
     moments = [one.isoformat() for one in plan.options.moments] if plan.options.is_replay else []
-    compared = whole(plan.compared).version if plan.compared else ""
-    stated = [files, plan.options.hooks, moments, plan.with_ids, knowledge.version, compared, plan.engine]
+    compared = whole(plan.compared).content.version if plan.compared else ""
+    stated = [files, plan.options.hooks, moments, plan.with_ids, site.content.version, compared, plan.engine]
     return hashlib.sha256(orjson.dumps(stated)).hexdigest()
 
 
@@ -175,19 +176,17 @@ class NoCharts:
         """Nothing to do."""
 
 
-def _grouped(plan: Plan, sources: Sources, knowledge: Knowledge) -> Charts:
+def _grouped(plan: Plan, sources: Sources, site: Site) -> Charts:
     if not sources.lines:
         return NoCharts()
     lines = Lines(sources.lines, plan.output / _WORK / "lines.duckdb", threads=plan.processes)
-    others = [whole(plan.compared)] if plan.compared else []
+    others = [whole(plan.compared).content] if plan.compared else []
+    contents = [site.content, *others]
     lines.survey(
         lambda found: [
-            any(flags)
-            for flags in zip(*(may_matter(found, one) for one in (knowledge, *others)), strict=True)
+            any(flags) for flags in zip(*(may_matter(found, one) for one in contents), strict=True)
         ],
-        sorted(
-            knowledge.terminology.histology_codes.union(*(one.terminology.histology_codes for one in others))
-        ),
+        sorted({code for one in contents for code in one.terminology.histology_codes}),
     )
     lines.collect()
     return lines
@@ -259,13 +258,13 @@ def assess_batch(jobs: Sequence[Job]) -> list[Pair]:
     return [assess_pair(job, _process["used"], _process["compared"], _process["options"]) for job in jobs]
 
 
-def assess_pair(job: Job, used: Knowledge, compared: Knowledge | None, options: Options) -> Pair:
+def assess_pair(job: Job, used: Site, compared: Site | None, options: Options) -> Pair:
     """One chart under the content in use, and under the other where there is one."""
     return assess(job, used, options), assess(job, compared, options) if compared else None
 
 
 def _written(
-    plan: Plan, sources: Sources, grouped: Charts, results: Results, knowledge: Knowledge, seconds: float
+    plan: Plan, sources: Sources, grouped: Charts, results: Results, site: Site, seconds: float
 ) -> Found:
     problems = (*sources.problems, *grouped.problems(), *results.faults())
     differences = results.write_comparison(plan.output) if plan.compared else 0
@@ -276,7 +275,7 @@ def _written(
         documents=len(sources.documents),
         openings=len(plan.options.hooks) * len(plan.options.moments),
         problems=len(problems),
-        content=knowledge.version,
+        content=site.content.version,
     )
     files += write_report(plan.output, summary, results, problems, seconds=seconds)
     return Found(summary, problems, differences, tuple(files))

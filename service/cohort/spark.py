@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from service.cards import Knowledge
 from service.cohort.assess import Job, Options, Outcome, assess
 from service.cohort.grouping import NAMING, faulty_lines
 from service.cohort.owners import may_matter, owner_of
@@ -24,6 +23,7 @@ from service.commands.documents import mapping, string
 from service.config import Settings
 from service.errors import ConfigurationError
 from service.fhir.r4 import TYPES
+from service.site import Site
 
 _CHECKOUT = Path(__file__).parents[2]
 _BLANK, _NOT_JSON, _NOBODYS, _OTHER, _READ = "blank", "not JSON", "nobody's", "of another type", "read"
@@ -154,7 +154,7 @@ Contents = tuple[Settings, Settings | None]
 
 
 @cache
-def _knowledge(settings: Settings) -> Knowledge:
+def _site(settings: Settings) -> Site:
     """The content, read once by each process of the cluster."""
     from service.cohort.run import whole
 
@@ -163,14 +163,14 @@ def _knowledge(settings: Settings) -> Knowledge:
 
 def _naming(lines: Iterable[Keyed], contents: Contents) -> Iterator[str]:
     """The patients of whom a Condition or a histology asks for the whole chart; each way of naming once."""
-    used = [_knowledge(one) for one in contents if one]
-    histologies = tuple(f'"{code}"' for one in used for code in one.terminology.histology_codes)
+    used = [_site(one) for one in contents if one]
+    histologies = tuple(f'"{code}"' for one in used for code in one.content.terminology.histology_codes)
     seen: dict[bytes, bool] = {}
     for one in lines:
         if one.kind == "Condition" and one.patient:
             sign = _signature(one.line)
             if sign not in seen:
-                seen[sign] = any(may_matter([one.line.encode()], each)[0] for each in used)
+                seen[sign] = any(may_matter([one.line.encode()], each.content)[0] for each in used)
             if seen[sign]:
                 yield one.patient
         elif one.kind == "Observation" and one.patient and any(code in one.line for code in histologies):
@@ -203,6 +203,6 @@ def _job(patient: str, lines: Iterable[Keyed], drugs: dict[str, Keyed]) -> Job:
 def _assessed(
     jobs: Iterable[Job], contents: Contents, options: Options
 ) -> Iterator[tuple[Outcome, Outcome | None]]:
-    used, compared = _knowledge(contents[0]), contents[1] and _knowledge(contents[1])
+    used, compared = _site(contents[0]), contents[1] and _site(contents[1])
     for job in jobs:
         yield assess(job, used, options), assess(job, compared, options) if compared else None

@@ -1,8 +1,8 @@
 """``make bench-cohort``: what a whole hospital costs, against only parsing the same lines.
 
-PATIENTS=100000 (default) charts of about 60 resources, one in 500 with a tumour, are written, parsed and assessed.
-Processor time is that of the whole process tree, memory the most that the tree held at once (proportional set
-size). The last line is JSON. ENGINE=spark runs on Spark, ``local[2]``.
+PATIENTS=100000 (default) charts of about 60 resources, one in 500 with a tumour, are written, parsed and
+assessed. Processor time is that of the whole process tree, memory the most that the tree held at once
+(proportional set size). The last line is JSON. ENGINE=spark runs on Spark, ``local[2]``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def main() -> int:
         parsing = _parsing_seconds(export)
         print(f"only parsing: {parsing:.1f} s of processor time")
         spent, wall, peak = _run(export, Path(folder) / "out", engine)
-        print(f"assessing:    {spent:.1f} s of processor time, {wall:.1f} s by the clock, at most {peak:.0f} MB")
+        print(
+            f"assessing:    {spent:.1f} s of processor time, {wall:.1f} s by the clock, at most {peak:.0f} MB"
+        )
     figures = {
         "engine": engine,
         "patients": patients,
@@ -60,7 +62,17 @@ def _parsing_seconds(export: Path) -> float:
 def _run(export: Path, output: Path, engine: str) -> tuple[float, float, float]:
     """Processor time and time by the clock in seconds, and the most memory in MB."""
     before, begun = _of_children(), time.perf_counter()
-    command = [sys.executable, "-m", "service", "cohort", str(export), "--to", str(output), "--today", str(TODAY)]
+    command = [
+        sys.executable,
+        "-m",
+        "service",
+        "cohort",
+        str(export),
+        "--to",
+        str(output),
+        "--today",
+        str(TODAY),
+    ]
     command += ["--processes", "2", "--engine", engine, "--master", "local[2]"]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL) as process:
         peak = _Peak(process.pid)

@@ -64,7 +64,7 @@ def found(clinic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_patient_has_the_cards_of_a_call_of_the_service(clinic: Path, found: Path) -> None:
-    knowledge = whole(SETTINGS)
+    knowledge = whole(SETTINGS).content
     charts: dict[str, list[Any]] = {}
     for path in clinic.glob("*.ndjson"):
         for line in path.read_bytes().splitlines():
