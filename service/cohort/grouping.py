@@ -65,7 +65,11 @@ class Lines:
         self._database.execute(f"SET temp_directory='{work}.spill'")
         self._database.execute("SET preserve_insertion_order=false")
         self._database.execute(_OWNER)
-        # A condition on what is taken from the JSON would be pushed down, and the JSON parsed for each use.
+        # A condition on what is taken from the JSON would be pushed down, and the JSON parsed for each use; and
+        # how many lines a file holds is not known beforehand, so that a join might keep them all in memory.
+        self._database.execute(
+            "SET disabled_optimizers = 'filter_pushdown, build_side_probe_side, join_order'"
+        )
         self._database.execute(f"CREATE TEMP TABLE kinds AS SELECT unnest([{_quoted(TYPES)}]) AS kind")
 
     def close(self) -> None:
@@ -133,8 +137,8 @@ class Lines:
         if not found:
             return []
         lines = self._keyed(_mentioning("Condition"), files=[name for (name,) in found])
-        return run(f"""SELECT {signature} AS named, min(line) FROM ({lines})
-            WHERE kind IN (SELECT 'Condition' FROM kinds) GROUP BY named ORDER BY named""").fetchall()
+        return run(f"""SELECT CASE WHEN kind = 'Condition' THEN {signature} END AS named, min(line)
+            FROM ({lines}) GROUP BY named HAVING named IS NOT NULL ORDER BY named""").fetchall()
 
     def collect(self) -> None:
         """Bring together the charts of the patients who are wanted, and the drugs that they name."""
