@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -176,12 +177,13 @@ class Settings(BaseModel):
         int,
         Field(
             alias="NET_CDS_THREADS",
-            ge=1,
-            le=64,
-            description="Threads in each worker, 1 to 64. More than one helps only where the service "
-            "waits for FHIR servers.",
+            ge=4,
+            le=256,
+            description="Threads in each worker, 4 to 256: how many calls it has in hand at the same time. "
+            "Half of them at most wait for one FHIR server or for one registered EHR, and three quarters for "
+            "any, so that the others are answered.",
         ),
-    ] = 1
+    ] = 32
     max_body_bytes: Annotated[
         int,
         Field(
@@ -287,6 +289,16 @@ class Settings(BaseModel):
         BeforeValidator(_upper),
         Field(alias="NET_CDS_LOG_LEVEL", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
     ] = "INFO"
+    metrics_readers: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        BeforeValidator(_comma_list),
+        Field(
+            alias="NET_CDS_METRICS_READERS",
+            description="Comma list of the addresses and networks that may read `/metrics`, as "
+            "`127.0.0.1,10.1.0.0/16`; for all others, and for what comes by way of a proxy, there is "
+            "nothing at that address.",
+        ),
+    ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
     cards_dir: Annotated[
         Path,
         AfterValidator(_existing_folder),
@@ -299,6 +311,11 @@ class Settings(BaseModel):
         return self.authentication == "required" or (
             self.authentication is None and self.clients_file is not None
         )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs on this machine are answered, as nobody has to say who calls."""
+        return self.authentication is None and self.clients_file is None
 
     @property
     def certificate_authorities(self) -> str | bool:
@@ -426,7 +443,9 @@ def settings_table() -> Iterator[str]:
 def _shown(default: object) -> str:
     if isinstance(default, Path):
         default = default.relative_to(_CHECKOUT)
-    return "none" if default in (None, ()) else f"`{default}`"
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return "none" if default in (None, "") else f"`{default}`"
 
 
 def example_of_variables() -> Iterator[str]:

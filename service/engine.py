@@ -30,7 +30,7 @@ from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
 from service.rules import PRIORITY, RULES_OF_HOOK, SAFETY_RULES
-from service.rules.base import Answers, Fires, Rule, Silent, out_of_scope, person_out_of_scope
+from service.rules.base import Answers, Fires, Rule, Silent, for_this_person, hushed, out_of_scope
 from service.rules.key_facts import key_facts
 from service.rules.phases import decided, group_of
 
@@ -248,18 +248,17 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
-    refusal = person_out_of_scope(patient)
-    return tuple(
-        [
-            _verdict(rule, refusal or ask(rule, patient), patient, knowledge)
-            for rule in _asked(patient.hook, knowledge, patient.now)
-        ]
-    )
+    asked = _asked(patient.hook, knowledge, patient.now)
+    return tuple([_verdict(rule, _answers(rule, patient), patient, knowledge) for rule in asked])
 
 
 def _asked(hook: str, knowledge: Knowledge, now: datetime) -> Iterable[Rule]:
     """The rules of a hook that have a card to show."""
     return [rule for rule in RULES_OF_HOOK.get(hook, ()) if knowledge.shows(rule.id, now.date())]
+
+
+def _answers(rule: Rule, patient: Patient) -> Answers:
+    return for_this_person(rule, patient) or hushed(ask(rule, patient), patient)
 
 
 def ask(rule: Rule, patient: Patient) -> Answers:

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from service.approvals import State, worst
-from service.cards import CardText, Frame, Knowledge, SuggestionText
+from service.cards import CardText, Frame, Knowledge, SuggestionText, Wording
 from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
 from service.facts.phase import phase_in_words
@@ -67,7 +67,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
     state = knowledge.states(on.today)[rule.id]
     return Card(
         recommendations=(rule.id,),
-        indicator=wording.indicator,
+        indicator=indicator_of(rule, fires, knowledge),
         summary=summary(wording.summary, fires.values, limits=frame.limits),
         detail=f"{_detail(text, fires, frame)}\n\n{footer}\n\n{_provenance(knowledge, frame, state, text)}",
         source=frame.source,
@@ -135,7 +135,7 @@ def _member(text: CardText, fires: Fires, on: Page) -> _Member:
     values = {**frame.limits, **fires.values}
     heading = markdown(one_line(wording.summary.format_map(values)))
     detail = f"**{heading}**\n\n{_detail(text, fires, frame)}"
-    return _Member(wording.indicator, detail, _suggestions(text, fires, values, on))
+    return _Member(_indicator(wording, fires), detail, _suggestions(text, fires, values, on))
 
 
 def render_incomplete(
@@ -185,7 +185,11 @@ def _on_translation(knowledge: Knowledge, *texts: CardText) -> str:
 
 def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
     """How loud the rule's answer is."""
-    return knowledge.cards[rule.id].wordings[fires.wording].indicator
+    return _indicator(knowledge.cards[rule.id].wordings[fires.wording], fires)
+
+
+def _indicator(wording: Wording, fires: Fires) -> Indicator:
+    return min(wording.indicator, Indicator.WARNING) if fires.is_at_most_warning else wording.indicator
 
 
 def _detail(text: CardText, fires: Fires, frame: Frame) -> str:

@@ -86,7 +86,7 @@ def test_certificates_cannot_be_left_unchecked(
 def test_every_setting_at_fault_is_named_at_once(tmp_path: Path) -> None:
     environment = {
         "NET_CDS_WORKERS": "many",
-        "NET_CDS_THREADS": "65",
+        "NET_CDS_THREADS": "3",
         "NET_CDS_FETCH_DEADLINE_SECONDS": "nan",
         "NET_CDS_CONTENT": "some",
         "NET_CDS_PUBLIC_URL": "cds.example.org",

@@ -85,7 +85,11 @@ def test_a_tumour_of_unreadable_status_is_said_to_be_unread() -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "hook", ["patient-view", "order-select", "order-sign", "appointment-book", "encounter-start"]
+    "hook",
+    [
+        *("patient-view", "order-select", "order-sign", "appointment-book"),
+        *("encounter-start", "encounter-discharge"),
+    ],
 )
 def test_a_patient_without_a_tumour_to_advise_on_gets_no_card(record: str, hook: str) -> None:
     assert result(record, hook).cards == ()

@@ -54,6 +54,8 @@ class Defaults:
     cover_tolerance_minutes: float
     running_dose_hours: float
     prrt_course_days: float
+    prrt_long_acting_days: float
+    prrt_short_acting_hours: float
     imminent_hours: float
     emergency_hours: float
     past_act_hours: float
@@ -72,6 +74,7 @@ class Defaults:
     analogue_ki67_limit_percent: float
     board_ki67_from_percent: float
     board_ki67_to_percent: float
+    compete_ki67_to_percent: float
     chemotherapy_warning_below_percent: float
     egfr_low: float
     egfr_no_prrt: float

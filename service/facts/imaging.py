@@ -167,6 +167,21 @@ def told_result(patient: Patient) -> SstrResult:
     return SstrResult.NOT_CODED if results else SstrResult.NONE
 
 
+def is_uptake_low(patient: Patient) -> bool:
+    """Whether the newest positive scan tells of no uptake higher than that of the liver."""
+    done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one))
+    newest = next((one for one in done if _result_of(one, patient) is SstrResult.POSITIVE), None)
+    return newest is not None and _tells_only_of_low_uptake(newest, patient)
+
+
+def _tells_only_of_low_uptake(study: Resource, patient: Patient) -> bool:
+    lists = ("sstr-positive", "sstr-low-uptake")
+    said = patient.terminology.word_lists.mentions(study.findings, *lists, is_report=True)
+    asserted = [one for one in said if one.assertion is Assertion.ASSERTED]
+    low = {one.sentence for one in asserted if one.word_list == "sstr-low-uptake"}
+    return bool(low) and all(one.sentence in low for one in asserted)
+
+
 def last_sstr_result(patient: Patient) -> SstrResult:
     """What the newest receptor imaging showed, also where an older one says more."""
     done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one))

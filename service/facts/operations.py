@@ -218,6 +218,13 @@ def has_prrt_now(patient: Patient) -> bool:
     )
 
 
+def is_treated_since(moment: Moment | None, patient: Patient) -> bool:
+    """Whether an operation, a liver-directed treatment or PRRT came after the moment."""
+    done = [one.moment for one in _done(patient)]
+    done += [one.happened() for one in _radionuclides(patient) if one.status in ("completed", "in-progress")]
+    return any(moment is not None and one is not None and moment.precedes(one) for one in done)
+
+
 def _planned_radionuclide(patient: Patient) -> Evidence | None:
     return next((act.evidence[0] for act in plan(patient).of(Kind.RADIONUCLIDE)), None)
 

@@ -142,6 +142,19 @@ def spread(patient: Patient) -> Spread:
 
 
 @fact
+def metastases_only_in_reports(patient: Patient) -> tuple[Metastasis, ...]:
+    """Distant ones that reports name, newest first, where neither the problem list nor the stage has any."""
+    found = [one for one in _metastases(patient) if one.level > Level.POSSIBLE and one.site != "node"]
+    written = {id(report.resource) for report in reports(patient)}
+    return tuple(found) if all(id(one.resource) in written for one in found) else ()
+
+
+def do_reports_disagree(patient: Patient) -> bool:
+    """Whether newer imaging denies the metastases that an older report names."""
+    return _is_denied_since(patient)
+
+
+@fact
 def own_metastases(patient: Patient) -> tuple[Metastasis, ...]:
     """What is proven or reported, and may be of this tumour; a report that newer imaging denies is none."""
     is_denied = _is_denied_since(patient)

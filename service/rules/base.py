@@ -8,7 +8,7 @@ shows no wording, and trusts no silence, that rests on a section of the record w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
 
@@ -18,6 +18,13 @@ from service.facts.plan import plan
 from service.facts.syndrome import function
 from service.facts.tumour import Differentiation, site_in_words, tumour
 from service.fhir.evidence import Evidence
+from service.hook_names import (
+    APPOINTMENT_BOOK,
+    ENCOUNTER_DISCHARGE,
+    ENCOUNTER_START,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +33,10 @@ class Fires:
 
     ``omit`` names suggestions of the card that make no sense here, such as a test that was done.
     ``also_rests_on`` names sections that matter for this patient and not for everybody in this wording;
-    while one is not known, the rule is not assessed. ``is_seldom`` advice is worth saying once in a long time
-    for a patient, whoever looks: the phase of care sets it. ``facts`` (what the answer rests on, as text) and
-    ``reported`` (what clinicians said of it earlier, in words) are for the engine to fill in.
+    while one is not known, the rule is not assessed. ``is_at_most_warning`` answers are never critical.
+    ``is_seldom`` advice is worth saying once in a long time for a patient, whoever looks: the phase of care
+    sets it. ``facts`` (what the answer rests on, as text) and ``reported`` (what clinicians said of it
+    earlier, in words) are for the engine to fill in.
     """
 
     wording: str
@@ -36,6 +44,7 @@ class Fires:
     evidence: tuple[Evidence, ...] = ()
     omit: frozenset[str] = frozenset()
     also_rests_on: tuple[str, ...] = ()
+    is_at_most_warning: bool = False
     is_seldom: bool = False
     facts: str = ""
     reported: tuple[str, ...] = ()
@@ -61,6 +70,13 @@ class Scope(Enum):
     WORKUP = "any neuroendocrine tumour, suspected ones included"
     GRADING = "a gastroenteropancreatic tumour, suspected ones included"
     TREATMENT = "a confirmed gastroenteropancreatic tumour"
+
+
+class Situation(Enum):
+    """A person for whom most rules are silent; a rule names those in whom it speaks all the same (Y-10)."""
+
+    COMFORT_CARE = "an order or a booking in care that is limited to comfort"
+    PALLIATIVE_CARE = "the chart being opened in palliative care"
 
 
 class Care(Enum):
@@ -103,6 +119,8 @@ class Rule:
     cares: Mapping[str, Care] = field(default_factory=dict)
     with_several_primaries: bool = False
     with_mixed_tumour: bool = False
+    also_in: frozenset[Situation] = frozenset()
+    of_a_child: Callable[[Patient], Answer | None] | None = None
     done_elsewhere_for: str = "done_elsewhere_days"
     is_overridden_for_user_only: bool = False
     when_declined: Mapping[str, str] = field(default_factory=dict)
@@ -117,14 +135,34 @@ def out_of_scope(rule: Rule, patient: Patient) -> Silent | None:
     return None
 
 
-def person_out_of_scope(patient: Patient) -> Silent | None:
-    """Why no rule at all applies to this person; None where they do."""
-    who = person(patient)
+_ON_OPENING = (PATIENT_VIEW, ENCOUNTER_START, ENCOUNTER_DISCHARGE)
+
+
+def for_this_person(rule: Rule, patient: Patient) -> Answers | None:
+    """The answer that the person decides, whatever the tumour; None where the rule has to be asked."""
+    who, is_opening = person(patient), patient.hook in _ON_OPENING
     if who.is_deceased:
         return Silent("deceased")
     if not who.is_adult:
-        return Silent("minor", {"age": str(who.age_years)})
-    return Silent("comfort-care") if who.has_comfort_care else None
+        return _of_a_child(rule, patient) or Silent("minor", {"age": str(who.age_years)})
+    if who.has_comfort_care and (is_opening or Situation.COMFORT_CARE not in rule.also_in):
+        return Silent("comfort-care")
+    is_left_alone = is_opening and Situation.PALLIATIVE_CARE not in rule.also_in
+    return Silent("palliative-care") if who.has_palliative_care and is_left_alone else None
+
+
+def _of_a_child(rule: Rule, patient: Patient) -> Answer | None:
+    is_decided = patient.hook in (ORDER_SIGN, APPOINTMENT_BOOK)
+    return rule.of_a_child(patient) if is_decided and rule.of_a_child else None
+
+
+def hushed(answers: Answers, patient: Patient) -> Answers:
+    """The answers, where care is limited to comfort none louder than a warning."""
+    if not person(patient).has_comfort_care:
+        return answers
+    if isinstance(answers, tuple):
+        return tuple([replace(one, is_at_most_warning=True) for one in answers])
+    return replace(answers, is_at_most_warning=True) if isinstance(answers, Fires) else answers
 
 
 def _tumour_out_of_scope(rule: Rule, patient: Patient) -> Silent | None:

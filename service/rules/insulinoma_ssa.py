@@ -7,7 +7,7 @@ from service.facts.patient import Patient
 from service.facts.plan import plan
 from service.facts.syndrome import function
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent, Situation
 from service.rules.questions import all_evidence
 
 
@@ -36,5 +36,6 @@ RULE = Rule(
     care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"drug", "procedure", "when"}),
+    also_in=frozenset({Situation.COMFORT_CARE, Situation.PALLIATIVE_CARE}),
     is_overridden_for_user_only=True,
 )

@@ -57,8 +57,8 @@ def of_treatment(patient: Patient, fires: Fires) -> Sequence[str]:
     return (fires.wording, *sorted(treatments), *of_grade(patient, fires))
 
 
-def of_complication(_patient: Patient, fires: Fires) -> Sequence[str]:
-    """Wording, and the complications that the answer names."""
+def of_evidence(_patient: Patient, fires: Fires) -> Sequence[str]:
+    """Wording, and the complications, reports or orders that the answer names."""
     return (fires.wording, *sorted([one.reference for one in fires.evidence]))
 
 
@@ -85,7 +85,9 @@ def _day(moment: Moment | None) -> str:
 
 
 _KEY_FACTS: Mapping[str, KeyFacts] = {
-    "primary-complication": of_complication,
+    "metastasis-record": of_evidence,
+    "primary-complication": of_evidence,
+    "prrt-analogue-interval": of_evidence,
     "discordant-grade": of_grade,
     "high-grade": of_grade,
     "ki67": of_grade,

@@ -27,6 +27,7 @@ from uuid_utils import uuid7
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.card import Advice, Card
 from service.hooks.request import HookRequest
+from service.metrics import DROPPED
 from service.store.database import (
     Store,
     add_to,
@@ -343,7 +344,9 @@ class IssuedCardWriter:
             _log.warning("Old rows were not deleted; it is tried again within the hour.")
 
     def _drop(self, lost: Iterable[ShownCards]) -> None:
-        self.dropped += sum(len(shown.cards) for shown in lost)
+        dropped = sum(len(shown.cards) for shown in lost)
+        self.dropped += dropped
+        DROPPED.inc(dropped)
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
             _log.error("The store does not keep up: %d issued cards were not recorded so far.", self.dropped)

@@ -16,13 +16,14 @@ from typing import Any
 
 from flask import Flask
 
-from service import AFTER_FORK, AT_EXIT, VERSION, engine
+from service import AFTER_FORK, AT_EXIT, VERSION, engine, metrics
 from service.cards import ENGLISH, SHARED_CARDS, Knowledge, load_knowledge
 from service.config import TABLES, Settings, read_settings
 from service.errors import ConfigurationError
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
+from service.fhir.neighbours import Neighbours
 from service.fhir.queries import prefetch_templates
 from service.fhir.roles import USER_TEMPLATES
 from service.hooks import feedback
@@ -39,7 +40,7 @@ from service.security.fhir_servers import unusable_entries
 from service.security.tokens import authenticate
 from service.security.urls import same_base
 from service.site import Callers, Site, call_of, read_site, site_of, switched_off
-from service.store.database import Store, check, open_store
+from service.store.database import Store, open_store, readiness
 from service.store.feedback import record_feedback
 from service.store.issued import Call, IssuedCardWriter, Origin, shown_cards
 from service.store.memory import Viewer, patient_key, recall, recipient_key
@@ -47,7 +48,7 @@ from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.translations import load_translations
 from service.web.app import build_app
-from service.web.logs import configure_logging
+from service.web.logs import configure_logging, write_event
 from service.web.parts import Answered, Parts, anybody
 
 _LOGGER = logging.getLogger("service.web.wiring")
@@ -70,12 +71,27 @@ def wired_app(settings: Settings | None = None) -> Flask:
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
     respond = _responder(settings, sites=sites, store=store)
-    authenticate = _authenticator(settings, clients, store)
-    parts = _parts(settings, sites=sites, respond=respond, store=store, writer=writer)
-    app = build_app(dataclasses.replace(parts, authenticate=authenticate))
+    parts = _parts(settings, sites=sites, clients=clients, respond=respond, store=store, writer=writer)
+    app = build_app(parts)
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
+    _log_start(settings, sites[ENGLISH].content, clients, store)
     return app
+
+
+def _log_start(settings: Settings, knowledge: Knowledge, clients: Mapping[str, Client], store: Store) -> None:
+    """Say what was started, for whoever looks for a mistake in the settings."""
+    open_to = settings.authentication or "this machine only"
+    write_event(
+        "start",
+        version=VERSION,
+        content=knowledge.version,
+        cards=len(knowledge.cards),
+        authentication="required" if settings.authentication_required else open_to,
+        issuers=sorted(clients),
+        publicUrl=settings.public_url,
+        store=store.engine.url.render_as_string(hide_password=True),
+    )
 
 
 def knowledge_of(settings: Settings) -> Knowledge:
@@ -106,6 +122,7 @@ def _parts(
     settings: Settings,
     *,
     sites: Mapping[str, Site],
+    clients: Mapping[str, Client],
     respond: Respond,
     store: Store,
     writer: IssuedCardWriter,
@@ -119,9 +136,10 @@ def _parts(
         hooks=frozenset(hook for rule in RULES if knowledge.shows(rule.id, _today()) for hook in rule.hooks),
         prefetch={**templates_of(settings, knowledge), **(USER_TEMPLATES if site.asks_who else {})},
         switched_off=switched_off(site),
+        authenticate=_authenticator(settings, clients, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
-        check_store=functools.partial(check, store),
+        check_store=functools.partial(readiness, store),
         lapsed_approvals=lambda: tuple(site.content.lapsed(_today())),
     )
 
@@ -161,7 +179,9 @@ def _responder(settings: Settings, *, sites: Mapping[str, Site], store: Store) -
             knowledge=rules.knowledge,
             shadow_rules=rules.shadow,
             now=now,
-            fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
+            fetch=functools.partial(
+                fetch, until=time.monotonic() + settings.fetch_deadline_seconds, client=client.issuer
+            ),
             recall=recalled(request, client, now),
         )
         return Answered(result.cards, result.milliseconds, _sections(result), result.shadowed, result.phase)
@@ -208,13 +228,22 @@ def _viewer(store: Store, request: HookRequest, client: Client) -> Viewer:
 def _fetcher(settings: Settings, templates: Mapping[str, str]) -> Callable[..., Mapping[str, FetchOutcome]]:
     """What reads a FHIR server; all that one call asks has to arrive before ``until``."""
     limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
+    neighbours = Neighbours(most_of_one=settings.threads // 2, most_of_all=settings.threads * 3 // 4)
 
     def fetch(
-        access: FhirAccess, patient_id: str, keys: Collection[str], *, until: float
+        access: FhirAccess, patient_id: str, keys: Collection[str], *, until: float, client: str
     ) -> Mapping[str, FetchOutcome]:
         queries = queries_for(patient_id, {key: templates.get(key, key) for key in keys})
         seconds = max(0.0, until - time.monotonic())
-        return fetch_all(access, queries, deadline_seconds=seconds, same_base=same_base, limits=limits)
+        return fetch_all(
+            access,
+            queries,
+            deadline_seconds=seconds,
+            same_base=same_base,
+            limits=limits,
+            neighbours=neighbours,
+            client=client,
+        )
 
     return fetch
 
@@ -307,4 +336,6 @@ def _record_feedback(
         tenant=client.tenant,
         received_at=datetime.now(UTC),
     )
+    for item in items:
+        metrics.FEEDBACK.labels(service_id, item.outcome).inc()
     return len(items)

@@ -32,7 +32,7 @@ CASES = list(cases())
 # Without the conditions there is no answer at all (412), and without the Patient the patient counts as a
 # living adult.
 WITHHELD = [name for name in (*SECTIONS, DRAFTS) if name not in ("conditions", "patient")]
-_OF_THE_PERSON = ("deceased", "minor", "comfort-care")
+_OF_THE_PERSON = ("deceased", "minor", "comfort-care", "palliative-care")
 _KINDS = {
     name: {TYPES[query.resource_type] for query in QUERIES.values() if query.section == name}
     for name in SECTIONS

@@ -47,7 +47,7 @@ def server(
                 self.end_headers()
                 self.wfile.write(written)
 
-        do_GET = do_POST = answer  # noqa: N815  # the names that http.server looks for
+        do_GET = do_POST = do_OPTIONS = answer  # noqa: N815  # the names that http.server looks for
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
             pass

@@ -18,8 +18,9 @@ from service.rules import RULES
 from service.translations import load_translations
 from tests.asking import CARDS, knowledge
 from tests.certificates import of_private_authority, server_side
-from tests.commands.servers import Answer, Say, fhir_answers, server
+from tests.commands.servers import Answer, Say, capabilities, fhir_answers, server
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 PHRASES = "ileal NET; liver metastases; carcinoid syndrome; Ki-67 12 %; TACE booked in 5 days"
 
 
@@ -452,3 +453,34 @@ def test_what_the_site_keeps_back_is_listed(
     _, report = examine(capsys, fhir_answers(chart))
 
     assert "site: hiaa: switched off by this site (sent elsewhere)" in said(report, "note")
+
+
+def test_a_patient_who_is_not_there_is_not_a_server_that_is_ready(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    code, report = examine(capsys, fhir_answers(chart), "--patient", "Patient/nobody")
+    assert code == exits.NOT_READY
+    assert "nobody was not found on this server" in said(report, "fault")
+
+
+def test_a_patient_without_a_tumour_leaves_untested_what_a_chart_of_one_holds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bundle = CHECKOUT / "fhir_fixtures" / "bundles" / "no-net-healthy.json"
+    healthy = read_chart(str(bundle))
+    code, report = examine(capsys, fhir_answers(healthy), "--patient", f"Patient/{healthy.patient_id}")
+    assert code == exits.FINDINGS
+    assert "no code of a neuroendocrine tumour was seen" in said(report, "limit")
+
+
+def test_the_verdict_comes_first_and_each_cause_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(method: str, path: str, body: bytes, headers: Any) -> Any:
+        return (200, capabilities()) if "metadata" in path else (401, {"resourceType": "OperationOutcome"})
+
+    with server(refuse, media_type="application/fhir+json") as url:
+        assert main(["doctor", f"{url}/fhir", "--patient", "patient-1"]) == exits.NOT_READY
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "The FHIR server is not ready."
+    assert lines[1].startswith("findings: ")
+    assert "--token-env" in " ".join(lines)
+    assert len(lines) < 100

@@ -26,6 +26,7 @@ from service.store.database import (
     check,
     migrate,
     open_store,
+    readiness,
     reading,
     reading_if_up,
     unhurried,
@@ -390,3 +391,50 @@ def _insert_and_fail(store: Store) -> None:
     with writing(store) as connection:
         connection.execute(text("INSERT INTO seen_token VALUES ('a', '2026-11-24 00:00:00')"))
         connection.execute(text("INSERT INTO no_such_table VALUES (1)"))
+
+
+_FULL_DISK = """
+import resource, sys
+from service.errors import StoreUnavailable
+from service.store.database import check, open_store, readiness
+
+store = open_store(sys.argv[1], secret=b"k")
+check(store)
+readiness(store)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+for ask in (check, readiness):
+    try:
+        ask(store)
+    except StoreUnavailable:
+        print("refused")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+check(store)
+readiness(store)
+print("ready")
+"""
+
+
+def test_a_disk_that_is_full_is_found_by_the_check_and_told_by_readiness(sqlite_url, start_process):
+    process = start_process(_FULL_DISK, sqlite_url)
+    assert process.communicate(timeout=60)[0] == "refused\nrefused\nready\n"
+
+
+def test_readiness_that_was_not_checked_for_long_is_none(sqlite_store, monkeypatch):
+    readiness(sqlite_store)
+    sqlite_store.outage.worked_at -= 60
+    with pytest.raises(StoreUnavailable):
+        readiness(sqlite_store)
+    check(sqlite_store)
+    readiness(sqlite_store)
+
+
+def test_a_server_that_gave_no_answer_is_left_alone_by_the_next_calls(postgresql_store, monkeypatch, now):
+    monkeypatch.setattr(ImpatientConnection, "patience_seconds", 0.6)
+    with pytest.raises(StoreUnavailable):
+        _ask_for_a_long_sleep(postgresql_store)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="a moment ago"):
+        remember_token(postgresql_store, "https://ehr.example.org", "a", now)
+    assert time.monotonic() - began < 0.3
+    check(postgresql_store)
+    assert remember_token(postgresql_store, "https://ehr.example.org", "a", now)
