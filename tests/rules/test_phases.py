@@ -44,7 +44,7 @@ def is_seldom(rule_id: str, record: str) -> list[bool]:
         ),
         (
             "liver-only-disease",
-            f"{NEW}; tumour board note 351 days ago",
+            f"{NEW}; tumour board note 361 days ago",
             [False],
         ),
     ],
