@@ -341,7 +341,7 @@ JOINS_WORKUP = (
 
 
 def _cards(
-    verdicts: Iterable[Verdict],
+    verdicts: Sequence[Verdict],
     patient: Patient,
     knowledge: Knowledge,
     recall: Recall,
@@ -353,7 +353,8 @@ def _cards(
         fired = _recalled(fired, patient, knowledge, recall, shadow_rules)
     shown = [one for one in fired if one[0].id not in shadow_rules]
     unread = [one for one in missing if one.recommendation not in shadow_rules]
-    cards = _of_pieces(shown, unread, patient, knowledge)
+    is_heard = any(one.rule.id not in shadow_rules for one in verdicts)
+    cards = _of_pieces(shown, unread, patient, knowledge) if is_heard else ()
     tried = [one for one in fired if one[0].id in shadow_rules]
     return cards, _of_pieces(tried, [], patient, knowledge) if tried else ()
 

@@ -184,7 +184,7 @@ def _shown(settings: Settings, name: str, variable: str) -> tuple[str, str, str]
     value = getattr(settings, name)
     if name == "database_url":
         value = without_password(value)
-    shown = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+    shown = ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
     return name, shown, _set_by(settings, name, variable)
 
 

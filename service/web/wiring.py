@@ -20,6 +20,7 @@ from service import AFTER_FORK, AT_EXIT, VERSION, engine, metrics
 from service.cards import ENGLISH, SHARED_CARDS, Knowledge, load_knowledge
 from service.config import TABLES, Settings, read_settings
 from service.errors import ConfigurationError
+from service.facts.defaults import Defaults
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
@@ -155,7 +156,8 @@ def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
     for card, state in knowledge.states(today).items():
         if state.is_due:
             _LOGGER.warning("%s: its next review is due on %s", card, state.review.next_review)
-    if off := [rule.id for rule in RULES if not knowledge.shows(rule.id, today)]:
+    asked = [rule.id for rule in RULES if rule.id in knowledge.cards]
+    if off := [name for name in asked if not knowledge.shows(name, today)]:
         _LOGGER.warning("NET_CDS_CONTENT=approved: not shown, because not approved: %s", ", ".join(off))
 
 
@@ -166,7 +168,7 @@ def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
 
 
 def _responder(settings: Settings, *, sites: Mapping[str, Site], store: Store) -> Respond:
-    knowledge = sites[ENGLISH].content
+    knowledge = sites[ENGLISH].loaded
     fetch = _fetcher(settings, templates_of(settings, knowledge))
     recalled = _recaller(settings, knowledge=knowledge, store=store)
 
@@ -182,7 +184,7 @@ def _responder(settings: Settings, *, sites: Mapping[str, Site], store: Store) -
             fetch=functools.partial(
                 fetch, until=time.monotonic() + settings.fetch_deadline_seconds, client=client.issuer
             ),
-            recall=recalled(request, client, now),
+            recall=recalled(request, client, now, rules.knowledge.defaults),
         )
         return Answered(result.cards, result.milliseconds, _sections(result), result.shadowed, result.phase)
 
@@ -191,14 +193,13 @@ def _responder(settings: Settings, *, sites: Mapping[str, Site], store: Store) -
 
 def _recaller(
     settings: Settings, *, knowledge: Knowledge, store: Store
-) -> Callable[[HookRequest, Client, datetime], Recall]:
+) -> Callable[[HookRequest, Client, datetime, Defaults], Recall]:
     """What asks the memory for one call. Where anybody may call, no caller hides seldom cards from others."""
-    limits = knowledge.defaults
-    if not settings.authentication_required:
-        limits = dataclasses.replace(limits, seldom_days=0)
     own_reasons = _own_reasons(knowledge)
 
-    def recalled(request: HookRequest, client: Client, now: datetime) -> Recall:
+    def recalled(request: HookRequest, client: Client, now: datetime, limits: Defaults) -> Recall:
+        if not settings.authentication_required:
+            limits = dataclasses.replace(limits, seldom_days=0)
         viewer = _viewer(store, request, client)
         return functools.partial(
             recall, store, viewer=viewer, own_reasons=own_reasons, limits=limits, now=now

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +86,17 @@ def test_discovery_says_what_is_switched_off(service_of: ServiceOf) -> None:
     assert "Switched off" not in described["patient-view"]
 
 
-def test_a_service_in_shadow_answers_every_hook_and_shows_nothing(service_of: ServiceOf) -> None:
+def test_a_service_in_shadow_answers_every_hook_shows_nothing_and_records_what_it_would_show(
+    service_of: ServiceOf, tmp_path: Path
+) -> None:
     client = service_of("[site]\nshadow = true\n")
 
     assert rules_of(post(client, chart())) == []
+    for close in client.application.extensions[AT_EXIT]:
+        close()
+    with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as store:
+        recorded = {shown for (shown,) in store.execute("SELECT is_shadow FROM issued_card")}
+    assert recorded == {1}
     assert len(client.get("/cds-services").get_json()["services"]) == len(SERVICES)
 
 
