@@ -84,6 +84,7 @@ class Care(Enum):
 
     ALWAYS = "safety, and what is asked only while ordering"
     PRECAUTION = "octreotide cover to be planned before an operation is"
+    EXTENT = "metastases that a report names and the problem list does not"
     NEVER_DONE = "receptors and grade that were never determined"
     WORKUP = "the other parts of the work-up, and what is old"
     CURE = "removal of the tumour for cure"

@@ -109,6 +109,7 @@ TABLE: Mapping[Care, Mapping[Phase, Speaks]] = {
     Care.PRECAUTION: _row(
         initial=_yes, progression=_yes, treatment=_seldom, surveillance=_no, unclear=_seldom
     ),
+    Care.EXTENT: _row(initial=_yes, progression=_yes, treatment=_seldom, surveillance=_yes, unclear=_seldom),
     Care.NEVER_DONE: _row(
         initial=_yes, progression=_yes, treatment=_seldom, surveillance=_no, unclear=_seldom
     ),
