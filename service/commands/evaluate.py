@@ -9,8 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,25 +18,21 @@ from rich.console import Console
 from rich.text import Text
 
 from service.cards import ENGLISH, Knowledge
+from service.charts import read_chart, request_document
 from service.commands import exits
-from service.commands.charts import read_chart, request_document
 from service.commands.terminal import heading, print_cards, print_sections, rows, terminal
 from service.config import Settings
-from service.engine import HookResult, Said, because, respond
+from service.engine import respond
 from service.errors import InputFileError
-from service.fhir.record import Section
 from service.hook_names import PATIENT_VIEW
 from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
-from service.rules import RULES
-from service.rules.base import Fires, Rule, Silent
 from service.web.wiring import knowledge_of, languages_of
+from service.why import HOOKS, Why, as_json, because_of, reasons
 
 WHY = "net-cds.why"
 """The extension of the response that holds every rule's answer, with ``--json --why``."""
-
-HOOKS = tuple(service.hook for service in SERVICES)
 
 
 def hook_of(text: str) -> str:
@@ -91,7 +86,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     response = response_document(result.cards)
     why = reasons(result, knowledge, hook=arguments.hook) if arguments.why else None
     if arguments.json:
-        _write_json(response | ({"extension": {WHY: _as_json(why)}} if why else {}))
+        _write_json(response | ({"extension": {WHY: as_json(why)}} if why else {}))
         return exits.DONE
     console = terminal()
     print_cards(console, response["cards"])
@@ -111,68 +106,8 @@ def _write_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """What one rule said, and why."""
-
-    rule: str
-    answer: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """How the cards came about: the sections of the record, and the answer of every rule."""
-
-    sections: tuple[Section, ...]
-    answers: tuple[Reason, ...]
-
-
-def reasons(result: HookResult, knowledge: Knowledge, *, hook: str) -> Why:
-    """Every section with its state, and every rule with its answer and the reason."""
-    said = [
-        Reason(verdict.rule.id, *_in_words(one, verdict.rule, knowledge))
-        for verdict in result.verdicts
-        for one in verdict.said
-    ]
-    sections = result.record.sections.values() if result.record else ()
-    asked = {verdict.rule.id for verdict in result.verdicts}
-    return Why(tuple(sections), (*said, *_not_asked(asked, hook)))
-
-
-def _in_words(said: Said, rule: Rule, knowledge: Knowledge) -> tuple[str, str]:
-    if isinstance(said, Silent):
-        return "silent", because(rule, said, knowledge)
-    if not isinstance(said, Fires):
-        return "could not be assessed", f"{said.section}: {said.reason}"
-    indicator = knowledge.cards[rule.id].wordings[said.wording].indicator.name.lower()
-    return "fires", "; ".join((f"{said.wording} ({indicator})", *(one.says for one in said.evidence)))
-
-
-def _not_asked(asked: Collection[str], hook: str) -> Iterator[Reason]:
-    for rule in RULES:
-        if rule.id not in asked:
-            on = ", ".join(name for name in HOOKS if name in rule.hooks)
-            why = f"asked on {on}" if hook not in rule.hooks else "its card is not approved"
-            yield Reason(rule.id, "not asked", why)
-
-
-def _because(section: Section) -> str:
-    return "; ".join((*section.reasons, *section.notes))
-
-
-def _as_json(why: Why) -> dict[str, Any]:
-    return {
-        "sections": {
-            one.name: {"state": one.state.value, "because": _because(one), "count": one.count._asdict()}
-            for one in why.sections
-        },
-        "answers": [asdict(one) for one in why.answers],
-    }
-
-
 def _print(console: Console, why: Why, hook: str) -> None:
-    print_sections(console, [(one, _because(one)) for one in why.sections])
+    print_sections(console, [(one, because_of(one)) for one in why.sections])
     console.print(heading(f"What every rule said on {hook}"))
     console.print(rows((one.answer, one.rule, one.because) for one in why.answers))
 

@@ -19,14 +19,14 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
+from service.charts import Chart, context, read_chart, request_document
 from service.commands import exits
-from service.commands.charts import Chart, context, read_chart, request_document
-from service.commands.documents import Document, elements, mapping, string
 from service.commands.evaluate import HOOKS, hook_of
 from service.commands.prefetch import Unresolvable, resolve
 from service.commands.terminal import heading, print_cards, rows, terminal
 from service.commands.validity import find_defects
 from service.config import Settings
+from service.documents import Document, elements, mapping, string
 from service.errors import InputFileError, ServiceError
 from service.fhir.r4 import TYPES
 from service.hook_names import PATIENT_VIEW

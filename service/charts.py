@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import orjson
 
-from service.commands.documents import Document, elements, has_next, mapping, reference, string, typed
+from service.documents import Document, elements, has_next, mapping, reference, string, typed
 from service.errors import InputFileError, MalformedRequest
 from service.fhir import r4
 from service.fhir.queries import QUERIES
@@ -64,7 +64,11 @@ def read_chart(source: str, *, patient: str | None = None) -> Chart:
     ``patient`` chooses one of several Patients. Raises InputFileError: what is wrong, where, what to do.
     """
     name = "standard input" if source == "-" else source
-    document = _parsed(_read(source, name), name)
+    return chart_of(_parsed(_read(source, name), name), name=name, patient=patient)
+
+
+def chart_of(document: Document, *, name: str, patient: str | None = None) -> Chart:
+    """The chart in a Bundle, which messages call by ``name``. Raises InputFileError as :func:`read_chart`."""
     _refuse_other_documents(document, name)
     entries = [_with_id(entry) for entry in _entries(document, name)]
     patient_id = _chosen_patient(entries, patient, name)
