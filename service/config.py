@@ -231,6 +231,23 @@ class Settings(BaseModel):
             "folder for PostgreSQL.",
         ),
     ] = None
+    pages: Annotated[
+        Literal["on", "off"] | None,
+        Field(
+            alias="NET_CDS_PAGES",
+            description="Whether the service shows the pages that explain it: the playground at `/`, "
+            "`/content` and `/insight`. `on` needs `NET_CDS_PAGES_PASSWORD_FILE`. Not set: only while just "
+            "this machine is answered, and only under `localhost` and `127.0.0.1`.",
+        ),
+    ] = None
+    pages_password_file: Annotated[
+        Annotated[Path, AfterValidator(_existing_file)] | None,
+        Field(
+            alias="NET_CDS_PAGES_PASSWORD_FILE",
+            description="File with the password, at least 12 characters, for which browsers ask before they "
+            "show the pages (any user name). Send it over TLS only.",
+        ),
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         Field(alias="NET_CDS_LOG_LEVEL", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
@@ -247,6 +264,12 @@ class Settings(BaseModel):
         return self.authentication == "required" or (
             self.authentication is None and self.clients_file is not None
         )
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether there are pages; unasked only where nobody but this machine is answered."""
+        is_this_machine_only = not self.authentication_required and self.authentication is None
+        return self.pages == "on" or (self.pages is None and is_this_machine_only)
 
     @property
     def certificate_authorities(self) -> str | bool:
@@ -274,6 +297,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         problems.append(
             "NET_CDS_AUTH=required needs NET_CDS_CLIENTS: the TOML file of the registered clients"
         )
+    if values.get("NET_CDS_PAGES") == "on" and "NET_CDS_PAGES_PASSWORD_FILE" not in values:
+        problems.append("NET_CDS_PAGES=on needs NET_CDS_PAGES_PASSWORD_FILE: a file with a password")
     if problems:
         raise ConfigurationError(problems)
     return settings

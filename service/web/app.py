@@ -34,6 +34,7 @@ from service.security.tokens import expected_audiences
 from service.web import cors, errors, openapi
 from service.web.answers import JSON, answer, preflight, trace
 from service.web.headers import with_headers
+from service.web.pages.views import Pages, add_pages
 from service.web.parts import Parts, RecordFeedback
 
 _SERVICES = {service.id: service for service in SERVICES}
@@ -43,8 +44,11 @@ _BROKEN_GZIP = "has to be one whole gzip stream, as its Content-Encoding says"
 View = Callable[..., Response]
 
 
-def build_app(parts: Parts) -> Flask:
-    """A Flask application that answers with ``parts``; raises ConfigurationError for bad origins."""
+def build_app(parts: Parts, pages: Pages | None = None) -> Flask:
+    """A Flask application that answers with ``parts`` and shows ``pages``.
+
+    Raises ConfigurationError for bad origins.
+    """
     app = Flask("service.web", static_folder=None)
     # A preflight must not be redirected, and users of the sandbox type a slash at the end.
     app.url_map.merge_slashes = False
@@ -63,6 +67,8 @@ def build_app(parts: Parts) -> Flask:
     _add(app, "/health/ready", "GET", functools.partial(_ready, parts))
     document = orjson.dumps(openapi.document(feedback=parts.record_feedback is not None))
     _add(app, "/openapi.json", "GET", functools.partial(answer, document))
+    if pages is not None:
+        add_pages(app, pages, functools.partial(_body, parts))
     return app
 
 

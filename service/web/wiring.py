@@ -39,11 +39,14 @@ from service.store.database import Store, check, open_store
 from service.store.feedback import record_feedback
 from service.store.issued import IssuedCardWriter, shown_cards
 from service.store.overrides import declined_rules, recipient_key
+from service.store.report import report
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.translations import load_translations
 from service.web.app import build_app
 from service.web.logs import configure_logging
+from service.web.pages.access import read_password
+from service.web.pages.views import Pages
 from service.web.parts import Answered, Parts, anybody
 
 _LOGGER = logging.getLogger("service.web.wiring")
@@ -65,7 +68,7 @@ def wired_app(settings: Settings | None = None) -> Flask:
     languages = languages_of(settings, knowledge)
     respond = _responder(settings, languages=languages, store=store)
     parts = _parts(settings, languages=languages, respond=respond, store=store, writer=writer)
-    app = build_app(parts)
+    app = build_app(parts, _pages(settings, languages[ENGLISH], parts, store))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
     return app
@@ -111,6 +114,19 @@ def _parts(
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(check, store),
         lapsed_approvals=lambda: tuple(knowledge.lapsed(_today())),
+    )
+
+
+def _pages(settings: Settings, knowledge: Knowledge, parts: Parts, store: Store) -> Pages | None:
+    """The pages, where they are shown. Feedback of the page is taken where callers need no name."""
+    if not settings.shows_pages:
+        return None
+    return Pages(
+        knowledge=knowledge,
+        cards_dir=settings.cards_dir,
+        password=read_password(settings),
+        record_issued=None if settings.authentication_required else parts.record_issued,
+        report=lambda since, until: report(store, since=since, until=until),
     )
 
 
