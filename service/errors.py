@@ -51,11 +51,15 @@ class UnsupportedMediaType(RequestError):
 
 
 class NotAuthenticated(RequestError):
-    """The caller could not be identified; ``reason`` is for the log, never for the answer."""
+    """The caller could not be identified; ``reason`` is for the log, never for the answer.
 
-    def __init__(self, reason: str) -> None:
+    ``challenge`` is what the caller has to send: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1.
+    """
+
+    def __init__(self, reason: str, *, challenge: str = "Bearer") -> None:
         super().__init__("Authentication failed.")
         self.reason = reason
+        self.challenge = challenge
 
 
 class NotPermitted(RequestError):

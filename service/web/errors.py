@@ -64,7 +64,7 @@ def _service_error(error: errors.ServiceError) -> Response:
     trace().note(refused=type(error).__name__)
     if isinstance(error, errors.NotAuthenticated):
         trace().note(reason=error.reason)
-        return _outcome(reply, headers=[("WWW-Authenticate", "Bearer")])
+        return _outcome(reply, headers=[("WWW-Authenticate", error.challenge)])
     if isinstance(error, errors.MalformedRequest):
         return _outcome(reply, text=f"{error.path}: {error.message}", diagnostics=error.path)
     if isinstance(error, errors.StoreUnavailable):

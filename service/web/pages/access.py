@@ -18,6 +18,7 @@ from service.config import Settings
 from service.errors import ConfigurationError, NotAuthenticated, NotPermitted
 
 _THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
+_CHALLENGE = 'Basic realm="net-cds", charset="UTF-8"'
 _SHORTEST_PASSWORD = 12  # characters; guessed at over the network
 
 
@@ -48,7 +49,7 @@ def check_reader(password: str | None) -> None:
     given = request.authorization
     stated = given.password if given and given.type == "basic" else None
     if not hmac.compare_digest((stated or "").encode(), password.encode()):
-        raise NotAuthenticated("the password of the pages is missing or wrong")
+        raise NotAuthenticated("the password of the pages is missing or wrong", challenge=_CHALLENGE)
 
 
 def _check_this_machine() -> None:

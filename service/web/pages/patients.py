@@ -28,7 +28,12 @@ class SyntheticPatient:
     @property
     def title(self) -> str:
         """The name as words."""
-        return self.name.replace("-", " ").capitalize()
+        words = self.name.split("-")
+        first, *others = [word.upper() if word in _ABBREVIATIONS else word for word in words]
+        return " ".join([first if first.isupper() else first.capitalize(), *others])
+
+
+_ABBREVIATIONS = frozenset({"net", "fdg", "pet", "prrt", "sstr", "hiaa"})
 
 
 def synthetic_patients() -> dict[str, SyntheticPatient]:

@@ -123,6 +123,7 @@ def _first(pages: Pages) -> Response:
         groups=groups,
         services=SERVICES,
         knowledge=pages.knowledge,
+        has_approved=any(state.is_approved for state in pages.knowledge.states(_today()).values()),
         takes_feedback=pages.record_issued is not None,
     )
 

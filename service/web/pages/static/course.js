@@ -1,7 +1,7 @@
 // The course as a drawing: a lane a kind, results against the upper limit of their own laboratory.
 import { drawn, element } from "./dom.js";
 
-const LEFT = 150, RIGHT = 980, LANE = 34, PLOT = 84, DAY = 86400000;
+const LEFT = 210, RIGHT = 980, LANE = 34, PLOT = 84, DAY = 86400000;
 const LANES = ["Diagnosis", "Ki-67", "Chromogranin A", "5-HIAA", "Imaging and reports", "Treatment", "Planned"];
 const PLOTTED = new Set(["Ki-67", "Chromogranin A", "5-HIAA"]);
 const time = (day) => Date.parse(day.length === 4 ? `${day}-01-01` : day.length === 7 ? `${day}-01` : day);
@@ -22,9 +22,9 @@ export function courseElement(events, today) {
     parts.push(...(height === PLOT ? plot(found, across, top, height) : dots(found, across, top + height / 2)));
     top += height;
   }
-  for (const year of years(first, last)) parts.push(drawn("text", { x: across(time(String(year))), y: top + 16 }, String(year)));
+  for (const year of years(first, last)) parts.push(drawn("text", { x: across(time(String(year))), y: top + 20 }, String(year)));
   parts.push(drawn("line", { class: "now", x1: across(now), x2: across(now), y1: 4, y2: top }));
-  parts.push(drawn("text", { x: Math.min(across(now) + 4, RIGHT - 70), y: top + 16 }, today));
+  parts.push(drawn("text", { x: Math.min(across(now) + 4, RIGHT - 110), y: top + 20 }, today));
   const picture = drawn("svg", { class: "course", viewBox: `0 0 1000 ${top + 24}`, role: "group", "aria-label": "The course on a line of time" }, ...parts);
   return element("div", {}, element("div", { class: "scrolls" }, picture), undated(events));
 }
@@ -40,7 +40,7 @@ function mark(event, x, y) {
   const says = `${event.day ?? "no date"}: ${event.says}${limit}`;
   return drawn(
     "circle",
-    { class: high ? "event high" : "event", cx: x, cy: y, r: 7, tabindex: "0", role: "img", "aria-label": says, "data-reference": event.reference },
+    { class: high ? "event high" : "event", cx: x, cy: y, r: 9, tabindex: "0", role: "img", "aria-label": says, "data-reference": event.reference },
     drawn("title", {}, says),
   );
 }
@@ -57,7 +57,7 @@ function plot(events, across, top, height) {
   const points = valued.map((one) => `${across(time(one.day))},${up(one.value)}`).join(" ");
   const unit = valued.find((one) => one.unit)?.unit ?? "";
   return [
-    drawn("text", { x: LEFT - 4, y: top + 14, "text-anchor": "end" }, `${Number(most.toPrecision(3))} ${unit}`),
+    drawn("text", { x: LEFT + 4, y: top + 18 }, `${Number(most.toPrecision(3))} ${unit}`),
     ...bands,
     drawn("polyline", { class: "trace", points }),
     ...events.map((one) => mark(one, across(time(one.day)), up(one.value ?? 0))),
