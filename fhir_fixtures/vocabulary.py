@@ -162,7 +162,7 @@ def _deselected(text: str, today: date) -> set[str]:
 
 def _context(in_context: list[Resource], *, hook: str, user: str, deselected: set[str]) -> Resource:
     context: Resource = {"userId": user, "patientId": "patient-1"}
-    if hook == "encounter-start":
+    if hook in ("encounter-start", "encounter-discharge"):
         context["encounterId"] = "encounter-1"
     if hook in ("order-select", "order-sign"):
         entries = [_entry(one) for one in in_context]

@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, str] = {
     "doctor": "service.commands.doctor",
     "try": "service.commands.try_service",
     "cards": "service.commands.cards",
+    "config": "service.commands.configuration",
     "content": "service.commands.content",
     "migrate": "service.store.commands",
     "feedback": "service.store.commands",
@@ -65,8 +66,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="CDS Hooks service for the initial treatment of neuroendocrine tumours.",
-        epilog="Settings are environment variables: deploy/README.md lists them. Exit codes: 0 nothing to "
-        "object, 1 something to mend, 2 (doctor) the server is not ready, 3 not done.",
+        epilog="Settings are environment variables, or one file: see deploy/README.md. Exit codes: 0 nothing "
+        "to object, 1 something to mend, 2 (doctor, config check) not ready, 3 not done.",
     )
     parser.add_argument("--version", action="version", version=VERSION)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")

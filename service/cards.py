@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property, partial
@@ -208,6 +208,16 @@ class Frame:
     guidance_heading: str
 
 
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Whom to ask at this site, and the addresses of its own protocols by rule; empty where it names none."""
+
+    mdt_name: str = ""
+    mdt_phone: str = ""
+    mdt_url: str = ""
+    protocol_urls: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Knowledge:
     """Everything that clinicians own, loaded and checked."""
@@ -224,6 +234,9 @@ class Knowledge:
     """Whether only approved cards are shown."""
     results_by_code: bool = True
     """Whether the words have to say that results were asked for by code."""
+    lowest_indicator: Indicator = Indicator.INFO
+    """What is less urgent is not shown, apart from the rules on safety."""
+    local: Local = field(default_factory=Local)
     language: str = ENGLISH
     """Of the words: a tag of RFC 5646."""
     pages_url: str = ""
@@ -248,6 +261,11 @@ class Knowledge:
     def card_digest(self, card_id: str) -> str:
         """What an approval of the card names: 64 hexadecimal digits, others after any change of its basis."""
         return digest_of_basis(self.bases[card_id])
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """The digest of every card."""
+        return {name: self.card_digest(name) for name in self.cards}
 
     def states(self, today: date) -> Mapping[str, State]:
         """The review of every card on a day; remembered until the day changes."""
@@ -315,10 +333,11 @@ def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
     limits[AMONG_RESULTS] = knowledge.phrases(f"card.among-results.{asked}")
     sources = _each_once(source for text in texts for source in text.sources)
     printed = [one for one in sources if one.status != FROM_MEMORY]
+    of_sources = (Link(one.label, one.url) for one in printed if one.url)
     return Frame(
         source=Source(common.source_label, knowledge.source_url(shell.id), shell.id, shell.title),
         override_reasons=_each_once(reason for text in (shell, *texts) for reason in text.override_reasons),
-        links=_each_once(Link(one.label, one.url) for one in printed if one.url),
+        links=_each_once((*_local_links(knowledge, texts), *of_sources)),
         statements=_each_once(statement for text in texts for statement in text.statements),
         sources=_each_once_by_label(sources),
         sources_line=_sources_line(printed, knowledge.phrases),
@@ -326,6 +345,16 @@ def _frame(knowledge: Knowledge, card_id: str, members: Sequence[str]) -> Frame:
         safe_limits={name: markdown(value) for name, value in limits.items()},
         guidance_heading=knowledge.phrases("card.current-guidance"),
     )
+
+
+def _local_links(knowledge: Knowledge, texts: Iterable[CardText]) -> Iterator[Link]:
+    """The site's own protocol for each rule, then the address of its tumour board."""
+    local = knowledge.local
+    for text in texts:
+        if url := local.protocol_urls.get(text.id):
+            yield Link(knowledge.phrases("card.local-protocol", title=text.title), url)
+    if local.mdt_url:
+        yield Link(local.mdt_name, local.mdt_url)
 
 
 FROM_MEMORY = "from memory"
@@ -378,13 +407,14 @@ def load_knowledge(
     version: str,
     overrides: Path | None = None,
     code_map: Path | None = None,
-    results_by_code: bool = True,
+    read_languages: Collection[str] = (),
     code: Code | None = None,
 ) -> Knowledge:
     """Load ``cards/`` or raise ContentError with every problem found.
 
     ``holes`` gives, per rule id, the values that the rule can fill; it also says which rules need
-    a card, so that an orphan card and an orphan rule are both refused. ``results_by_code``: see Knowledge.
+    a card, so that an orphan card and an orphan rule are both refused.
+    ``read_languages`` are those in which charts are read beside English; all, where none is named.
     ``code`` is that of the rules, to which approvals are bound; by default that of the running package.
     """
     paths = [path for path in sorted(cards_dir.glob("*.md")) if path.stem not in ("README", "common")]
@@ -393,7 +423,8 @@ def load_knowledge(
     problems = list(_orphans({path.stem for path in paths}, set(holes)))
     defaults = collect(problems, lambda: load_defaults(cards_dir / "defaults.toml", overrides))
     longest = int(defaults.report_text_chars) if defaults else 0
-    terminology = collect(problems, lambda: load_terminology(cards_dir, code_map, longest_text=longest))
+    read = partial(load_terminology, cards_dir, code_map, longest_text=longest, languages=read_languages)
+    terminology = collect(problems, read)
     common = collect(problems, lambda: _load_common(cards_dir / "common.md"))
     phrases = collect(problems, lambda: load_phrases(cards_dir / "phrases.toml"))
     emitted = collect(problems, lambda: _read_emitted(cards_dir / "codelists" / "emit.csv"))
@@ -426,10 +457,14 @@ def load_knowledge(
         terminology=terminology,
         defaults=defaults,
         phrases=phrases,
-        version=f"{version}+{_version(shared, code_map)}",
+        version=f"{version}+{_version(shared, code_map)}{_read_in(read_languages)}",
         bases={card.id: _basis(file, card, shared) for file, card in loaded},
-        results_by_code=results_by_code,
     )
+
+
+def _read_in(languages: Collection[str]) -> str:
+    """What the version says where charts are not read in all languages."""
+    return f".read-{'-'.join(sorted(languages))}" if languages else ""
 
 
 def _basis(file: MarkdownFile, card: CardText, shared: Shared) -> Basis:

@@ -11,10 +11,11 @@ import gzip
 import re
 import sys
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import orjson
 
@@ -31,7 +32,6 @@ MOST_BYTES = 256 * 1024 * 1024
 
 _PATIENT_ID = re.compile(ID)
 _MOST_NAMED = 10  # patients that an error message lists
-_HOOK_INSTANCE = "5f0c1f7c-8d0b-4f0e-9f57-6d3c9a1b2e44"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,27 @@ def read_chart(source: str, *, patient: str | None = None) -> Chart:
 
     ``patient`` chooses one of several Patients. Raises InputFileError: what is wrong, where, what to do.
     """
-    name = "standard input" if source == "-" else source
-    return chart_of(_parsed(_read(source, name), name), name=name, patient=patient)
+    name = name_of(source)
+    return chart_of(read_document(source), name, patient=patient)
 
 
-def chart_of(document: Document, *, name: str, patient: str | None = None) -> Chart:
-    """The chart in a Bundle, which messages call by ``name``. Raises InputFileError as :func:`read_chart`."""
+def name_of(source: str) -> str:
+    """What messages call the file."""
+    return "standard input" if source == "-" else source
+
+
+def read_document(source: str) -> dict[str, Any]:
+    """The JSON object in a file, as :func:`read_chart` reads it; raises InputFileError."""
+    return _parsed(_read(source, name_of(source)), name_of(source))
+
+
+def is_request(document: Mapping[str, Any]) -> bool:
+    """Whether it is a CDS Hooks request and not a resource."""
+    return "resourceType" not in document and ("hookInstance" in document or "hook" in document)
+
+
+def chart_of(document: Mapping[str, Any], name: str, *, patient: str | None = None) -> Chart:
+    """The chart in a Bundle; raises InputFileError, which calls the file by its ``name``."""
     _refuse_other_documents(document, name)
     entries = [_with_id(entry) for entry in _entries(document, name)]
     patient_id = _chosen_patient(entries, patient, name)
@@ -119,6 +134,9 @@ def _decompressed(raw: bytes, name: str) -> bytes:
 
 _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "is a zip archive; unpack it and name one file."),
+    (b"BZh", "is compressed with bzip2; unpack it, or make it again with gzip."),
+    (b"\xfd7zXZ", "is compressed with xz; unpack it, or make it again with gzip."),
+    (b"(\xb5/\xfd", "is compressed with zstd; unpack it, or make it again with gzip."),
     (b"<", "is XML or HTML; convert it to FHIR JSON."),
     (b"\xff\xfe", "is not UTF-8; save it as UTF-8."),
     (b"\xfe\xff", "is not UTF-8; save it as UTF-8."),
@@ -131,6 +149,12 @@ def _parsed(raw: bytes, name: str) -> dict[str, Any]:
     for beginning, message in _OTHER_FORMATS:
         if raw.lstrip().startswith(beginning):
             raise InputFileError(f"{name}: {message}")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as problem:
+        raise InputFileError(
+            f"{name}: is not UTF-8 (byte {problem.start + 1}); save it as UTF-8 JSON."
+        ) from None
     if _is_one_resource_a_line(raw):
         raise InputFileError(
             f"{name}: has one JSON resource a line (NDJSON), line 2 begins another one; "
@@ -156,9 +180,9 @@ def _refuse_other_documents(document: Mapping[str, Any], name: str) -> None:
     kind = document.get("resourceType")
     if kind == "Bundle":
         return
-    if "hookInstance" in document:
+    if is_request(document):
         raise InputFileError(
-            f"{name}: is a CDS Hooks request, not a Bundle; POST it to /cds-services/<id> of a server."
+            f"{name}: is a CDS Hooks request, not a Bundle; evaluate reads it, and try --request sends it."
         )
     shown = f"is {string(kind)[:40]!r}" if isinstance(kind, str) else "is missing"
     raise InputFileError(
@@ -171,16 +195,53 @@ def _entries(bundle: Document, name: str, path: str = "$") -> Iterator[_Entry]:
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise InputFileError(f"{name}: {path}.entry has to be an array of entries with a resource each.")
+    outdated = _outdated(entries) if bundle.get("type") == "history" else frozenset()
     for number, entry in enumerate(entries):
         where = f"{path}.entry[{number}]"
         if not isinstance(entry, dict):
             raise InputFileError(f"{name}: {where} has to be an object with a resource.")
-        if (resource := entry.get("resource")) is None:
+        if number in outdated or (resource := entry.get("resource")) is None:
             continue
         if _type_of(resource, name, f"{where}.resource") == "Bundle":
             yield from _entries(resource, name, f"{where}.resource")
         else:
             yield _Entry(resource, string(entry.get("fullUrl")))
+
+
+def _outdated(entries: Sequence[Any]) -> frozenset[int]:
+    """The entries of a history that a later version, or a deletion, has replaced.
+
+    https://hl7.org/fhir/R4/http.html#history: the newest version of a resource stands first, where not all
+    say which they are.
+    """
+    versions: dict[str, list[tuple[int, int | None]]] = {}
+    for number, entry in enumerate(entries):
+        versions.setdefault(_identity(mapping(entry)), []).append((number, _version(mapping(entry))))
+    newest = {_newest(found) for identity, found in versions.items() if identity}
+    named = {number for identity, found in versions.items() if identity for number, _ in found}
+    return frozenset(named - newest)
+
+
+def _newest(found: Sequence[tuple[int, int | None]]) -> int:
+    if any(version is None for _, version in found):
+        return found[0][0]
+    return max(found, key=lambda one: (one[1] or 0, -one[0]))[0]
+
+
+def _identity(entry: Document) -> str:
+    """``Type/id`` of an entry of a history; a deletion has no resource."""
+    resource = mapping(entry.get("resource"))
+    if resource:
+        return reference(resource)
+    url = string(mapping(entry.get("request")).get("url")) or string(entry.get("fullUrl"))
+    return "/".join(url.partition("/_history")[0].rstrip("/").split("/")[-2:])
+
+
+def _version(entry: Document) -> int | None:
+    stated = string(mapping(mapping(entry.get("resource")).get("meta")).get("versionId"))
+    stated = stated or string(mapping(entry.get("response")).get("etag"))
+    found = re.search(r"[0-9]+", stated)
+    return int(found[0]) if found else None
 
 
 def _type_of(resource: Any, name: str, where: str) -> str:
@@ -263,7 +324,7 @@ def request_document(
         prefetch = {key: _answer(chart, key, in_context) for key in QUERIES}
     return {
         "hook": hook,
-        "hookInstance": _HOOK_INSTANCE,
+        "hookInstance": str(uuid4()),
         "context": context(chart, hook=hook, user=user),
         "prefetch": dict(prefetch),
     }

@@ -1,18 +1,23 @@
-"""Settings: environment variables, read once into a frozen object.
+"""Settings: environment variables and a configuration file, read once into a frozen object.
 
-``deploy/README.md`` has the table of them, which ``python -m service cards`` makes from what stands here.
+``deploy/README.md`` has the table of them and ``deploy/.env.example`` the list, which
+``python -m service cards`` makes from what stands here. A variable wins over the file.
 """
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from service.errors import ConfigurationError
+from service.toml_file import TomlFile, fault_in_words, meant, read_toml
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 _NO_CERTIFICATES = (
@@ -56,9 +61,35 @@ def _existing_folder(path: Path) -> Path:
 
 
 def _base_url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError(f"has to be an http or https URL, not {text!r}")
-    return text.rstrip("/")
+    """A base URL in one spelling: small letters where case means nothing, and no slash at its end."""
+    address = _address(text)
+    if address.query or address.fragment or "?" in text or "#" in text:
+        raise ValueError(f"has to be a base URL without '?' and '#', not {text!r}")
+    if address.path.rstrip("/").endswith("/cds-services"):
+        raise ValueError(f"has to leave out /cds-services, which the service adds itself: {text!r}")
+    host = address.netloc.lower()
+    return urlunsplit((address.scheme, host, address.path.rstrip("/"), "", ""))
+
+
+def _address(text: str) -> SplitResult:
+    try:
+        address = urlsplit(text)
+        is_usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:  # a port that is no number, an IPv6 address without its bracket
+        is_usable = False
+    if not is_usable or not text.isprintable() or " " in text:
+        raise ValueError(f"has to be an http or https URL with a host, not {text!r}")
+    if "@" in address.netloc:
+        raise ValueError("has to be a URL without a user and password")
+    return address
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -66,6 +97,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
 
+    config_file: Annotated[
+        Annotated[Path, AfterValidator(_existing_file)] | None,
+        Field(
+            alias="NET_CDS_CONFIG",
+            description="TOML file that can hold all of these settings, the registered EHRs, the codes of "
+            "this site and its decisions about rules: see *One file for all*. A variable wins over it.",
+        ),
+    ] = None
     database_url: Annotated[
         str,
         Field(
@@ -93,6 +132,7 @@ class Settings(BaseModel):
     ] = None
     authentication: Annotated[
         Literal["required", "off"] | None,
+        BeforeValidator(_lower),
         Field(
             alias="NET_CDS_AUTH",
             description="`required`: refuse to start without registered EHRs. `off`: answer everybody, "
@@ -137,12 +177,13 @@ class Settings(BaseModel):
         int,
         Field(
             alias="NET_CDS_THREADS",
-            ge=1,
-            le=64,
-            description="Threads in each worker, 1 to 64. More than one helps only where the service "
-            "waits for FHIR servers.",
+            ge=4,
+            le=256,
+            description="Threads in each worker, 4 to 256: how many calls it has in hand at the same time. "
+            "Half of them at most wait for one FHIR server or for one registered EHR, and three quarters for "
+            "any, so that the others are answered.",
         ),
-    ] = 1
+    ] = 32
     max_body_bytes: Annotated[
         int,
         Field(
@@ -166,6 +207,7 @@ class Settings(BaseModel):
     ] = 5.0
     results_by: Annotated[
         Literal["code", "category"],
+        BeforeValidator(_lower),
         Field(
             alias="NET_CDS_RESULTS_BY",
             description="How Observations are asked for. `code`: by the codes that rules read; what is "
@@ -198,6 +240,7 @@ class Settings(BaseModel):
     ] = 365
     content: Annotated[
         Literal["all", "approved"],
+        BeforeValidator(_lower),
         Field(
             alias="NET_CDS_CONTENT",
             description="`all`: show cards whatever the state of their review. `approved`: show only "
@@ -221,6 +264,16 @@ class Settings(BaseModel):
             "ConceptMap (`.json`). They are read in every resource and asked of FHIR servers.",
         ),
     ] = None
+    read_languages: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_comma_list),
+        Field(
+            alias="NET_CDS_READ_LANGUAGES",
+            description="Comma list of the languages in which the words of charts are read beside English, "
+            "by the folders of `cards/wordlists`, as `de,nl`. What is written in another is then not "
+            "understood. Not set: all of them.",
+        ),
+    ] = ()
     secret_file: Annotated[
         Path | None,
         Field(
@@ -250,8 +303,19 @@ class Settings(BaseModel):
     ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        BeforeValidator(_upper),
         Field(alias="NET_CDS_LOG_LEVEL", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."),
     ] = "INFO"
+    metrics_readers: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        BeforeValidator(_comma_list),
+        Field(
+            alias="NET_CDS_METRICS_READERS",
+            description="Comma list of the addresses and networks that may read `/metrics`, as "
+            "`127.0.0.1,10.1.0.0/16`; for all others, and for what comes by way of a proxy, there is "
+            "nothing at that address.",
+        ),
+    ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
     cards_dir: Annotated[
         Path,
         AfterValidator(_existing_folder),
@@ -266,10 +330,14 @@ class Settings(BaseModel):
         )
 
     @property
+    def is_local(self) -> bool:
+        """Whether only programs on this machine are answered, as nobody has to say who calls."""
+        return self.authentication is None and self.clients_file is None
+
+    @property
     def shows_pages(self) -> bool:
         """Whether there are pages; unasked only where nobody but this machine is answered."""
-        is_this_machine_only = not self.authentication_required and self.authentication is None
-        return self.pages == "on" or (self.pages is None and is_this_machine_only)
+        return self.pages == "on" or (self.pages is None and self.is_local)
 
     @property
     def certificate_authorities(self) -> str | bool:
@@ -285,30 +353,108 @@ def variables() -> dict[str, str]:
     return {str(field.alias): name for name, field in Settings.model_fields.items()}
 
 
+TABLES = ("settings", "client", "code_map", "site")
+"""What a configuration file can hold."""
+
+# Kubernetes and Docker tell a container of the services around it by variables, which begin with the name of
+# a service: one that is called net-cds sets NET_CDS_SERVICE_HOST and NET_CDS_PORT.
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_OF_A_CLUSTER = re.compile(
+    r"NET_CDS_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+_ADDRESS_OF_A_CLUSTER = re.compile(r"(?:tcp|udp|sctp)://")
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read ``NET_CDS_*`` (and ``CARDS_DIR``) or raise ConfigurationError with every problem."""
-    values = {name: text for name in variables() if (text := environment.get(name, "").strip())}
-    problems: list[str] = []
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as refusal:
-        problems += [_in_words(fault["loc"][0], fault) for fault in refusal.errors(include_url=False)]
-    if values.get("NET_CDS_AUTH") == "required" and "NET_CDS_CLIENTS" not in values:
-        problems.append(
-            "NET_CDS_AUTH=required needs NET_CDS_CLIENTS: the TOML file of the registered clients"
-        )
-    if values.get("NET_CDS_PAGES") == "on" and "NET_CDS_PAGES_PASSWORD_FILE" not in values:
-        problems.append("NET_CDS_PAGES=on needs NET_CDS_PAGES_PASSWORD_FILE: a file with a password")
+    """Read ``NET_CDS_*``, ``CARDS_DIR`` and the configuration file; ConfigurationError with every problem."""
+    problems = list(_unknown_variables(environment))
+    given = {name: text for name in variables() if (text := environment.get(name, "").strip())}
+    file = _configuration_file(given.get("NET_CDS_CONFIG"), problems)
+    of_file = _settings_of(file, problems) if file else {}
+    by_variable = {variables()[name]: value for name, value in given.items()}
+    problems += _faults(of_file | by_variable, file, by_variable)
     if problems:
         raise ConfigurationError(problems)
-    return settings
+    return Settings.model_validate(of_file | by_variable)
 
 
-def _in_words(variable: object, fault: Mapping[str, Any]) -> str:
-    """The fault of one variable; a fault that pydantic words does not say what was given."""
-    if fault["type"] == "value_error":
-        return f"{variable}: {fault['ctx']['error']}"
-    return f"{variable}: {fault['msg']}, not {fault['input']!r}"
+def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """A name that is mistyped would otherwise leave its default, and nobody would notice."""
+    for name in sorted(environment):
+        if (
+            name.startswith("NET_CDS_")
+            and name not in variables()
+            and not _is_of_a_cluster(name, environment)
+        ):
+            yield f"{name}: is no setting{meant(name, variables())}"
+
+
+def _is_of_a_cluster(name: str, environment: Mapping[str, str]) -> bool:
+    if name.endswith("_PORT") and _ADDRESS_OF_A_CLUSTER.match(environment[name]):
+        return True
+    return _OF_A_CLUSTER.fullmatch(name) is not None
+
+
+def _configuration_file(name: str | None, problems: list[str]) -> TomlFile | None:
+    if name is None or not Path(name).is_file():
+        return None  # that it is not there is a fault of the setting itself
+    try:
+        file = read_toml(Path(name))
+    except ConfigurationError as fault:
+        problems.extend(fault.problems)
+        return None
+    problems += [
+        f"{file.where(key)}: is unknown{meant(key, TABLES)}" for key in file.tables if key not in TABLES
+    ]
+    return file
+
+
+def _settings_of(file: TomlFile, problems: list[str]) -> dict[str, Any]:
+    """The settings of the file by field, files and folders as seen from where it lies."""
+    table = file.tables.get("settings", {})
+    if not isinstance(table, dict):
+        problems.append(f"{file.where('settings')}: has to be a table")
+        return {}
+    known = [name for name in Settings.model_fields if name != "config_file"]
+    problems += [
+        f"{file.where('settings', key)}: is unknown{meant(key, known)}" for key in table if key not in known
+    ]
+    placed = {key: _beside(file, key, value) for key, value in table.items() if key in known}
+    return _tables_as_files(file) | placed
+
+
+def _beside(file: TomlFile, key: str, value: Any) -> Any:
+    is_path = key.endswith(("_file", "_dir")) and isinstance(value, str)
+    return str(file.path.parent / value) if is_path else value
+
+
+def _tables_as_files(file: TomlFile) -> dict[str, Any]:
+    """The file stands for those that it makes needless."""
+    names = {"client": "clients_file", "code_map": "code_map_file"}
+    return {field: str(file.path) for table, field in names.items() if table in file.tables}
+
+
+def _faults(
+    values: Mapping[str, Any], file: TomlFile | None, by_variable: Mapping[str, Any]
+) -> Iterator[str]:
+    """What is wrong with the settings, each named as it was given."""
+    try:
+        Settings.model_validate(values)
+    except ValidationError as refusal:
+        for fault in refusal.errors(include_url=False):
+            yield f"{_named(str(fault['loc'][0]), file, by_variable)}: {fault_in_words(fault)}"
+    if str(values.get("authentication", "")).lower() == "required" and not values.get("clients_file"):
+        yield "NET_CDS_AUTH=required needs NET_CDS_CLIENTS: the TOML file of the registered clients"
+    if str(values.get("pages", "")).lower() == "on" and not values.get("pages_password_file"):
+        yield "NET_CDS_PAGES=on needs NET_CDS_PAGES_PASSWORD_FILE: a file with a password"
+
+
+def _named(variable: str, file: TomlFile | None, by_variable: Mapping[str, Any]) -> str:
+    """A setting as its author wrote it: a variable, or a line of the file."""
+    field = variables().get(variable, variable)
+    if file is None or field in by_variable:
+        return next((name for name, known in variables().items() if known == field), variable)
+    return file.where("settings", field)
 
 
 def settings_table() -> Iterator[str]:
@@ -321,4 +467,14 @@ def settings_table() -> Iterator[str]:
 def _shown(default: object) -> str:
     if isinstance(default, Path):
         default = default.relative_to(_CHECKOUT)
-    return "none" if default in (None, ()) else f"`{default}`"
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return "none" if default in (None, "") else f"`{default}`"
+
+
+def example_of_variables() -> Iterator[str]:
+    """The lines of ``deploy/.env.example``: every variable with its default, none of them set."""
+    yield "# Every setting of net-cds; deploy/README.md explains them. Take away the '#' where you set one."
+    for field in Settings.model_fields.values():
+        shown = _shown(field.default).strip("`")
+        yield f"#{field.alias}={'' if shown == 'none' else shown}"

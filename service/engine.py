@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from service.cards import Knowledge
 from service.errors import MissingData
 from service.facts.patient import Patient
+from service.facts.phase import phase
 from service.facts.tumour import may_hide_a_tumour, names_a_tumour, names_only_a_site
 from service.fhir.access import FhirAccess
 from service.fhir.bookings import name_bookings
@@ -23,12 +24,15 @@ from service.fhir.medications import Medications, reads_of
 from service.fhir.queries import QUERIES
 from service.fhir.read import MISSING, Entry, Reading, State, holds_code, read_key, read_resources
 from service.fhir.record import DRAFTS, Record, Shelf, assemble, names_in, shelve
-from service.hook_names import PATIENT_VIEW
 from service.hooks.card import Card, Indicator, NotAssessed
+from service.hooks.override_reasons import ReasonClass
+from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rendering import Page, indicator_of, page, render_card, render_group, render_incomplete
-from service.rules import PRIORITY, RULES_OF_HOOK
-from service.rules.base import Answers, Fires, Rule, Silent, decided, out_of_scope, person_out_of_scope
+from service.rules import PRIORITY, RULES_OF_HOOK, SAFETY_RULES
+from service.rules.base import Answers, Fires, Rule, Silent, for_this_person, hushed, out_of_scope
+from service.rules.key_facts import key_facts
+from service.rules.phases import decided, group_of
 
 # Some clients write the whole URL of the user.
 _PATIENT_OR_RELATIVE = re.compile(r"(?:https?://.+/)?(?:Patient|RelatedPerson)/")
@@ -70,16 +74,22 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class HookResult:
-    """The cards, and what a log line or ``evaluate --why`` wants to know of how they came about."""
+    """The cards, and what a log line or ``evaluate --why`` wants to know of how they came about.
+
+    ``shadowed`` are cards that would have been shown, of rules that a site only tries out. ``phase`` names
+    the phase of care, empty where it is not told.
+    """
 
     cards: tuple[Card, ...]
     verdicts: tuple[Verdict, ...]
     record: Record | None
     milliseconds: Mapping[str, float]
+    shadowed: tuple[Card, ...] = ()
+    phase: str = ""
 
 
-def _nothing(_rule_ids: Collection[str]) -> Collection[str]:
-    return ()
+def _remember_nothing(asked: Sequence[Asked]) -> Sequence[Remembered]:
+    return [Remembered()] * len(asked)
 
 
 def respond(
@@ -88,14 +98,16 @@ def respond(
     knowledge: Knowledge,
     now: datetime,
     fetch: Fetch | None = None,
-    overridden: Callable[[Collection[str]], Collection[str]] = _nothing,
+    recall: Recall = _remember_nothing,
+    shadow_rules: Collection[str] = (),
     ask_all: bool = False,
 ) -> HookResult:
     """Answer one hook call; ``now`` is the time to judge by.
 
-    ``overridden`` is given the rules that fire and gives those that this user lately declined for this
-    patient. ``ask_all`` reads the whole record and asks every rule even where there is no tumour, for
-    ``--why``. Raises MissingData when the conditions cannot be known, MalformedRequest for a mixed-up chart.
+    ``recall`` tells of each answer that fires what is remembered of it for this patient. The cards of
+    ``shadow_rules`` are made and not shown. ``ask_all`` reads the whole record and asks every rule even
+    where there is no tumour, for ``--why``. Raises MissingData when the conditions cannot be known,
+    MalformedRequest for a mixed-up chart.
     """
     if _is_for_patients(request):
         return HookResult((), (), None, {})
@@ -103,12 +115,14 @@ def respond(
     record = gather(request, knowledge=knowledge, fetch=fetch, whole=ask_all)
     marks.append(time.perf_counter())
     if not ask_all and not names_a_tumour(record):
-        return HookResult(_incomplete_problem_list(record, knowledge, now), (), record, _durations(marks))
+        said = _incomplete_problem_list(record, knowledge, now)
+        is_heard = any(rule.id not in shadow_rules for rule in _asked(request.hook, knowledge, now))
+        return HookResult(said if is_heard else (), (), record, _durations(marks))
     patient = patient_of(request, record, knowledge, now=now)
     verdicts = ask_rules(patient, knowledge)
-    cards = _cards(verdicts, patient, knowledge, overridden)
+    shown, shadowed = _cards(verdicts, patient, knowledge, recall, frozenset(shadow_rules))
     marks.append(time.perf_counter())
-    return HookResult(cards, verdicts, record, _durations(marks))
+    return HookResult(shown, verdicts, record, _durations(marks), shadowed, phase(patient).value)
 
 
 def _durations(marks: Sequence[float]) -> dict[str, float]:
@@ -234,10 +248,17 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
-    today = patient.now.date()
-    rules = [rule for rule in RULES_OF_HOOK.get(patient.hook, ()) if knowledge.shows(rule.id, today)]
-    refusal = person_out_of_scope(patient)
-    return tuple([_verdict(rule, refusal or ask(rule, patient), patient, knowledge) for rule in rules])
+    asked = _asked(patient.hook, knowledge, patient.now)
+    return tuple([_verdict(rule, _answers(rule, patient), patient, knowledge) for rule in asked])
+
+
+def _asked(hook: str, knowledge: Knowledge, now: datetime) -> Iterable[Rule]:
+    """The rules of a hook that have a card to show."""
+    return [rule for rule in RULES_OF_HOOK.get(hook, ()) if knowledge.shows(rule.id, now.date())]
+
+
+def _answers(rule: Rule, patient: Patient) -> Answers:
+    return for_this_person(rule, patient) or hushed(ask(rule, patient), patient)
 
 
 def ask(rule: Rule, patient: Patient) -> Answers:
@@ -320,19 +341,31 @@ JOINS_WORKUP = (
 
 
 def _cards(
-    verdicts: Iterable[Verdict],
+    verdicts: Sequence[Verdict],
     patient: Patient,
     knowledge: Knowledge,
-    overridden: Callable[[Collection[str]], Collection[str]],
-) -> tuple[Card, ...]:
-    fired, missing = _spoken(verdicts)
+    recall: Recall,
+    shadow_rules: frozenset[str],
+) -> tuple[tuple[Card, ...], tuple[Card, ...]]:
+    """The cards to show, and those of rules that are only tried out: neither takes room from the other."""
+    fired, missing = _loud_enough(*_spoken(verdicts), knowledge)
     if fired:
-        declined = overridden({rule.id for rule, _fires in fired})
-        fired = _without_overridden(fired, knowledge, declined) if declined else fired
+        fired = _recalled(fired, patient, knowledge, recall, shadow_rules)
+    shown = [one for one in fired if one[0].id not in shadow_rules]
+    unread = [one for one in missing if one.recommendation not in shadow_rules]
+    is_heard = any(one.rule.id not in shadow_rules for one in verdicts)
+    cards = _of_pieces(shown, unread, patient, knowledge) if is_heard else ()
+    tried = [one for one in fired if one[0].id in shadow_rules]
+    return cards, _of_pieces(tried, [], patient, knowledge) if tried else ()
+
+
+def _of_pieces(
+    fired: list[_Fired], missing: list[NotAssessed], patient: Patient, knowledge: Knowledge
+) -> tuple[Card, ...]:
     most = int(knowledge.defaults.most_cards)
-    pieces = _grouped(fired, patient.hook)
+    pieces = _grouped(fired, patient)
     if len(pieces) > most:
-        pieces = _grouped(fired, patient.hook, joining=JOINS_WORKUP)
+        pieces = _grouped(fired, patient, joining=JOINS_WORKUP)
     pieces.sort(key=lambda piece: _urgency(piece, knowledge))
     cards = _rendered(pieces[:most], patient, knowledge)
     return _with_the_rest(cards, pieces[most:], missing, patient, knowledge)
@@ -345,33 +378,98 @@ def _spoken(verdicts: Iterable[Verdict]) -> tuple[list[_Fired], list[NotAssessed
     return fired, list(dict.fromkeys(missing))
 
 
-def _without_overridden(
-    fired: list[_Fired], knowledge: Knowledge, overridden: Collection[str]
+def _loud_enough(
+    fired: list[_Fired], missing: list[NotAssessed], knowledge: Knowledge
+) -> tuple[list[_Fired], list[NotAssessed]]:
+    """Without what is less urgent than this site shows; the rules on safety are shown whatever they say."""
+    if knowledge.lowest_indicator is Indicator.INFO:
+        return fired, missing
+    could_be = {
+        name: max([one.indicator for one in card.wordings.values()]) for name, card in knowledge.cards.items()
+    }
+    heard = {
+        name for name, loudest in could_be.items() if loudest >= knowledge.lowest_indicator
+    } | SAFETY_RULES
+    shown = [one for one in fired if is_shown(*one, knowledge)]
+    return shown, [one for one in missing if one.recommendation in heard]
+
+
+def is_shown(rule: Rule, fires: Fires, knowledge: Knowledge) -> bool:
+    """Whether what a rule says is urgent enough for this site."""
+    return rule.id in SAFETY_RULES or indicator_of(rule, fires, knowledge) >= knowledge.lowest_indicator
+
+
+def _recalled(
+    fired: Sequence[_Fired],
+    patient: Patient,
+    knowledge: Knowledge,
+    recall: Recall,
+    shadow_rules: frozenset[str],
 ) -> list[_Fired]:
-    """Advice that this user lately declined for this patient stays silent, unless it is critical."""
-    return [
-        (rule, fires)
-        for rule, fires in fired
-        if rule.id not in overridden or indicator_of(rule, fires, knowledge) is Indicator.CRITICAL
+    """The answers with what they rest on and what was reported of them, without those that are held back."""
+    told = [
+        (rule, replace(fires, facts="\n".join(key_facts(rule.id, patient, fires)))) for rule, fires in fired
     ]
+    remembered = recall([_question(rule, fires, knowledge, shadow_rules) for rule, fires in told])
+    recalled = [
+        (rule, _as_remembered(rule, fires, memory, patient, knowledge))
+        for (rule, fires), memory in zip(told, remembered, strict=True)
+    ]
+    return [(rule, fires) for rule, fires in recalled if fires is not None]
 
 
-def _grouped(fired: Iterable[_Fired], hook: str, joining: Collection[str] = ()) -> list[_Piece]:
+def _question(rule: Rule, fires: Fires, knowledge: Knowledge, shadow_rules: frozenset[str]) -> Asked:
+    return Asked(
+        rule.id,
+        fires.facts,
+        done_elsewhere_days=getattr(knowledge.defaults, rule.done_elsewhere_for),
+        is_critical=indicator_of(rule, fires, knowledge) is Indicator.CRITICAL,
+        is_seldom=fires.is_seldom,
+        is_shadow=rule.id in shadow_rules,
+        is_for_user_only=rule.is_overridden_for_user_only,
+    )
+
+
+def _as_remembered(
+    rule: Rule, fires: Fires, memory: Remembered, patient: Patient, knowledge: Knowledge
+) -> Fires | None:
+    """The answer with what was reported of it; None where it is held back."""
+    if not memory.held_by:
+        return replace(fires, reported=_reported(memory.reports, knowledge)) if memory.reports else fires
+    declines = ReasonClass.PATIENT_DECLINES.value
+    if memory.held_by != {declines}:
+        return None
+    days = [report.day for report in memory.reports if report.reason_class == declines]
+    return _declined(rule, fires, max(days), patient, knowledge)
+
+
+def _declined(rule: Rule, fires: Fires, day: str, patient: Patient, knowledge: Knowledge) -> Fires | None:
+    """The same answer in the words for a patient who declines; None where the rule has none."""
+    name = rule.when_declined.get(fires.wording)
+    if name is None:
+        return None
+    if not patient.record.is_known(*knowledge.cards[rule.id].wordings[name].rests_on):
+        return fires
+    return replace(
+        fires, wording=name, values={**fires.values, "declined": knowledge.phrases("reported.on", day=day)}
+    )
+
+
+def _reported(reports: Iterable[Report], knowledge: Knowledge) -> tuple[str, ...]:
+    return tuple([knowledge.phrases(f"reported.{one.reason_class}", day=one.day) for one in reports])
+
+
+def _grouped(fired: Iterable[_Fired], patient: Patient, joining: Collection[str] = ()) -> list[_Piece]:
     groups: dict[str, list[_Fired]] = {}
     singles: list[_Piece] = []
     for one in fired:
         rule = one[0]
-        group = "workup" if rule.id in joining else _group_of(rule, hook)
+        group = "workup" if rule.id in joining else group_of(rule, patient)
         if group:
             groups.setdefault(group, []).append(one)
         else:
             singles.append(("", (one,)))
     return singles + [(name, tuple(members)) for name, members in groups.items()]
-
-
-def _group_of(rule: Rule, hook: str) -> str:
-    """The pathway is one card on patient-view; while ordering, each of its rules speaks for itself."""
-    return "" if rule.group == "pathway" and hook != PATIENT_VIEW else rule.group
 
 
 _RANKS = {name: rank for rank, name in enumerate(PRIORITY)}

@@ -9,6 +9,7 @@
     │   ├── UnsupportedMediaType
     │   ├── NotAuthenticated      the public text gives no reason
     │   ├── NotPermitted
+    │   ├── NotLocal              an open service answers this machine only
     │   ├── UnknownService
     │   └── MissingData           needed FHIR data neither sent nor readable
     ├── StoreUnavailable          the database cannot be reached
@@ -51,19 +52,29 @@ class UnsupportedMediaType(RequestError):
 
 
 class NotAuthenticated(RequestError):
-    """The caller could not be identified; ``reason`` is for the log, never for the answer.
+    """The caller could not be identified; ``reason`` and ``details`` are for the log, never for the answer.
 
-    ``challenge`` is what the caller has to send: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1.
+    ``details`` say what was looked at and what was expected, by names of the JWT. ``challenge`` is how to
+    send what identifies: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1.
     """
 
-    def __init__(self, reason: str, *, challenge: str = "Bearer") -> None:
+    def __init__(self, reason: str, *, challenge: str = "Bearer", **details: object) -> None:
         super().__init__("Authentication failed.")
         self.reason = reason
         self.challenge = challenge
+        self.details = details
 
 
 class NotPermitted(RequestError):
     """The caller is known and may not do this."""
+
+
+class NotLocal(RequestError):
+    """While nobody has to say who calls, only programs on this machine are answered."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Without registered EHRs only this machine is answered: {reason}.")
+        self.reason = reason
 
 
 class UnknownService(RequestError):

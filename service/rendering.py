@@ -12,12 +12,13 @@ from datetime import date
 from typing import Any
 
 from service.approvals import State, worst
-from service.cards import CardText, Frame, Knowledge, SuggestionText
+from service.cards import CardText, Frame, Knowledge, SuggestionText, Wording
 from service.facts.grade import Grading, proliferation
 from service.facts.patient import Patient
+from service.facts.phase import phase_in_words
 from service.facts.tumour import differentiation_in_words, site_in_words, tumour
 from service.fhir.evidence import Evidence
-from service.hooks.card import Action, Card, Indicator, NotAssessed, Suggestion
+from service.hooks.card import Action, Advice, Card, Indicator, NotAssessed, Suggestion
 from service.hooks.text import markdown, one_line, summary
 from service.rules.base import Fires, Rule
 
@@ -44,7 +45,7 @@ class Page:
 
 def page(patient: Patient, knowledge: Knowledge) -> Page:
     """Begin an answer."""
-    on_record = "\n\n".join(_on_record(patient, knowledge))
+    on_record = "\n\n".join([*_on_record(patient, knowledge), *_local_contact(knowledge)])
     return Page(
         knowledge=knowledge,
         footer=on_record,
@@ -66,7 +67,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
     state = knowledge.states(on.today)[rule.id]
     return Card(
         recommendations=(rule.id,),
-        indicator=wording.indicator,
+        indicator=indicator_of(rule, fires, knowledge),
         summary=summary(wording.summary, fires.values, limits=frame.limits),
         detail=f"{_detail(text, fires, frame)}\n\n{footer}\n\n{_provenance(knowledge, frame, state, text)}",
         source=frame.source,
@@ -78,6 +79,7 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
         sources=frame.sources,
         knowledge_version=knowledge.version,
         review=knowledge.review_in_words(state),
+        advice=(_advice(rule, fires, knowledge),),
     )
 
 
@@ -108,7 +110,15 @@ def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) ->
         sources=frame.sources,
         knowledge_version=knowledge.version,
         review=knowledge.review_in_words(state),
+        advice=tuple([_advice(rule, fires, knowledge) for rule, fires in members]),
+        group=group,
     )
+
+
+def _advice(rule: Rule, fires: Fires, knowledge: Knowledge) -> Advice:
+    """What the store keeps of a rule's answer: nothing of the patient but what its facts become there."""
+    indicator = indicator_of(rule, fires, knowledge)
+    return Advice(rule.id, fires.wording, indicator, facts=fires.facts, digest=knowledge.digests[rule.id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,7 @@ def _member(text: CardText, fires: Fires, on: Page) -> _Member:
     values = {**frame.limits, **fires.values}
     heading = markdown(one_line(wording.summary.format_map(values)))
     detail = f"**{heading}**\n\n{_detail(text, fires, frame)}"
-    return _Member(wording.indicator, detail, _suggestions(text, fires, values, on))
+    return _Member(_indicator(wording, fires), detail, _suggestions(text, fires, values, on))
 
 
 def render_incomplete(
@@ -175,15 +185,33 @@ def _on_translation(knowledge: Knowledge, *texts: CardText) -> str:
 
 def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:
     """How loud the rule's answer is."""
-    return knowledge.cards[rule.id].wordings[fires.wording].indicator
+    return _indicator(knowledge.cards[rule.id].wordings[fires.wording], fires)
+
+
+def _indicator(wording: Wording, fires: Fires) -> Indicator:
+    return min(wording.indicator, Indicator.WARNING) if fires.is_at_most_warning else wording.indicator
 
 
 def _detail(text: CardText, fires: Fires, frame: Frame) -> str:
     safe = {**frame.safe_limits, **{name: markdown(value) for name, value in fires.values.items()}}
     detail = text.wordings[fires.wording].detail.format_map(safe).strip()
+    detail = "\n\n".join([detail, *[markdown(one) for one in fires.reported]])
     if not text.current_guidance:
         return detail
     return f"{detail}\n\n**{frame.guidance_heading}:** {text.current_guidance.format_map(safe)}"
+
+
+def _local_contact(knowledge: Knowledge) -> list[str]:
+    """Whom to ask at this site, where it says so."""
+    local, phrases = knowledge.local, knowledge.phrases
+    if not local.mdt_name:
+        return []
+    if not local.mdt_phone:
+        return [markdown(phrases("card.local-contact", name=local.mdt_name))]
+    with_telephone = phrases(
+        "card.local-contact-with-telephone", name=local.mdt_name, telephone=local.mdt_phone
+    )
+    return [markdown(with_telephone)]
 
 
 def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:
@@ -196,7 +224,7 @@ def _on_record(patient: Patient, knowledge: Knowledge) -> list[str]:
         lines.append(common.several_primaries.format_map({"sites": sites}))
     if found.region == "thoracic":
         lines.append(common.thoracic)
-    return lines
+    return [*lines, *filter(None, (markdown(phase_in_words(patient)),))]
 
 
 def _tumour_on_record(patient: Patient, knowledge: Knowledge) -> str:
@@ -248,7 +276,7 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
     """The orders of this wording; one with a dose only while the card is approved."""
     is_approved = on.knowledge.states(on.today)[text.id].is_approved
     return [
-        _suggestion(suggestion, values, on)
+        _suggestion(text.id, suggestion, values, on)
         for suggestion in text.suggestions
         if fires.wording in suggestion.wordings
         and suggestion.id not in fires.omit
@@ -256,11 +284,10 @@ def _suggestions(text: CardText, fires: Fires, values: Mapping[str, str], on: Pa
     ]
 
 
-def _suggestion(text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
+def _suggestion(rule: str, text: SuggestionText, values: Mapping[str, str], on: Page) -> Suggestion:
     label = one_line(text.label.format_map(values))
-    return Suggestion(
-        label, (Action("create", label, completed(text.resource, on.subject, reasons=on.reasons)),)
-    )
+    resource = completed(text.resource, on.subject, reasons=on.reasons)
+    return Suggestion(label, (Action("create", label, resource),), rule=rule)
 
 
 _ORDERS = ("ServiceRequest", "MedicationRequest")

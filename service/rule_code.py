@@ -20,6 +20,8 @@ SERVICE = Path(__file__).parent
 
 _PACKAGES = ("rules", "facts")
 _ALSO_DECIDE = ("fhir",)
+_FOR_EVERY_RULE = "rules/phases.py"
+"""What decides with every rule, and is imported by none."""
 """What reads the record: part of the version of the content, and of no approval."""
 
 
@@ -71,13 +73,14 @@ class Code:
     digest: str
 
     def of_rule(self, rule_id: str) -> RuleCode:
-        """The code of a rule; empty where no file has its name, as for a grouped card."""
-        return self.from_file(f"rules/{rule_id.replace('-', '_')}.py")
+        """The code of a rule and of the phases of care; empty where no file has its name, as for a group."""
+        name = f"rules/{rule_id.replace('-', '_')}.py"
+        return self.from_files(name, _FOR_EVERY_RULE) if name in self.modules else RuleCode({})
 
-    def from_file(self, name: str) -> RuleCode:
-        """A file with all that it imports, directly or not."""
+    def from_files(self, *names: str) -> RuleCode:
+        """Files with all that they import, directly or not."""
         found: dict[str, Module] = {}
-        waiting = {name} & self.modules.keys()
+        waiting = set(names) & self.modules.keys()
         while waiting:
             one = waiting.pop()
             found[one] = self.modules[one]

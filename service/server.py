@@ -1,7 +1,7 @@
 """The production server: gunicorn, embedded, with the settings that this service needs.
 
 Implements the transport below https://cds-hooks.hl7.org/2.0/#http-request_1. Why gunicorn and why
-these workers: ``service/adr/0004-server.md``.
+these workers: ``service/adr/0013-slow-neighbours.md``.
 
 An application may leave two lists of callables in its ``extensions``: ``AFTER_FORK`` is called in every
 worker before its first request (threads and database connections do not survive a fork), ``AT_EXIT`` when a
@@ -14,10 +14,14 @@ import gc
 import ipaddress
 import logging
 import os
+import resource
+import shutil
 import signal
 import socket
 import struct
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,12 +29,14 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from service import AFTER_FORK, AT_EXIT
+from service.buffering import buffering_worker, most_connections
 from service.config import Settings
 from service.errors import ConfigurationError
 
 SILENT_CLIENT_SECONDS = 3
-"""How long a worker waits for the next byte of a request before it gives up on the connection."""
+"""How long a thread waits for a client to take or send more, where the loop could not wait in its place."""
 
+COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 _MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # gunicorn makes an unlinked file in it, with a random name
@@ -61,11 +67,30 @@ def serve(settings: Settings, host: str, port: int, *, load: Callable[[], Any] |
     :func:`service.create_app`. Raises ConfigurationError where that address would be unsafe.
     """
     check_address(settings, host)
+    check_port(host, port)
     log_of_gunicorn = logging.getLogger("gunicorn.error")
     log_of_gunicorn.addFilter(_shorten_silent_clients)
     log_of_gunicorn.addFilter(_leave_out_what_was_sent)
     _hold_stop_signals_while_forking()
-    _Server(load or partial(_load_service, settings), gunicorn_options(settings, host, port)).run()
+    with _shared_counts():
+        _Server(load or partial(_load_service, settings), gunicorn_options(settings, host, port)).run()
+
+
+@contextmanager
+def _shared_counts() -> Iterator[None]:
+    """A folder in memory where workers keep what they count, so that any of them can tell the sum.
+
+    https://prometheus.github.io/client_python/multiprocess/: it has to be named before the library is loaded.
+    """
+    folder = tempfile.mkdtemp(prefix="net-cds-metrics-", dir=_in_memory())
+    os.environ[COUNTS_FOLDER] = folder
+    master = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() == master:
+            del os.environ[COUNTS_FOLDER]
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_address(settings: Settings, host: str) -> None:
@@ -80,6 +105,22 @@ def check_address(settings: Settings, host: str) -> None:
     )
 
 
+def check_port(host: str, port: int) -> None:
+    """Raise ConfigurationError where the port cannot be had: gunicorn would try for five seconds first."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as problem:
+        raise ConfigurationError(
+            [
+                f"cannot listen on {host}, port {port} ({problem.strerror}): choose another with --port "
+                "(make run PORT=8001)"
+            ]
+        ) from None
+
+
 def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
     """The settings of gunicorn; every other one keeps its default."""
     return {
@@ -87,7 +128,8 @@ def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "sync" if settings.threads == 1 else "gthread",
+        "worker_class": buffering_worker(settings.max_body_bytes),
+        "worker_connections": most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         "preload_app": True,
         "timeout": 30,
         "graceful_timeout": 30,
@@ -97,17 +139,24 @@ def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]
         "limit_request_fields": 100,
         "limit_request_field_size": 16384,
         # The heartbeat file must not wait for a disk.
-        "worker_tmp_dir": str(_MEMORY_FOLDER) if os.access(_MEMORY_FOLDER, os.W_OK) else None,
+        "worker_tmp_dir": _in_memory(),
         # The service writes its own line per request; gunicorn's would name what no log may hold.
         "accesslog": None,
         "errorlog": "-",
         "loglevel": settings.log_level.lower(),
         "control_socket_disable": True,
+        # Nobody may say by a header under which path the service lies; NET_CDS_PUBLIC_URL does.
+        "forwarder_headers": "",
         "when_ready": _limit_silent_clients,
         "post_fork": _after_fork,
         "post_worker_init": _release_stop_signals,
         "worker_exit": _at_exit,
     }
+
+
+def _in_memory() -> str | None:
+    """A folder whose files are in memory, None where this system has none."""
+    return str(_MEMORY_FOLDER) if os.access(_MEMORY_FOLDER, os.W_OK) else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -155,7 +204,7 @@ def _release_stop_signals(_worker: Any = None) -> None:
 
 
 def _limit_silent_clients(arbiter: Any) -> None:
-    """Let no connection that sends nothing hold a worker; browsers open such connections in advance.
+    """Let no connection that takes or sends nothing hold a thread.
 
     Accepted sockets inherit the time-outs of the listening one, which is not otherwise affected,
     because gunicorn never blocks on it.

@@ -6,12 +6,11 @@ engine (https://cds-hooks.hl7.org/2.0/#cds-service-response) and the facts found
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from service.cards import Knowledge
-from service.engine import HookResult, Said, because
+from service.engine import HookResult, Said, because, is_shown
 from service.facts.grade import proliferation
 from service.facts.markers import Marker, chromogranin_a_results, hiaa_results
 from service.facts.patient import Patient
@@ -25,8 +24,10 @@ from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 from service.fhir.record import Section
 from service.hooks.hooks import SERVICES
+from service.rendering import indicator_of
 from service.rules import RULES
 from service.rules.base import Fires, Rule, Silent
+from service.site import SiteRules
 
 HOOKS = tuple(service.hook for service in SERVICES)
 """The names of the hooks that are answered."""
@@ -79,25 +80,34 @@ class Event:
     is_assumed: bool = False
 
 
-def reasons(result: HookResult, knowledge: Knowledge, *, hook: str) -> Why:
+def reasons(result: HookResult, rules: SiteRules, *, hook: str) -> Why:
     """Every section with its state, and every rule with its answer and the reason."""
     said = [
-        Reason(verdict.rule.id, *_in_words(one, verdict.rule, knowledge), rests_on=_references_of(one))
+        Reason(verdict.rule.id, *_in_words(one, verdict.rule, rules), rests_on=_references_of(one))
         for verdict in result.verdicts
         for one in verdict.said
     ]
     sections = result.record.sections.values() if result.record else ()
     asked = {verdict.rule.id for verdict in result.verdicts}
-    return Why(tuple(sections), (*said, *_not_asked(asked, hook)))
+    return Why(tuple(sections), (*said, *_not_asked(asked, rules.off, hook)))
 
 
-def _in_words(said: Said, rule: Rule, knowledge: Knowledge) -> tuple[str, str]:
+def _in_words(said: Said, rule: Rule, rules: SiteRules) -> tuple[str, str]:
     if isinstance(said, Silent):
-        return "silent", because(rule, said, knowledge)
+        return "silent", because(rule, said, rules.knowledge)
     if not isinstance(said, Fires):
         return "could not be assessed", f"{said.section}: {said.reason}"
-    indicator = knowledge.cards[rule.id].wordings[said.wording].indicator.name.lower()
-    return "fires", "; ".join((f"{said.wording} ({indicator})", *(one.says for one in said.evidence)))
+    indicator = indicator_of(rule, said, rules.knowledge).name.lower()
+    parts = (f"{said.wording} ({indicator})", *(one.says for one in said.evidence), *_kept(said, rule, rules))
+    return "fires", "; ".join(parts)
+
+
+def _kept(fires: Fires, rule: Rule, rules: SiteRules) -> Iterator[str]:
+    """Why this site does not show what a rule says."""
+    if rule.id in rules.shadow:
+        yield "not shown: this site only records it (shadow)"
+    elif not is_shown(rule, fires, rules.knowledge):
+        yield f"not shown: this site shows {rules.knowledge.lowest_indicator.name.lower()} and above"
 
 
 def _references_of(said: Said) -> tuple[str, ...]:
@@ -108,12 +118,12 @@ def _references(evidence: Iterable[Evidence]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([one.reference for one in evidence]))
 
 
-def _not_asked(asked: Collection[str], hook: str) -> Iterator[Reason]:
+def _not_asked(asked: Collection[str], off: Mapping[str, str], hook: str) -> Iterator[Reason]:
     for rule in RULES:
         if rule.id not in asked:
             on = ", ".join(name for name in HOOKS if name in rule.hooks)
-            why = f"asked on {on}" if hook not in rule.hooks else "its card is not approved"
-            yield Reason(rule.id, "not asked", why)
+            decided = off.get(rule.id, "its card is not approved")
+            yield Reason(rule.id, "not asked", decided if hook in rule.hooks else f"asked on {on}")
 
 
 def because_of(section: Section) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -66,9 +67,18 @@ def with_drafts(record: str, *drafts: Mapping[str, Any], selections: Sequence[st
     return patient_of(request, gathered, knowledge(), now=now_on(TODAY))
 
 
+SWITCHED_ON = {"follow_up_days": 550}
+"""The limits whose default switches a rule off, as a site sets them that wants the rule."""
+
+
+def switched_on(of: Patient) -> Patient:
+    """The same patient at a site that has switched on every rule that is off by default."""
+    return replace(of, defaults=replace(of.defaults, **SWITCHED_ON))
+
+
 def answers(rule_id: str, record: str, hook: str = "patient-view") -> tuple[Said, ...]:
-    """What becomes of a rule's answer to a record in phrases."""
-    verdicts = ask_rules(patient(record, hook), knowledge())
+    """What becomes of a rule's answer to a record in phrases, where every rule is switched on."""
+    verdicts = ask_rules(switched_on(patient(record, hook)), knowledge())
     return next((verdict.said for verdict in verdicts if verdict.rule.id == rule_id), ())
 
 

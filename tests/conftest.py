@@ -31,7 +31,8 @@ def cards_are_read_once() -> Iterator[None]:
 
 
 def _load(remembered: dict[str, Any], load: Any, cards_dir: Path, **options: Any) -> Any:
-    if cards_dir.resolve() != CARDS.resolve() or options.get("overrides") or options.get("code_map"):
+    chosen = ("overrides", "code_map", "read_languages")
+    if cards_dir.resolve() != CARDS.resolve() or any(options.get(name) for name in chosen):
         return load(cards_dir, **options)
     if "committed" not in remembered:
         remembered["committed"] = load(cards_dir, **options)

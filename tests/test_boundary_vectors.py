@@ -183,3 +183,40 @@ def test_12_two_specimens() -> None:
     assert proliferation(patient(record)).grade is Grade.G2
     assert "2 %" in card.detail
     assert "12 %" in card.detail
+
+
+_HOSPICE = 'encounter "Hospice care" (in progress) 2 days ago'
+_PALLIATIVE = 'encounter "Palliative care" (in progress) 2 days ago'
+
+
+def test_13_care_limited_to_comfort_lowers_what_is_critical() -> None:
+    record = "ileal NET 200 days ago; liver metastases 180 days ago; PRRT planned (draft)"
+
+    assert _indicator("prrt-without-sstr", record, "order-sign") is Indicator.CRITICAL
+    assert _indicator("prrt-without-sstr", f"{record}; {_HOSPICE}", "order-sign") is Indicator.WARNING
+
+
+def test_13_care_limited_to_comfort_leaves_only_what_prevents_harm() -> None:
+    record = f"ileal NET 200 days ago; small-bowel resection planned (draft); {_HOSPICE}"
+
+    assert _rules(record) == set()
+    assert not _rules(record, "order-sign") & {"sstr-imaging", "ki67", "cross-sectional-imaging"}
+
+
+def test_13_palliative_care_silences_the_work_up_on_opening_and_no_order() -> None:
+    record = "ileal NET 200 days ago; liver metastases 180 days ago; capecitabine oral (draft)"
+
+    assert "sstr-imaging" in _rules(record)
+    assert not _rules(f"{record}; {_PALLIATIVE}")
+    assert _rules(f"{record}; {_PALLIATIVE}", "order-sign") == _rules(record, "order-sign") != set()
+
+
+def test_14_the_order_among_equally_loud_cards() -> None:
+    record = (
+        "ileal NET 200 days ago; carcinoid syndrome 180 days ago; lanreotide depot given 10 days ago; "
+        "DOTATATE PET/CT done 30 days ago; PRRT planned (draft); small-bowel resection planned (draft)"
+    )
+    loud = [one for one in result(record, "order-sign").cards if one.indicator is Indicator.WARNING]
+    safety = [one.recommendations[0] for one in loud][:3]
+
+    assert safety == ["octreotide-prophylaxis", "prrt-without-sstr", "prrt-analogue-interval"]

@@ -100,7 +100,7 @@ def test_one_card_loads_alone(small_folder: Path) -> None:
         (
             "says: TNM staging follows",
             "sais: TNM staging follows",
-            "line 15, sources.0.says: has to be given",
+            "line 16, sources.0.says: has to be given",
         ),
         (
             "indicator: info",

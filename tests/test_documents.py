@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _ALLOWED_FOLDERS = {"service", "cards", "fhir_fixtures", "tests", "deploy", ".ci", ".github"}
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-_MAKE = re.compile(r"`?make ([a-z]+)")
+_MAKE = re.compile(r"`?make ([a-z][a-z-]*)")
 _PATH_IN_CODE = re.compile(
     r"`((?:service|cards|fhir_fixtures|tests|deploy|\.ci)/[\w./-]*|[A-Z]+\.md|[\w.-]+\.(?:toml|lock))`"
 )
@@ -60,7 +60,7 @@ def test_paths_that_a_document_names_exist(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_targets_of_make_that_a_document_names_exist(document: Path) -> None:
     targets = set(
-        re.findall(r"^([a-z]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        re.findall(r"^([a-z0-9-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     )
     code = re.findall(r"```.*?```|`[^`]+`", (CHECKOUT / document).read_text(encoding="utf-8"), re.DOTALL)
     named = {target for piece in code for target in _MAKE.findall(piece)}
@@ -105,6 +105,8 @@ def test_the_newest_version_is_in_the_changelog() -> None:
     [
         ("requirements.lock", ("dependencies",)),
         ("requirements-dev.lock", ("dependencies", "spark", "telemetry", "dev")),
+        ("requirements-deploy.lock", ("deploy",)),
+        ("requirements-sbom.lock", ("sbom",)),
     ],
 )
 def test_each_lock_has_its_dependencies_with_hashes_and_names_no_registry(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from service.fhir.access import FhirAccess
 from service.fhir.medications import queries_for
 from service.fhir.record import State
 from service.hooks.card import Card, Indicator
+from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rules import RULES
 from tests.asking import as_read, hook_request, knowledge, result, templates
@@ -37,6 +38,16 @@ def ask(request: HookRequest, **changes: Any) -> HookResult:
 def cards(record: str, hook: str = "patient-view") -> dict[str, Card]:
     """Topic of the card -> card, in order."""
     return by_topic(result(record, hook))
+
+
+def held_back(*rules: str, by: str = "judgement", reports: tuple[Report, ...] = ()) -> Recall:
+    """A memory that holds back these rules."""
+
+    def recall(asked: Sequence[Asked]) -> Sequence[Remembered]:
+        held = frozenset({by})
+        return [Remembered(held, reports) if one.rule in rules else Remembered() for one in asked]
+
+    return recall
 
 
 def by_topic(found: HookResult) -> dict[str, Card]:
@@ -74,7 +85,11 @@ def test_a_tumour_of_unreadable_status_is_said_to_be_unread() -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "hook", ["patient-view", "order-select", "order-sign", "appointment-book", "encounter-start"]
+    "hook",
+    [
+        *("patient-view", "order-select", "order-sign", "appointment-book"),
+        *("encounter-start", "encounter-discharge"),
+    ],
 )
 def test_a_patient_without_a_tumour_to_advise_on_gets_no_card(record: str, hook: str) -> None:
     assert result(record, hook).cards == ()
@@ -95,7 +110,7 @@ def test_work_up_items_are_one_card_with_a_suggestion_each() -> None:
 def test_a_group_of_one_keeps_the_topic_of_the_group() -> None:
     others = {rule.id for rule in RULES} - {"tumour-board"}
 
-    found = by_topic(ask(hook_request(ILEAL), overridden=lambda _ids: others))
+    found = by_topic(ask(hook_request(ILEAL), recall=held_back(*others)))
 
     assert found["workup"].recommendations == ("tumour-board",)
 
@@ -222,24 +237,145 @@ def test_everybody_else_gets_them(user: str) -> None:
 
 
 def test_a_declined_card_stays_silent() -> None:
-    found = by_topic(ask(hook_request(ILEAL), overridden=lambda _ids: {"ki67", "tnm"}))
+    found = by_topic(ask(hook_request(ILEAL), recall=held_back("ki67", "tnm")))
 
     assert "ki67" not in found
     assert "hiaa" in found["workup"].recommendations
     assert "tnm" not in found["workup"].recommendations
 
 
-def test_a_critical_card_cannot_be_declined_away() -> None:
-    found = ask(hook_request(ADVANCED), overridden=lambda _ids: {"octreotide-prophylaxis", "ki67"}).cards
+def asked_of(record: str, hook: str = "patient-view") -> dict[str, Asked]:
+    """Rule -> what the memory is asked of it."""
+    kept: list[Asked] = []
 
-    assert found[0].source.topic_code == "octreotide-prophylaxis"
+    def recall(asked: Sequence[Asked]) -> Sequence[Remembered]:
+        kept.extend(asked)
+        return [Remembered()] * len(asked)
+
+    ask(hook_request(record, hook), recall=recall)
+    return {one.rule: one for one in kept}
+
+
+def test_the_memory_is_told_what_a_critical_card_is() -> None:
+    asked = asked_of(ADVANCED)
+
+    assert asked["octreotide-prophylaxis"].is_critical
+    assert not asked["ki67"].is_critical if "ki67" in asked else True
+    assert not asked["tumour-board"].is_critical
+
+
+BEFORE = "ileal NET 300 days ago; liver metastases 100 days ago; carcinoid syndrome 90 days ago"
+
+
+@pytest.mark.parametrize(
+    ("rule", "news"),
+    [
+        ("octreotide-prophylaxis", "small-bowel resection booked in 3 days"),
+        ("tumour-board", "Ki-67 12 % 10 days ago"),
+        ("sstr-imaging", "DOTATATE PET/CT positive done 500 days ago"),
+        ("tumour-board", "bone metastases 20 days ago"),
+    ],
+)
+def test_news_of_a_rule_is_another_fact(rule: str, news: str) -> None:
+    before, after = asked_of(BEFORE), asked_of(f"{BEFORE}; {news}")
+
+    assert rule in before
+    assert rule not in after or before[rule].facts != after[rule].facts
+
+
+@pytest.mark.parametrize("rule", ["sstr-imaging", "ki67", "tumour-board", "octreotide-prophylaxis"])
+def test_an_unrelated_result_is_no_other_fact(rule: str) -> None:
+    before, after = asked_of(BEFORE), asked_of(f"{BEFORE}; chromogranin A 400 5 days ago")
+
+    assert before[rule].facts == after[rule].facts
+
+
+def test_an_operation_that_is_covered_by_a_report_does_not_speak_for_the_next() -> None:
+    one = asked_of(f"{BEFORE}; small-bowel resection booked in 3 days")["octreotide-prophylaxis"]
+    later = asked_of(f"{BEFORE}; small-bowel resection booked in 30 days")["octreotide-prophylaxis"]
+
+    assert one.facts != later.facts
+
+
+def test_what_was_done_elsewhere_holds_as_long_as_a_result_would() -> None:
+    asked, limits = asked_of(BEFORE), knowledge().defaults
+
+    assert asked["sstr-imaging"].done_elsewhere_days == limits.sstr_fresh_days
+    assert asked["hiaa"].done_elsewhere_days == limits.marker_fresh_days
+    assert asked["ki67"].done_elsewhere_days == limits.done_elsewhere_days
+
+
+DECLINES = {"by": "patient-declines", "reports": (Report("patient-declines", "2026-11-20"),)}
+
+
+def test_where_the_patient_declines_cover_the_card_says_so_in_place_of_silence() -> None:
+    record = f"{BEFORE}; small-bowel resection booked in 3 days"
+    recall = held_back("octreotide-prophylaxis", **DECLINES)
+
+    card = by_topic(ask(hook_request(record), recall=recall))["octreotide-prophylaxis"]
+
+    assert (card.advice[0].wording, card.indicator) == ("declined", Indicator.INFO)
+    assert "declined on 2026-11-20 (reported, not in this record)" in card.detail
+    assert not any(one.actions[0].resource["resourceType"] == "MedicationRequest" for one in card.suggestions)
+
+
+def test_without_an_operation_what_the_patient_declines_is_silent() -> None:
+    recall = held_back("octreotide-prophylaxis", "tumour-board", **DECLINES)
+
+    found = by_topic(ask(hook_request(BEFORE), recall=recall))
+
+    assert "octreotide-prophylaxis" not in found
+    assert not any("tumour-board" in card.recommendations for card in found.values())
+
+
+@pytest.mark.parametrize("rule", ["sstr-imaging", "hiaa"])
+def test_what_was_reported_is_printed_and_counts_as_no_result(rule: str) -> None:
+    def recall(asked: Sequence[Asked]) -> Sequence[Remembered]:
+        told = (Report("done-elsewhere", "2025-11-20"),)
+        return [Remembered(reports=told if one.rule == rule else ()) for one in asked]
+
+    found = ask(hook_request(BEFORE), recall=recall)
+
+    (card,) = [card for card in found.cards if rule in card.recommendations]
+    assert card.detail.count("Reported as done elsewhere on 2025-11-20 (not in this record).") == 1
+
+
+def test_a_rule_that_is_tried_out_is_recorded_and_not_shown() -> None:
+    shown = ask(hook_request(BEFORE))
+    tried = ask(hook_request(BEFORE), shadow_rules={rule.id for rule in RULES})
+
+    assert tried.cards == ()
+    assert [card.recommendations for card in tried.shadowed] == [card.recommendations for card in shown.cards]
+    assert shown.shadowed == ()
+
+
+def test_one_item_of_a_group_is_tried_out_and_the_others_are_shown() -> None:
+    found = ask(hook_request(BEFORE), shadow_rules={"hiaa", "tumour-board"})
+
+    assert not {"hiaa", "tumour-board"} & {rule for card in found.cards for rule in card.recommendations}
+    assert {rule for card in found.shadowed for rule in card.recommendations} == {"hiaa", "tumour-board"}
+    assert "cross-sectional-imaging" in by_topic(found)["workup"].recommendations
+
+
+def test_a_grouped_card_offers_the_reasons_of_its_members() -> None:
+    workup = cards(BEFORE)["workup"]
+
+    offered = {reason.code for reason in workup.override_reasons}
+
+    assert {"imaging-elsewhere", "hiaa-elsewhere", "board-review-elsewhere"} <= offered
+
+
+def test_the_suggestions_of_a_grouped_card_belong_to_its_rules() -> None:
+    workup = cards(BEFORE)["workup"]
+
+    assert {one.rule for one in workup.suggestions} <= set(workup.recommendations)
 
 
 def test_what_was_declined_is_not_asked_for_without_a_card() -> None:
-    def never(_ids: object) -> set[str]:
+    def never(_asked: Sequence[Asked]) -> Sequence[Remembered]:
         raise AssertionError("asked")
 
-    assert ask(hook_request("male"), overridden=never).cards == ()
+    assert ask(hook_request("male"), recall=never).cards == ()
 
 
 def test_a_mixed_up_chart_is_refused() -> None:

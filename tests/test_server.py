@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from service.buffering import LONGEST_HEAD_BYTES, Arrival
 from service.config import Settings
 from service.errors import ConfigurationError
 from service.server import check_address, gunicorn_options
@@ -21,7 +23,7 @@ from service.server import check_address, gunicorn_options
 _APPLICATION = """
 import os, sys, time
 from pathlib import Path
-from flask import Flask
+from flask import Flask, request
 from service.config import Settings
 from service.server import serve
 
@@ -32,6 +34,10 @@ def load():
     @application.get("/process")
     def process():
         return {"process": os.getpid(), "parent": os.getppid(), "forked": state["forked"]}
+
+    @application.post("/echo")
+    def echo():
+        return request.get_data()
 
     @application.get("/slow")
     def slow():
@@ -73,9 +79,11 @@ def _wait_until_answering(base: str) -> None:
 
 
 @contextmanager
-def _running(marker: Path, *, threads: int = 1) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def _running(
+    marker: Path, *, threads: int = 4, before: str = ""
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     port = _free_port()
-    command = [sys.executable, "-c", _APPLICATION, str(port), str(threads), str(marker)]
+    command = [sys.executable, "-c", before + _APPLICATION, str(port), str(threads), str(marker)]
     with subprocess.Popen(command, cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True) as process:
         try:
             _wait_until_answering(f"http://127.0.0.1:{port}")
@@ -87,10 +95,9 @@ def _running(marker: Path, *, threads: int = 1) -> Iterator[tuple[str, subproces
             process.communicate(timeout=20)
 
 
-@pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.slow
-def test_every_worker_is_prepared_once_after_the_fork(tmp_path: Path, threads: int) -> None:
-    with _running(tmp_path / "marker", threads=threads) as (base, process):
+def test_every_worker_is_prepared_once_after_the_fork(tmp_path: Path) -> None:
+    with _running(tmp_path / "marker") as (base, process):
         answers = [requests.get(f"{base}/process", timeout=5).json() for _ in range(20)]
     assert {answer["forked"] for answer in answers} == {1}
     assert {answer["parent"] for answer in answers} == {process.pid}
@@ -114,7 +121,7 @@ def test_a_request_in_progress_is_answered_before_the_server_stops(tmp_path: Pat
 
 @pytest.mark.slow
 def test_a_server_that_is_stopped_while_it_starts_stops_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _APPLICATION, str(_free_port()), "1", str(tmp_path / "marker")]
+    command = [sys.executable, "-c", _APPLICATION, str(_free_port()), "4", str(tmp_path / "marker")]
     with subprocess.Popen(command, cwd=_CHECKOUT, stderr=subprocess.DEVNULL) as process:
         while not list(tmp_path.glob("fork-*")):
             time.sleep(0.01)
@@ -122,20 +129,120 @@ def test_a_server_that_is_stopped_while_it_starts_stops_at_once(tmp_path: Path) 
         assert process.wait(timeout=15) == 0
 
 
+_HEAD = b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"GET /process HTTP/1.1\r\nX-Long: a",
+        _HEAD + b"Content-Length: 5000\r\n\r\n{",
+        _HEAD + b"Transfer-Encoding: chunked\r\n\r\n1000\r\n{",
+        _HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n0\r\n",
+        _HEAD + b"Content-Length: 5000\r\nExpect: 100-continue\r\n\r\n",
+    ],
+    ids=["silent", "headers", "body", "chunk", "chunks", "expect"],
+)
 @pytest.mark.slow
-def test_connections_that_send_nothing_do_not_hold_the_workers(tmp_path: Path) -> None:
+def test_connections_that_trickle_hold_no_thread(tmp_path: Path, beginning: bytes) -> None:
     with ExitStack() as stack:
-        base, process = stack.enter_context(_running(tmp_path / "marker"))
-        workers_before = {int(file.name.split("-")[1]) for file in tmp_path.glob("fork-*")}
+        base, _ = stack.enter_context(_running(tmp_path / "marker"))
         address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
-        for _ in range(2):
+        for _number in range(24):
+            connection = stack.enter_context(socket.create_connection(address))
+            connection.sendall(beginning)
+        began = time.monotonic()
+        for _number in range(6):
+            assert requests.get(f"{base}/process", timeout=2).status_code == 200
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.slow
+def test_clients_that_leave_their_connection_open_after_the_last_answer_hold_nothing(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        base, _ = stack.enter_context(_running(tmp_path / "marker"))
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        for _number in range(12):
+            connection = stack.enter_context(socket.create_connection(address))
+            connection.sendall(b"GET /process HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        began = time.monotonic()
+        for _number in range(6):
+            requests.get(f"{base}/process", timeout=2)
+        assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.slow
+def test_a_request_in_pieces_and_the_next_one_behind_it_are_answered(tmp_path: Path) -> None:
+    with _running(tmp_path / "marker") as (base, _):
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        with socket.create_connection(address, timeout=5) as connection:
+            chunked = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n0\r\nX-End: t\r\n\r\n"
+            counted = _HEAD + b"Content-Length: 3\r\nConnection: close\r\n\r\ncde"
+            for piece in (chunked[:30], chunked[30:75], chunked[75:] + counted[:20], counted[20:]):
+                connection.sendall(piece)
+                time.sleep(0.05)
+            answers = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answers.count(b"200 OK") == 2
+    assert answers.index(b"ab") < answers.index(b"cde")
+
+
+@pytest.mark.slow
+def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(tmp_path: Path) -> None:
+    with _running(tmp_path / "marker") as (base, _):
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        with socket.create_connection(address, timeout=5) as connection:
+            connection.sendall(
+                _HEAD + b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+            )
+            assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(b"ab")
+            assert b"200 OK" in b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+@pytest.mark.slow
+def test_a_head_without_an_end_is_refused(tmp_path: Path) -> None:
+    with _running(tmp_path / "marker") as (base, _):
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        with socket.create_connection(address, timeout=5) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * (LONGEST_HEAD_BYTES + 1))
+            assert connection.recv(4096).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.slow
+def test_a_header_does_not_say_under_which_path_the_service_lies(tmp_path: Path) -> None:
+    with _running(tmp_path / "marker") as (base, _):
+        answer = requests.get(f"{base}/x/process", headers={"SCRIPT_NAME": "/x"}, timeout=5)
+    assert answer.status_code == 404
+
+
+@pytest.mark.slow
+def test_where_connections_are_too_many_those_that_wait_longest_give_way(tmp_path: Path) -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few_files = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (110, {hard}))"
+    with ExitStack() as stack:
+        base, process = stack.enter_context(_running(tmp_path / "marker", before=few_files))
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        for _number in range(300):
             stack.enter_context(socket.create_connection(address))
-        answer = requests.get(f"{base}/process", timeout=25)
-        assert answer.json()["process"] in workers_before
-        process.terminate()
-        log = process.communicate(timeout=20)[1]
-    assert "Closed a connection that sent nothing" in log
-    assert "Traceback" not in log
+        assert requests.get(f"{base}/process", timeout=5).status_code == 200
+        assert process.poll() is None
+        assert len(list(tmp_path.glob("fork-*"))) == 2
+
+
+def test_a_body_is_whole_with_its_last_byte_however_it_is_cut() -> None:
+    bodies = [
+        b"Content-Length: 4\r\n\r\n\r\n0\r",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\n0\r\n\r\n0\r\n\r\n",
+    ]
+    for request in [_HEAD + body for body in bodies]:
+        for cut in range(len(request)):
+            arrival = Arrival(most_body_bytes=1000)
+            arrival.add(request[:cut])
+            assert not arrival.is_whole
+            arrival.add(request[cut:])
+            assert arrival.is_whole
 
 
 @pytest.mark.slow
@@ -211,8 +318,5 @@ def test_other_addresses_are_allowed_with_registered_clients_or_by_hand(tmp_path
     check_address(Settings(authentication="off"), "0.0.0.0")
 
 
-def test_threads_choose_the_kind_of_worker_and_ipv6_is_bracketed() -> None:
-    settings = Settings()
-    assert gunicorn_options(settings, "::1", 8000)["bind"] == "[::1]:8000"
-    assert gunicorn_options(settings, "127.0.0.1", 8000)["worker_class"] == "sync"
-    assert gunicorn_options(Settings(threads=4), "127.0.0.1", 8000)["worker_class"] == "gthread"
+def test_an_ipv6_address_is_bracketed() -> None:
+    assert gunicorn_options(Settings(), "::1", 8000)["bind"] == "[::1]:8000"

@@ -12,7 +12,7 @@ from service.errors import ContentError
 from service.hooks.card import Card
 from service.rules import RULES
 from service.translations import Translation, load_translations
-from tests.asking import CARDS, hook_request
+from tests.asking import CARDS, hook_request, knowledge
 
 HOLES = {rule.id: rule.holes for rule in RULES if rule.id in ("tnm", "ki67")}
 TNM = """---
@@ -40,6 +40,12 @@ def folder(tmp_path: Path) -> Path:
     for path in cards.glob("*.md"):
         if path.stem not in ("common", *HOLES, *SHARED_CARDS):
             path.unlink()
+    # The lists that the other cards named still have to be named by somebody.
+    named = ", ".join(sorted({name for card in knowledge().cards.values() for name in card.lists}))
+    common = (cards / "common.md").read_text(encoding="utf-8")
+    (cards / "common.md").write_text(
+        common.replace("lists:\n  [\n", f"lists:\n  [\n    {named},\n", 1), encoding="utf-8"
+    )
     return cards
 
 

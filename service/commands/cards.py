@@ -17,7 +17,7 @@ from service import VERSION
 from service.cards import SHARED_CARDS, CardText, load_knowledge
 from service.commands import exits
 from service.commands.validity import invalid_paths
-from service.config import Settings, settings_table
+from service.config import Settings, example_of_variables, settings_table
 from service.content_files import read_rows, read_text
 from service.errors import ContentError
 from service.hooks.card import Indicator
@@ -123,6 +123,9 @@ def _documents(content: Content, settings: Settings) -> Iterator[tuple[Path, str
     ):
         if path.is_file():
             yield path, _with_table(read_text(path), name, rows)
+    example = settings.cards_dir.parent / "deploy" / ".env.example"
+    if example.is_file():
+        yield example, "\n".join(example_of_variables()) + "\n"
 
 
 def _with_table(text: str, name: str, rows: Iterable[str]) -> str:

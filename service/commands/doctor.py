@@ -59,11 +59,13 @@ from service.fhir.terminology import Terminology
 from service.fhir.whose import names_of
 from service.rules import RULES
 from service.security.urls import parse_url, same_base
+from service.site import in_words, read_site
 from service.translations import load_translations
 from service.web.wiring import knowledge_of, templates_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _FHIR_ID = re.compile(ID)
+_TUMOURS = ("net-snomed-primary", "net-malignant-icd10cm")
 _VERDICTS = ("ready", "ready with limits", "not ready")
 _EXITS = (exits.DONE, exits.FINDINGS, exits.NOT_READY)
 
@@ -120,10 +122,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     plain = parse_url(arguments.base_url)
     if plain is None or plain.has_query:
         raise InputFileError(f"{arguments.base_url}: is not a plain http or https URL without a query.")
+    arguments.patient = arguments.patient and arguments.patient.removeprefix("Patient/")
     if arguments.patient is not None and not _FHIR_ID.fullmatch(arguments.patient):
         raise InputFileError("--patient: has to be an id, of letters, digits and '-._~'.")
     access = FhirAccess(arguments.base_url, token_from(arguments.token_env))
     knowledge = knowledge_of(settings)
+    site = read_site(settings.config_file)
     with Progress(
         console=terminal(errors=True), transient=True, disable=not _shows_progress(arguments)
     ) as bar:
@@ -135,6 +139,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             patient=arguments.patient,
             advance=functools.partial(bar.advance, task),
         )
+    report.findings += [Finding(Level.NOTE, "site", line) for line in in_words(site)]
     report.findings += _languages(settings, knowledge)
     report.findings += _reviews(knowledge, datetime.now(UTC).date())
     if arguments.hook:
@@ -205,17 +210,41 @@ def _examine(
         return report
     _ask_queries(report, question, knowledge, settings, patient_id=patient_id, advance=advance)
     _read_as_service(report, access, knowledge, settings, patient_id=patient_id)
+    report.findings += _not_seen(report, patient_id)
+    report.findings += _token_hint(report, access)
     advance()
     return report
 
 
+def _not_seen(report: _Report, patient_id: str) -> Iterator[Finding]:
+    """What this patient cannot show was not tested, however well the server answers."""
+    used = {one.section.name: one.section.count.used for one in report.sections}
+    if _refusals(report):
+        return
+    if not used.get("patient"):
+        says = f"{patient_id} was not found on this server; name another with --patient ID"
+        yield Finding(Level.FAULT, "patient", says)
+    elif not any(one.list in _TUMOURS for one in report.codes):
+        says = "no code of a neuroendocrine tumour was seen: what this patient cannot show was not tested"
+        yield Finding(Level.LIMIT, "conditions", f"{says}; name a patient who has one with --patient ID")
+
+
+def _refusals(report: _Report) -> list[Finding]:
+    return [one for one in report.findings if "HTTP status 401" in one.says or "HTTP status 403" in one.says]
+
+
+def _token_hint(report: _Report, access: FhirAccess) -> Iterator[Finding]:
+    refused = _refusals(report)
+    if refused and access.token is None:
+        says = "no access token was sent; --token-env NAME takes one from an environment variable"
+        yield Finding(Level.NOTE, "token", says)
+    elif refused:
+        yield Finding(Level.NOTE, "token", "the access token was refused: does it allow reading these?")
+
+
 def _any_patient(question: Callable[[str], Reply], terminology: Terminology) -> str | None:
     """A patient with a neuroendocrine tumour if the server finds one, else the first patient."""
-    wanted = {
-        (row.system, row.code)
-        for name in ("net-snomed-primary", "net-malignant-icd10cm")
-        for row in terminology.by_list.get(name, ())
-    }
+    wanted = {(row.system, row.code) for name in _TUMOURS for row in terminology.by_list.get(name, ())}
     codes = ",".join(f"{system}|{code}" for system, code in sorted(wanted))
     search = question(f"Condition?code={quote(codes, safe=':/|,')}&_count=1")
     for condition in typed(search.matches, Condition):
@@ -370,11 +399,12 @@ def _as_json(report: _Report) -> str:
 
 
 def _print(console: Console, report: _Report) -> None:
-    by_level = sorted(report.findings, key=lambda one: -one.level)
+    console.print(Text(f"The FHIR server is {_VERDICTS[report.level]}.", style="bold"))
+    console.print(Text(_counts(report)))
     console.print(heading("Findings"))
-    console.print(rows((one.level.name.lower(), one.where, one.says) for one in by_level))
+    console.print(rows(_causes(report.findings)))
     if report.sections:
-        print_sections(console, [(one.section, one.because) for one in report.sections])
+        print_sections(console, _sections_by_cause(report.sections))
     if report.codes:
         console.print(heading("Codes of the lists that were seen"))
         console.print(rows((one.list, f"{one.system}|{one.code}", str(one.count)) for one in report.codes))
@@ -386,5 +416,46 @@ def _print(console: Console, report: _Report) -> None:
         console.print(Text(as_code_map(report.proposed)))
     if report.rules:
         console.print(heading("Rules: can they be assessed here?"))
-        console.print(rows((one.can, one.rule, one.because) for one in report.rules))
-    console.print(Text(f"\nThe FHIR server is {_VERDICTS[report.level]}.", style="bold"))
+        console.print(rows(_rules_by_cause(report)))
+
+
+def _counts(report: _Report) -> str:
+    """How many findings of each level, resources and rules there are."""
+    levels = Counter(one.level for one in report.findings)
+    found = [f"{levels[level]} {level.name.lower()}" for level in sorted(levels, reverse=True)]
+    used = sum(one.section.count.used for one in report.sections)
+    can = sum(one.can == "yes" for one in report.rules)
+    parts = [f"findings: {', '.join(found) or 'none'}", f"{used} resources used"]
+    return "; ".join([*parts, f"{can} of {len(report.rules)} rules can be assessed"])
+
+
+def _causes(findings: Collection[Finding]) -> list[tuple[str, str, str]]:
+    """Each cause once, the worst first, with every place where it was met."""
+    places: dict[tuple[Level, str], list[str]] = {}
+    for one in findings:
+        places.setdefault((one.level, one.says), []).append(one.where)
+    worst_first = sorted(places.items(), key=lambda cause: -cause[0][0])
+    return [
+        (level.name.lower(), ", ".join(dict.fromkeys(where)), says) for (level, says), where in worst_first
+    ]
+
+
+def _sections_by_cause(sections: Collection[_SeenSection]) -> list[tuple[Section, str]]:
+    """Each section, and why it is not known where that was not said before it."""
+    told: set[str] = set()
+    lines = []
+    for one in sections:
+        lines.append((one.section, "the same" if one.because in told else one.because))
+        told |= {one.because} - {""}
+    return lines
+
+
+def _rules_by_cause(report: _Report) -> list[tuple[str, str, str]]:
+    """The rules that share an answer and the sections that it rests on, in one line."""
+    shared: dict[tuple[str, str], list[str]] = {}
+    for one in report.rules:
+        because = one.because
+        for seen in report.sections:
+            because = because.replace(f"{seen.section.name}: {seen.because}", seen.section.name)
+        shared.setdefault((one.can, because), []).append(one.rule)
+    return [(can, ", ".join(names), because) for (can, because), names in shared.items()]

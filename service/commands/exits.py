@@ -9,7 +9,7 @@ FINDINGS = 1
 """Done, and there is something to mend; of ``doctor``: ready with limits."""
 
 NOT_READY = 2
-"""Of ``doctor`` only: the FHIR server cannot be used."""
+"""Of ``doctor``: the FHIR server cannot be used; of ``config check``: some EHR could not call."""
 
 UNUSABLE = 3
 """Not done: a wrong argument, file, setting or content, or a server that does not answer."""

@@ -21,7 +21,7 @@ from service.fhir.client import FHIR_JSON
 from service.fhir.queries import QUERIES, Query
 from service.fhir.r4 import TYPES, Observation, Patient, Resource
 from service.fhir.read import read_key
-from service.fhir.transport import Exchange, ExchangeFailed, get, run_within
+from service.fhir.transport import Exchange, ExchangeFailed, get, origin_of, run_within
 from service.fhir.whose import Names, Whose, names_of, whose
 from service.hooks.text import one_line
 from service.json_body import read_object
@@ -112,7 +112,9 @@ def ask(access: FhirAccess, certificate_authorities: str | bool, relative: str) 
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         return _reply(answer.status, one_line(media_type)[:80], answer.body)
 
-    return run_within(_SECONDS, {"": job})[""] or Reply(failure=f"no answer within {_SECONDS:.0f} s")
+    return run_within(_SECONDS, {"": job}, lane=origin_of(url))[""] or Reply(
+        failure=f"no answer within {_SECONDS:.0f} s"
+    )
 
 
 def _reply(status: int, media_type: str, body: bytes) -> Reply:

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import requests
+from jsonschema.exceptions import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from service.charts import Chart, context, read_chart, request_document
+from service.charts import Chart, context, name_of, read_chart, read_document, request_document
 from service.commands import exits
 from service.commands.evaluate import HOOKS, hook_of
 from service.commands.prefetch import Unresolvable, resolve
+from service.commands.signing import Signer, signer
 from service.commands.terminal import heading, print_cards, rows, terminal
 from service.commands.validity import find_defects
 from service.config import Settings
@@ -35,6 +38,15 @@ from service.hooks.text import one_line
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _SECONDS = 30
+_JSON_TYPES = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
 _MOST_FINDINGS = 50
 
 
@@ -44,11 +56,17 @@ class ServerUnusable(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """Where the services are, who vouches for them, and the token that goes there and nowhere else."""
+    """Where the services are, who vouches for them, and the token or key whose tokens go there only."""
 
     url: str
     token: str | None
     certificate_authorities: str | bool
+    signer: Signer | None = None
+
+    def authorization(self, url: str) -> dict[str, str]:
+        """The header with which to call ``url``."""
+        token = self.signer.token(url) if self.signer else self.token
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
@@ -60,9 +78,11 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
         "Bundle, call it and check its answers. Exit code 1 when something does not conform.",
     )
     parser.add_argument("base_url", metavar="BASE_URL", type=base_url, help="with or without /cds-services")
-    parser.add_argument("--bundle", required=True, metavar="FILE", help="FHIR R4 Bundle; - is standard input")
+    sent = parser.add_mutually_exclusive_group(required=True)
+    sent.add_argument("--bundle", metavar="FILE", help="FHIR R4 Bundle; - is standard input")
+    sent.add_argument("--request", metavar="FILE", help="a hook request to send, with a new hookInstance")
     parser.add_argument(
-        "--hook", type=hook_of, choices=HOOKS, default=PATIENT_VIEW, help="default: patient-view"
+        "--hook", type=hook_of, choices=HOOKS, help="default: that of the request, patient-view for a Bundle"
     )
     parser.add_argument("--service", metavar="ID", help="only this service; default: every one of the hook")
     parser.add_argument("--patient", metavar="ID", help="which patient, where the Bundle has several")
@@ -71,6 +91,17 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--token-env", metavar="NAME", help="environment variable with the JWT to authenticate with"
+    )
+    parser.add_argument(
+        "--sign-with", type=Path, metavar="KEY.pem", help="private key that signs a new token for each call"
+    )
+    parser.add_argument("--iss", metavar="URL", help="the issuer by which the service knows the key")
+    parser.add_argument("--kid", metavar="ID", help="the id by which its key set knows the key")
+    parser.add_argument(
+        "--origin", metavar="ORIGIN", help="also ask whether pages of this origin may call (CORS)"
+    )
+    parser.add_argument(
+        "--feedback", action="store_true", help="also report each card as overridden; it may count there"
     )
     parser.add_argument(
         "--save-request", type=Path, metavar="FILE", help="write the request body that was sent"
@@ -97,19 +128,39 @@ def token_from(variable: str | None) -> str | None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Call the services of one hook and print what they say. Raises InputFileError, ServerUnusable."""
-    chart = read_chart(arguments.bundle, patient=arguments.patient)
+    given = read_chart(arguments.bundle, patient=arguments.patient) if arguments.bundle else _given(arguments)
+    arguments.hook = arguments.hook or PATIENT_VIEW
     server = _Server(
         arguments.base_url.removesuffix("/cds-services") + "/cds-services",
         token_from(arguments.token_env),
         settings.certificate_authorities,
+        _signer(arguments),
     )
     console = terminal()
     discovery, findings = _discover(server)
     services = _chosen(discovery, arguments.hook, arguments.service)
     for service in services:
         target = _save_path(arguments.save_request, service, alone=len(services) == 1)
-        findings += _try_one(console, server, service, chart, arguments, save=target)
+        findings += _try_one(console, server, service, given, arguments, save=target)
     return _conclude(console, findings)
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The request in a file, whose hook is the one to call."""
+    document = read_document(arguments.request)
+    hook = document.get("hook")
+    if not isinstance(hook, str) or arguments.hook not in (None, hook):
+        raise InputFileError(f"{name_of(arguments.request)}: $.hook has to name the hook, that of --hook.")
+    arguments.hook = hook
+    return document
+
+
+def _signer(arguments: argparse.Namespace) -> Signer | None:
+    if arguments.sign_with is None:
+        return None
+    if not arguments.iss or not arguments.kid or arguments.token_env:
+        raise InputFileError("--sign-with needs --iss and --kid, and no --token-env.")
+    return signer(arguments.sign_with, issuer=arguments.iss, key_id=arguments.kid)
 
 
 def _conclude(console: Console, findings: Sequence[str]) -> int:
@@ -126,9 +177,10 @@ def _conclude(console: Console, findings: Sequence[str]) -> int:
 def _discover(server: _Server) -> tuple[dict[str, Any], list[str]]:
     answer = _exchange("GET", server.url, server)
     if answer.status_code != 200:
-        raise ServerUnusable(
-            f"{server.url} answered with HTTP status {answer.status_code}; is it the base of a CDS service?"
-        )
+        hint = "is it the base of a CDS service?"
+        if answer.status_code == 401:
+            hint = "sign with --sign-with KEY.pem --iss URL --kid ID, or name a token with --token-env"
+        raise ServerUnusable(f"{server.url} answered with HTTP status {answer.status_code}; {hint}")
     document = _json(answer)
     if not isinstance(document, dict):
         raise ServerUnusable(
@@ -171,26 +223,65 @@ def _try_one(
     console: Console,
     server: _Server,
     service: Document,
-    chart: Chart,
+    given: Chart | dict[str, Any],
     arguments: argparse.Namespace,
     *,
     save: Path | None,
 ) -> list[str]:
     """Call one service and print its cards; what does not conform."""
     name = one_line(service["id"])
-    request = filled_request(service, chart, hook=arguments.hook, user=arguments.user)
+    if isinstance(given, Chart):
+        request = filled_request(service, given, hook=arguments.hook, user=arguments.user)
+    else:
+        request = Filled({**given, "hookInstance": str(uuid4())}, ())
     console.print(heading(f"{name} ({arguments.hook})"))
     console.print(rows(request.report))
     body = orjson.dumps(request.document, option=orjson.OPT_INDENT_2)
     if save is not None:
         _write(save, body)
-    answer = _exchange("POST", f"{server.url}/{service['id']}", server, body)
+    url = f"{server.url}/{service['id']}"
+    answer = _exchange("POST", url, server, body)
     document = _json(answer)
     milliseconds = answer.elapsed.total_seconds() * 1000
     console.print(Text(f"HTTP status {answer.status_code} after {milliseconds:.0f} ms\n"))
     if isinstance(document, dict) and answer.status_code == 200:
         print_cards(console, elements(document.get("cards")))
-    return [f"{name} {fault}" for fault in answer_faults(answer, document)]
+    faults = [*answer_faults(answer, document)]
+    if arguments.origin:
+        faults += _cors_faults(server, url, arguments.origin)
+    if arguments.feedback:
+        faults += _feedback_faults(server, url, document)
+    return [f"{name} {fault}" for fault in faults]
+
+
+def _cors_faults(server: _Server, url: str, origin: str) -> Iterator[str]:
+    """What keeps a page of this origin from calling: https://fetch.spec.whatwg.org/#http-cors-protocol."""
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
+    answer = _exchange("OPTIONS", url, server, headers=asked)
+    if not 200 <= answer.status_code < 300:
+        yield f"answered OPTIONS with HTTP status {answer.status_code}, so that no page can call it (CORS)"
+    wanted = {"Origin": {origin.lower()}, "Methods": {"post"}, "Headers": {"authorization", "content-type"}}
+    for name, values in wanted.items():
+        listed = answer.headers.get(f"Access-Control-Allow-{name}", "").lower().split(",")
+        allowed = {one.strip() for one in listed}
+        if not (values <= allowed or (name == "Origin" and "*" in allowed)):
+            yield f"does not allow {', '.join(sorted(values))} in Access-Control-Allow-{name} (CORS)"
+
+
+def _feedback_faults(server: _Server, url: str, document: Any) -> Iterator[str]:
+    """Whether the service takes feedback: https://cds-hooks.hl7.org/2.0/#feedback."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    cards = [string(card.get("uuid")) for card in elements(mapping(document).get("cards"))]
+    reports = [{"card": uuid, "outcome": "overridden", "outcomeTimestamp": now} for uuid in cards if uuid]
+    if not reports:
+        return
+    answer = _exchange("POST", f"{url}/feedback", server, orjson.dumps({"feedback": reports}))
+    if answer.status_code != 200:
+        yield f"answered feedback with HTTP status {answer.status_code}{_diagnostics(_json(answer))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +322,19 @@ def _write(path: Path, body: bytes) -> None:
         raise InputFileError(f"{path}: cannot be written ({problem.strerror}).") from None
 
 
-def _exchange(method: str, url: str, server: _Server, body: bytes | None = None) -> requests.Response:
+def _exchange(
+    method: str,
+    url: str,
+    server: _Server,
+    body: bytes | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> requests.Response:
     """One request; redirects are not followed, because the token and the chart are for this server only."""
-    headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
-    if server.token:
-        headers["Authorization"] = f"Bearer {server.token}"
+    headers = {"Accept": "application/json", **(headers or {})}
+    headers |= {"Content-Type": "application/json"} if body else {}
+    # A preflight is sent by the browser, which knows no token.
+    headers |= server.authorization(url) if method != "OPTIONS" else {}
     with requests.Session() as session:
         session.trust_env = False
         try:
@@ -305,9 +404,18 @@ def _transport_faults(answer: requests.Response) -> Iterator[str]:
 def schema_faults(document: object, *, file: str, name: str) -> Iterator[str]:
     """Every fault of a document, with its JSON path and what is expected there."""
     for error in schemas.validator(file, name).iter_errors(document):
-        schema = error.schema if isinstance(error.schema, dict) else {}
-        expected = schema.get("description") if error.validator in ("type", "pattern") else None
-        yield f"{error.json_path}: {one_line(expected or error.message)[:300]}"
+        yield f"{error.json_path}: {one_line(_fault(error))[:300]}"
+
+
+def _fault(error: ValidationError) -> str:
+    """What is wrong, without the value where that can be a whole card."""
+    if error.validator == "type":
+        wanted: Any = error.validator_value
+        kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        return f"is {_JSON_TYPES.get(type(error.instance), 'of another type')}, and has to be {kinds}"
+    if error.validator == "pattern":
+        return f"{str(error.instance)[:60]!r} does not have the form {error.validator_value}"
+    return error.message
 
 
 def _resource_faults(card: Document) -> Iterator[str]:

@@ -11,6 +11,7 @@ from service.facts.imaging import newest_imaging
 from service.facts.item import Dated, Item, current, newest_first, not_done, old, older_than
 from service.facts.orders import Order, find_order
 from service.facts.patient import Patient, fact
+from service.facts.progression import last_progression
 from service.facts.spread import newest_metastasis
 from service.facts.words import evidence, on_day
 from service.fhir.dates import Moment
@@ -64,10 +65,13 @@ def _in_words(moment: Moment | None, patient: Patient) -> str:
 
 
 def _older(moment: Moment, patient: Patient) -> str:
-    """What makes the note old: its age, or a finding that came later; empty where nothing does."""
+    """What makes the note old: its age, or a progression or finding since; empty where nothing does."""
     finding, most = newest_finding(patient), patient.defaults.board_fresh_days
+    grown = last_progression(patient)
     if moment.days_before(patient.now) > most:
         return older_than(most, patient)
+    if grown is not None and moment.precedes(grown):
+        return patient.phrases("item.before-progression", day=grown.day)
     is_earlier = finding is not None and moment.precedes(finding)
     return patient.phrases("board.before-finding", day=finding.day) if finding and is_earlier else ""
 
@@ -77,3 +81,11 @@ def newest_finding(patient: Patient) -> Moment | None:
     """The newest of metastasis, count of Ki-67 or mitoses, CT or MRI, and receptor imaging (section 8)."""
     moments = (newest_metastasis(patient), proliferation(patient).newest_count, newest_imaging(patient))
     return max((moment for moment in moments if moment), default=None)
+
+
+def is_discussed(patient: Patient) -> bool:
+    """Whether a board note of any age follows the newest finding and progression; an undated one may."""
+    findings = [one for one in (newest_finding(patient), last_progression(patient)) if one]
+    for moment, _note in _notes(patient)[:1]:
+        return moment is None or not any(moment.precedes(one) for one in findings)
+    return False

@@ -48,8 +48,8 @@ def timing(act: PlannedAct, patient: Patient) -> Timing:
 @fact
 def scheduled_octreotide(patient: Patient) -> tuple[Drug, ...]:
     """What may cover a procedure, whenever that is: ordered, or given of late, and not only as needed."""
-    drugs = (*treatment(patient).octreotide_short_acting, *_given_of_late(patient))
-    return tuple([one for one in drugs if not one.resource.is_for_home and _is_scheduled(one, patient)])
+    drugs = (*treatment(patient).octreotide_short_acting, *given_of_late(patient))
+    return tuple([one for one in drugs if not one.resource.is_for_home and is_scheduled(one, patient)])
 
 
 def candidates(act: PlannedAct, patient: Patient) -> tuple[Drug, ...]:
@@ -57,7 +57,8 @@ def candidates(act: PlannedAct, patient: Patient) -> tuple[Drug, ...]:
     return tuple([drug for drug in scheduled_octreotide(patient) if _is_around(drug, act, patient)])
 
 
-def _given_of_late(patient: Patient) -> Iterator[Drug]:
+def given_of_late(patient: Patient) -> Iterator[Drug]:
+    """Short-acting octreotide that was given so lately that it counts as running."""
     hours = patient.defaults.running_dose_hours
     for one in patient.record.of(MedicationAdministration):
         if one.is_done and one.happened() and not dates.is_over(*one.span, patient.now, hours=hours):
@@ -66,7 +67,7 @@ def _given_of_late(patient: Patient) -> Iterator[Drug]:
                 yield drug
 
 
-def _is_scheduled(drug: Drug, patient: Patient) -> bool:
+def is_scheduled(drug: Drug, patient: Patient) -> bool:
     """One line of the dosage that is neither as needed nor by mouth is enough."""
     says, lines = patient.terminology.says, drug.resource.dosages()
     if says("as-needed", words(list(drug.resource.drug))) or (not lines and drug.says("as-needed")):
@@ -176,8 +177,8 @@ def other_octreotide(act: PlannedAct, patient: Patient) -> str:
 def _not_cover(drug: Drug, patient: Patient) -> str:
     if drug.resource.is_for_home:
         return _stated(drug, "home", patient)
-    is_scheduled = _is_scheduled(drug, patient)
-    return _stated(drug, "another-time" if is_scheduled else "as-needed", patient)
+    is_by_clock = is_scheduled(drug, patient)
+    return _stated(drug, "another-time" if is_by_clock else "as-needed", patient)
 
 
 def _stated(drug: Drug, phrase: str, patient: Patient) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from service.facts.drugs import ANALOGUES, treatment
+from service.facts.drugs import ANALOGUES, Drug, is_renewal, treatment
 from service.facts.patient import Patient, fact
 from service.facts.plan import Kind, plan
 from service.fhir.evidence import Evidence
@@ -63,9 +63,17 @@ def _acts(patient: Patient) -> Iterator[TreatmentOrder]:
 
 
 def _drugs(patient: Patient) -> Iterator[TreatmentOrder]:
-    found = treatment(patient)
     for code_list, roles, kind in _OF_DRUG:
-        for drug in found.of(code_list, roles=roles, drafts_only=True):
-            # Short-acting octreotide is cover for an operation, not treatment of the tumour.
-            if drug not in found.octreotide_short_acting:
+        for drug in treatment(patient).of(code_list, roles=roles, drafts_only=True):
+            if _is_decision(drug, kind, patient):
                 yield TreatmentOrder(kind, drug.name, (drug.evidence,))
+
+
+def _is_decision(drug: Drug, kind: TreatmentKind, patient: Patient) -> bool:
+    """Short-acting octreotide is cover for an operation, and to renew a drug decides nothing.
+
+    Each dose of a radionuclide is a treatment of its own.
+    """
+    if drug in treatment(patient).octreotide_short_acting:
+        return False
+    return kind is TreatmentKind.RADIONUCLIDE or not is_renewal(drug, patient)

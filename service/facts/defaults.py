@@ -26,12 +26,26 @@ class Defaults:
     ki67_stale_days: float
     board_fresh_days: float
     before_diagnosis_days: float
+    initial_phase_days: float
+    node_resected_days: float
+    news_days: float
+    follow_up_days: float
+    follow_up_until_days: float
     order_window_days: float
     completed_order_window_days: float
     pregnancy_days: float
     comfort_care_days: float
     refusal_days: float
     override_days: float
+    done_elsewhere_days: float
+    declined_days: float
+    decided_days: float
+    judgement_days: float
+    not_now_days: float
+    not_my_patient_days: float
+    critical_override_hours: float
+    seldom_days: float
+    accepted_grace_days: float
     cover_before_hours: float
     cover_after_hours: float
     cover_after_min_hours: float
@@ -40,6 +54,8 @@ class Defaults:
     cover_tolerance_minutes: float
     running_dose_hours: float
     prrt_course_days: float
+    prrt_long_acting_days: float
+    prrt_short_acting_hours: float
     imminent_hours: float
     emergency_hours: float
     past_act_hours: float
@@ -58,6 +74,7 @@ class Defaults:
     analogue_ki67_limit_percent: float
     board_ki67_from_percent: float
     board_ki67_to_percent: float
+    compete_ki67_to_percent: float
     chemotherapy_warning_below_percent: float
     egfr_low: float
     egfr_no_prrt: float
@@ -109,6 +126,8 @@ def _read(path: Path, problems: list[str]) -> dict[str, float]:
             problems.append(f"{path.name}: {name}.value must be a number that is not negative")
         elif not table.get("unit") or not table.get("reason"):
             problems.append(f"{path.name}: {name} needs a unit and a reason")
+        elif name == "most_cards" and value < 1:
+            problems.append(f"{path.name}: most_cards.value must be at least 1; switch rules off in [site]")
         else:
             values[name] = value
     return values

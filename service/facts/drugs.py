@@ -58,6 +58,12 @@ class Drug:
         return not self.said.isdisjoint(word_lists)
 
     @property
+    def ingredients(self) -> frozenset[str]:
+        """What it holds, by the code lists; octreotide in another form is another drug."""
+        named = {row.get("ingredient") for row in self.concepts}
+        return frozenset({*named, self.form.value} if self.is_octreotide else named)
+
+    @property
     def is_octreotide(self) -> bool:
         """Whether the ingredient is octreotide."""
         rows = [row for row in self.concepts if row.list_name == ANALOGUES]
@@ -185,12 +191,25 @@ def _stopped_analogues(patient: Patient) -> Iterator[Drug]:
 
 def _recent_depots(patient: Patient) -> Iterator[Drug]:
     """A completed single depot still works for its time."""
+    yield from (drug for drug in _given_lately(patient) if _is_depot(drug))
+
+
+@fact
+def _given_lately(patient: Patient) -> tuple[Drug, ...]:
+    """What was given and is over, though not longer ago than a depot works."""
     record = patient.record
-    for one in (*record.of(r4.MedicationRequest), *record.of(r4.MedicationAdministration)):
-        if one.status == "completed" and not one.is_refusal:
-            drug = read_drug(one, patient)
-            if _is_depot(drug) and _still_works(drug, patient):
-                yield drug
+    requests = (*record.of(r4.MedicationRequest), *record.of(r4.MedicationAdministration))
+    done = [read_drug(one, patient) for one in requests if one.status == "completed" and not one.is_refusal]
+    return tuple([drug for drug in done if _still_works(drug, patient)])
+
+
+def is_renewal(draft: Drug, patient: Patient) -> bool:
+    """Whether the same drug is in force, or was given lately: then nothing new is decided (Y-1)."""
+    others = [*[one for one in treatment(patient).drugs if not one.is_draft], *_given_lately(patient)]
+    return any(
+        draft.ingredients == one.ingredients and draft.resource.reference != one.resource.reference
+        for one in others
+    )
 
 
 def _is_depot(drug: Drug) -> bool:

@@ -13,7 +13,7 @@ from service.facts.item import Dated, Item, Limits, item, newest_first, not_done
 from service.facts.operations import primary_resection
 from service.facts.orders import find_order
 from service.facts.patient import Patient, fact
-from service.facts.progression import last_recurrence
+from service.facts.progression import since_progression
 from service.facts.scans import is_cross_sectional, is_echocardiography, is_sstr_imaging
 from service.facts.spread import spread
 from service.fhir import dates
@@ -45,16 +45,13 @@ class SstrResult(Enum):
 @fact
 def sstr_imaging(patient: Patient) -> Item:
     """N-16: somatostatin-receptor imaging."""
-    return _study(is_sstr_imaging, patient, since_diagnosis(patient.defaults.sstr_fresh_days, patient))
+    return _study(is_sstr_imaging, patient, since_progression(patient.defaults.sstr_fresh_days, patient))
 
 
 @fact
 def cross_sectional(patient: Patient) -> Item:
-    """N-13: CT or MRI of the abdomen; one from before a recurrence does not show it."""
-    days, recurred = _cross_sectional_days(patient), last_recurrence(patient)
-    limits = since_diagnosis(days, patient)
-    if recurred is not None:
-        limits = Limits(days, recurred, patient.phrases("item.before-recurrence", day=recurred.day))
+    """N-13: CT or MRI of the abdomen."""
+    limits = since_progression(_cross_sectional_days(patient), patient)
     return _study(lambda one: is_cross_sectional(one, patient), patient, limits)
 
 
@@ -120,6 +117,13 @@ def newest_imaging(patient: Patient) -> Moment | None:
 
 
 @fact
+def newest_cross_sectional(patient: Patient) -> Dated[Resource] | None:
+    """The last CT or MRI of the abdomen, of any age."""
+    done = (one for one in _done_studies(patient) if is_cross_sectional(one[1], patient))
+    return next(done, None)
+
+
+@fact
 def fdg_done(patient: Patient) -> bool:
     """Whether an FDG PET was done."""
     done = (one.about for one in _studies(patient) if one.is_done)
@@ -161,6 +165,21 @@ def told_result(patient: Patient) -> SstrResult:
     if told:
         return max(told, key=lambda pair: (pair[0], pair[1].value))[1]
     return SstrResult.NOT_CODED if results else SstrResult.NONE
+
+
+def is_uptake_low(patient: Patient) -> bool:
+    """Whether the newest positive scan tells of no uptake higher than that of the liver."""
+    done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one))
+    newest = next((one for one in done if _result_of(one, patient) is SstrResult.POSITIVE), None)
+    return newest is not None and _tells_only_of_low_uptake(newest, patient)
+
+
+def _tells_only_of_low_uptake(study: Resource, patient: Patient) -> bool:
+    lists = ("sstr-positive", "sstr-low-uptake")
+    said = patient.terminology.word_lists.mentions(study.findings, *lists, is_report=True)
+    asserted = [one for one in said if one.assertion is Assertion.ASSERTED]
+    low = {one.sentence for one in asserted if one.word_list == "sstr-low-uptake"}
+    return bool(low) and all(one.sentence in low for one in asserted)
 
 
 def last_sstr_result(patient: Patient) -> SstrResult:

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from service.facts.decision import TreatmentKind, treatment_orders
 from service.facts.drugs import treatment
-from service.facts.item import Item, item, newest_first, since_diagnosis
+from service.facts.item import Item, item, newest_first
 from service.facts.orders import find_order
 from service.facts.patient import Patient, fact
+from service.facts.progression import since_progression
 from service.facts.spread import spread
 from service.facts.tumour import tumour
 from service.facts.words import evidence, on_day
@@ -144,7 +145,7 @@ def _item(kind: _Kind, results: Sequence[Marker], patient: Patient, *, days: flo
         patient,
         under_way=[one for one in _all(kind, patient) if one.is_under_way],
         order=find_order(patient, lambda one: _is_of(kind, one)),
-        limits=since_diagnosis(days, patient),
+        limits=since_progression(days, patient),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.facts.drugs import ANALOGUES, Drug, Form, read_drug, treatment
 from service.facts.patient import Patient, fact
+from service.fhir import dates
 from service.fhir.r4 import AllergyIntolerance, MedicationRequest
 
 _COVERING = (Form.SHORT_ACTING, Form.UNSTATED)
@@ -49,20 +50,24 @@ def has_refused_analogue(patient: Patient) -> bool:
 
 @fact
 def refused_octreotide(patient: Patient) -> Drug | None:
-    """The last refusal of octreotide that may be cover: not too old, and no order of octreotide after it."""
+    """The last refusal of octreotide that may be cover: not too old, and no order of octreotide after it.
+
+    One without a date stands until octreotide is ordered.
+    """
     refused = [one for one in refused_analogues(patient) if one.is_octreotide and one.form in _COVERING]
-    dated = [(one.authored, one) for one in refused if one.authored is not None]
-    if not dated:
+    if not refused:
         return None
-    when, last = max(dated, key=lambda pair: pair[0].timestamp)
-    is_recent = when.days_before(patient.now) <= patient.defaults.refusal_days
+    last = max(refused, key=lambda one: dates.order(one.authored))
+    when, limit = last.authored, patient.defaults.refusal_days
+    is_recent = when is None or when.days_before(patient.now) <= limit
     return last if is_recent and not _is_ordered_after(last, patient) else None
 
 
 def _is_ordered_after(refused: Drug, patient: Patient) -> bool:
     ordered = [one for one in treatment(patient).octreotide_short_acting if not one.resource.is_for_home]
     moments = [one.authored or one.starts for one in ordered]
-    is_later = any(one > refused.authored for one in moments if one and refused.authored)
+    said = refused.authored
+    is_later = any(said is None or (one is not None and one > said) for one in moments)
     return is_later or any(one.is_draft for one in ordered)
 
 

@@ -158,8 +158,15 @@ def _roles_by_code(about: About) -> frozenset[Role]:
     return frozenset([*[_BY_CODE[role] for role in resections if role in _BY_CODE], *by_list])
 
 
+_WITHIN_REACH = ("stomach", "duodenum", "rectum", "appendix")
+"""Where a primary can be removed through an endoscope (Y-1); elsewhere that was a polyp."""
+
+
 def _removes_primary(operation: Operation, patient: Patient) -> bool:
-    removing = patient.terminology.removed_by.get(tumour(patient).site)
+    site = tumour(patient).site
+    if operation.roles & REMOVAL == {Role.ENDOSCOPIC_RESECTION} and site not in _WITHIN_REACH:
+        return False
+    removing = patient.terminology.removed_by.get(site)
     return not operation.organs or removing is None or not operation.organs.isdisjoint(removing)
 
 
@@ -178,6 +185,14 @@ def _liver_directed_lately(patient: Patient, planned: tuple[Operation, ...]) -> 
         one for one in _done(patient) if one.moment is None or one.moment.days_before(patient.now) <= limit
     )
     return next((one for one in (*planned, *recent) if not one.roles.isdisjoint(LIVER_DIRECTED)), None)
+
+
+@fact
+def radionuclides_given(
+    patient: Patient,
+) -> tuple[Procedure | MedicationAdministration | MedicationRequest, ...]:
+    """Each dose of PRRT that was given or is being given."""
+    return tuple([one for one in _radionuclides(patient) if one.status in ("completed", "in-progress")])
 
 
 _GIVEN_OR_ORDERED = ("completed", "in-progress", "active", "on-hold")
@@ -199,9 +214,15 @@ def has_prrt_now(patient: Patient) -> bool:
     days = patient.defaults.prrt_course_days
     return any(
         one.status == "in-progress" or ((when := one.happened()) and when.days_before(patient.now) <= days)
-        for one in _radionuclides(patient)
-        if one.status in ("completed", "in-progress")
+        for one in radionuclides_given(patient)
     )
+
+
+def is_treated_since(moment: Moment | None, patient: Patient) -> bool:
+    """Whether an operation, a liver-directed treatment or PRRT came after the moment."""
+    done = [one.moment for one in _done(patient)]
+    done += [one.happened() for one in _radionuclides(patient) if one.status in ("completed", "in-progress")]
+    return any(moment is not None and one is not None and moment.precedes(one) for one in done)
 
 
 def _planned_radionuclide(patient: Patient) -> Evidence | None:

@@ -18,18 +18,20 @@ class Person:
     is_deceased: bool
     is_adult: bool
     has_comfort_care: bool
+    has_palliative_care: bool
 
 
 @fact
 def person(patient: Patient) -> Person:
-    """Age, death and comfort care."""
+    """Age, death, and care that is limited to comfort or palliative."""
     resource = patient.record.patient
     age = _age_years(resource.birth_date, patient.now) if resource else None
     return Person(
         age_years=age,
         is_deceased=resource is not None and resource.is_deceased,
         is_adult=age is None or age >= patient.defaults.adult_age_years,
-        has_comfort_care=_has_comfort_care(patient),
+        has_comfort_care=any(_means_comfort(one) for one in _care(patient)),
+        has_palliative_care=any(_is_palliative(one) for one in _care(patient)),
     )
 
 
@@ -44,8 +46,9 @@ def _age_years(birth_date: str | None, now: datetime) -> int | None:
 _Care = r4.CarePlan | r4.ServiceRequest | r4.Procedure | r4.Encounter | r4.Flag | r4.Condition
 
 
-def _has_comfort_care(patient: Patient) -> bool:
-    """Hospice or comfort care only: a plan, an order, an encounter, a flag or a diagnosis of it."""
+@fact
+def _care(patient: Patient) -> tuple[_Care, ...]:
+    """The plans, orders, encounters, flags and diagnoses that go on, or were over not long ago."""
     record = patient.record
     found: tuple[_Care, ...] = (
         *record.of(r4.CarePlan),
@@ -55,13 +58,24 @@ def _has_comfort_care(patient: Patient) -> bool:
         *record.of(r4.Flag),
         *record.of(r4.Condition),
     )
-    return any(_means_comfort(one) and _stands(one, patient) for one in found)
+    return tuple([one for one in found if one.about.hits(*_LISTS) and _stands(one, patient)])
+
+
+_CODES = "comfort-care-codes"
+_LISTS = (_CODES, "comfort-care", "palliative-care")
 
 
 def _means_comfort(care: _Care) -> bool:
+    """Hospice or comfort care only."""
     about = care.about
     is_named = about.says_of("comfort-care") is Assertion.ASSERTED
-    return is_named or about.finds("comfort-care") or about.has_row("comfort-care-codes")
+    return is_named or about.finds("comfort-care") or about.has_row(_CODES, roles=("comfort-only",))
+
+
+def _is_palliative(care: _Care) -> bool:
+    """Palliative care, beside which other treatment goes on."""
+    is_named = care.about.says_of("palliative-care") is Assertion.ASSERTED
+    return is_named or care.about.has_row(_CODES, roles=("palliative",))
 
 
 def _stands(care: _Care, patient: Patient) -> bool:

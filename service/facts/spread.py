@@ -141,6 +141,27 @@ def spread(patient: Patient) -> Spread:
     )
 
 
+@fact
+def metastases_only_in_reports(patient: Patient) -> tuple[Metastasis, ...]:
+    """Distant ones that reports name, newest first, where neither the problem list nor the stage has any."""
+    found = [one for one in _metastases(patient) if one.level > Level.POSSIBLE and one.site != "node"]
+    written = {id(report.resource) for report in reports(patient)}
+    return tuple(found) if all(id(one.resource) in written for one in found) else ()
+
+
+def do_reports_disagree(patient: Patient) -> bool:
+    """Whether newer imaging denies the metastases that an older report names."""
+    return _is_denied_since(patient)
+
+
+@fact
+def own_metastases(patient: Patient) -> tuple[Metastasis, ...]:
+    """What is proven or reported, and may be of this tumour; a report that newer imaging denies is none."""
+    is_denied = _is_denied_since(patient)
+    stands = [one for one in _metastases(patient) if one.level > Level.POSSIBLE]
+    return tuple([one for one in stands if one.level is Level.PROVEN or not is_denied])
+
+
 def newest_metastasis(patient: Patient) -> Moment | None:
     """When the last metastasis was first recorded."""
     conditions = [one for one in _metastases(patient) if isinstance(one.resource, r4.Condition)]
@@ -183,7 +204,7 @@ def _is_excluded(patient: Patient) -> bool:
         return False
     if stage.m.value == "0" or stage.group.value in ("i", "ii", "iii"):
         return True
-    imaging = [one for one in _since_diagnosis(patient) if one.is_imaging]
+    imaging = [one for one in reports_since_diagnosis(patient) if one.is_imaging]
     sections = [one for one in imaging if is_cross_sectional(one.resource, patient)]
     receptors = [one for one in imaging if is_sstr_imaging(one.resource)]
     return bool(sections and receptors) and sections[0].is_whole and receptors[0].is_whole
@@ -269,7 +290,7 @@ def _staged(patient: Patient) -> Iterator[Metastasis]:
 
 
 @fact
-def _since_diagnosis(patient: Patient) -> tuple[Report, ...]:
+def reports_since_diagnosis(patient: Patient) -> tuple[Report, ...]:
     """The reports that may tell of this tumour, newest first."""
     since = start_of_diagnosis(patient)
     return tuple(
@@ -283,7 +304,7 @@ def _since_diagnosis(patient: Patient) -> tuple[Report, ...]:
 
 def _reported(patient: Patient) -> Iterator[Metastasis]:
     """What reports say: proven by pathology that names the tumour, reported by imaging, else possible."""
-    for report in _since_diagnosis(patient):
+    for report in reports_since_diagnosis(patient):
         for mention in _said(report, patient):
             if (level := _level(mention, report, patient)) is None:
                 continue
@@ -321,7 +342,7 @@ def _names_the_tumour(report: Report, patient: Patient) -> bool:
 
 def _is_denied_since(patient: Patient) -> bool:
     """Whether imaging newer than every report of metastases says that there are none."""
-    imaging = [one for one in _since_diagnosis(patient) if one.is_imaging]
+    imaging = [one for one in reports_since_diagnosis(patient) if one.is_imaging]
     for report in imaging:
         levels = [_level(one, report, patient) for one in _said(report, patient)]
         if Level.REPORTED in levels:
@@ -336,7 +357,7 @@ def _says_of_liver(
     patient: Patient, word_lists: tuple[str, ...], beside_lesions: tuple[str, ...] = ()
 ) -> bool:
     """Whether a sentence on the liver says this; some words count only where it names lesions."""
-    texts = [(one.text, True) for one in _since_diagnosis(patient)]
+    texts = [(one.text, True) for one in reports_since_diagnosis(patient)]
     conditions = patient.record.about(r4.Condition, "metastasis", *SECONDARY_LISTS, *word_lists)
     texts += [(f"{one.name}\n{one.findings}", False) for one in conditions]
     for text, is_report in texts:

@@ -10,6 +10,7 @@ import functools
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -17,11 +18,21 @@ from urllib.parse import urljoin
 
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
+from service.fhir.neighbours import Conversation, Neighbours, NotAsked
 from service.fhir.references import ID
 from service.fhir.scopes import Permission, permission
 from service.fhir.searches import Search, searches
-from service.fhir.transport import Allowance, Answer, Exchange, ExchangeFailed, get, run_within
+from service.fhir.transport import (
+    Allowance,
+    Answer,
+    Exchange,
+    ExchangeFailed,
+    get,
+    origin_of,
+    run_within,
+)
 from service.json_body import read_object
+from service.metrics import EXCHANGES
 
 Resource = Mapping[str, Any]
 """A resource or a Bundle as parsed JSON."""
@@ -76,6 +87,13 @@ class FetchOutcome:
     complete: bool = False
     reason: str | None = None
 
+    @property
+    def kind(self) -> str:
+        """How it ended, in one word."""
+        if self.complete:
+            return "complete"
+        return "failed" if self.resource is None else "partial"
+
 
 @dataclass(frozen=True, slots=True)
 class _Server:
@@ -86,6 +104,7 @@ class _Server:
     limits: FetchLimits
     bytes_left: Allowance
     values_left: Allowance
+    conversation: Conversation
 
 
 @dataclass(slots=True)
@@ -107,17 +126,44 @@ def fetch_all(
     deadline_seconds: float,
     same_base: SameBase,
     limits: FetchLimits | None = None,
+    neighbours: Neighbours | None = None,
+    client: str = "",
 ) -> dict[str, FetchOutcome]:
     """Ask all ``queries`` (key -> URL relative to the base) in parallel, within ``deadline_seconds``.
 
     A query is put as one search or as several, the answers to which are put together.
 
     Whether the base URL may be read at all is for the caller to decide before. The token goes with every
-    request, and only to URLs that ``same_base`` finds under the base URL.
+    request, and only to URLs that ``same_base`` finds under the base URL. Where there are ``neighbours``, the
+    call needs a place among them for the server and for ``client``, the issuer.
     """
-    limits = limits or FetchLimits()
+    try:
+        with _conversation(neighbours, access, client) as conversation:
+            server = _server(access, same_base, limits or FetchLimits(), conversation)
+            outcomes = _asked(server, queries, deadline_seconds)
+    except NotAsked as refusal:
+        outcomes = dict.fromkeys(queries, FetchOutcome(reason=refusal.reason))
+    for key, outcome in outcomes.items():
+        EXCHANGES.labels(queries[key].partition("?")[0].partition("/")[0], outcome.kind).inc()
+    return outcomes
+
+
+def _conversation(
+    neighbours: Neighbours | None, access: FhirAccess, client: str
+) -> AbstractContextManager[Conversation]:
+    if neighbours is None:
+        return nullcontext(Conversation())
+    return neighbours.conversation(origin_of(access.base_url), client)
+
+
+def _server(
+    access: FhirAccess, same_base: SameBase, limits: FetchLimits, conversation: Conversation
+) -> _Server:
     bytes_left, values_left = Allowance(limits.max_bytes_of_call), Allowance(limits.max_values_of_call)
-    server = _Server(access, same_base, limits, bytes_left, values_left)
+    return _Server(access, same_base, limits, bytes_left, values_left, conversation)
+
+
+def _asked(server: _Server, queries: Mapping[str, str], deadline_seconds: float) -> dict[str, FetchOutcome]:
     parsed = {key: _QUERY.fullmatch(relative) for key, relative in queries.items()}
     refused = {key: refusal for key, query in parsed.items() if (refusal := _refusal(server, query))}
     jobs = {
@@ -127,7 +173,8 @@ def fetch_all(
     }
     parts: dict[str, list[FetchOutcome]] = {key: [] for key in queries}
     late = FetchOutcome(reason="no answer within the time allowed")
-    for (key, _search), outcome in run_within(deadline_seconds, jobs).items():
+    lane = origin_of(server.access.base_url)
+    for (key, _search), outcome in run_within(deadline_seconds, jobs, lane=lane).items():
         parts[key].append(outcome or late)
     return {key: refused.get(key) or _together(found) for key, found in parts.items()}
 
@@ -165,6 +212,7 @@ def _fetch(server: _Server, search: Search, exchange: Exchange) -> FetchOutcome:
     query = _QUERY.fullmatch(search.query)
     if query is None:
         return FetchOutcome(reason=_NO_QUERY)
+    server.conversation.was_asked = True
     if query["id"] is not None:
         return _read(server, query, exchange)
     read = _search_for_components if search.is_extra else _search
@@ -355,6 +403,7 @@ def _answer_after_redirect(server: _Server, url: str, exchange: Exchange, max_by
 def _answer(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> Answer:
     """The answer to one GET, or to a POST of the same search where its URL is too long for the server."""
     answer = _tried_twice(server, url, exchange, max_bytes)
+    server.conversation.was_answered = True
     if answer.status != 414:
         return answer
     address, _, form = url.partition("?")

@@ -1,20 +1,22 @@
 """A site's own codes: each is read as a code of the lists (``NET_CDS_CODE_MAP``).
 
-The file is a CSV, in the form in which ``doctor`` proposes it, or a FHIR ConceptMap in JSON
-(https://hl7.org/fhir/R4/conceptmap.html). A fault is named with its line, or its path in the JSON.
+The file is a CSV, in the form in which ``doctor`` proposes it, a FHIR ConceptMap in JSON
+(https://hl7.org/fhir/R4/conceptmap.html), or the configuration file with a ``[[code_map]]`` table for each
+row. A fault is named with its line, or its path in the JSON.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from service.content_files import read_rows, read_text
-from service.errors import ContentError
+from service.errors import ConfigurationError, ContentError
+from service.toml_file import read_toml
 
 COLUMNS = ("local_system", "local_code", "system", "code")
 """The columns that every CSV has to have; further ones, such as words and counts, are for people."""
@@ -53,9 +55,7 @@ class _Group(msgspec.Struct):
 def read_code_map(path: Path) -> tuple[MappedCode, ...]:
     """The rows of the file; ContentError with every fault in it."""
     problems: list[str] = []
-    is_json = path.suffix == ".json"
-    found = _of_concept_map(path, problems) if is_json else _of_rows(path, problems)
-    mapped = tuple(found)
+    mapped = tuple(_READERS.get(path.suffix, _of_rows)(path, problems))
     if not mapped and not problems:
         problems.append(f"{path.name}: maps no code")
     if problems:
@@ -72,6 +72,22 @@ def _of_rows(path: Path, problems: list[str]) -> Iterator[MappedCode]:
         system, code, listed_system, listed_code = [row[name].strip() for name in COLUMNS]
         where = f"{path.name}, line {number}"
         problems += [f"{where}: {name} is empty" for name in COLUMNS[1:] if not row[name].strip()]
+        yield MappedCode(system, code, listed_system, listed_code, where)
+
+
+def _of_tables(path: Path, problems: list[str]) -> Iterator[MappedCode]:
+    try:
+        file = read_toml(path)
+    except ConfigurationError as fault:
+        problems += fault.problems
+        return
+    rows = file.tables.get("code_map", [])
+    for number, row in enumerate(rows if isinstance(rows, list) else [rows]):
+        where = file.where("code_map", number)
+        texts = [row.get(name, "") if isinstance(row, dict) else "" for name in COLUMNS]
+        system, code, listed_system, listed_code = [str(text).strip() for text in texts]
+        needed = zip(COLUMNS[1:], (code, listed_system, listed_code), strict=True)
+        problems += [f"{where}: {name} is missing" for name, text in needed if not text]
         yield MappedCode(system, code, listed_system, listed_code, where)
 
 
@@ -120,3 +136,10 @@ def _read(path: Path, at: str, load: Callable[[], _Read], problems: list[str]) -
         says, _, where = str(problem).partition(" - at `$")
         problems.append(f"{path.name}, {at or '$'}{where.rstrip('`')}: {says}")
         return None
+
+
+_READERS: Mapping[str, Callable[[Path, list[str]], Iterator[MappedCode]]] = {
+    ".json": _of_concept_map,
+    ".toml": _of_tables,
+}
+"""The ending of the file -> what reads it; every other is a CSV."""

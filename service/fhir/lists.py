@@ -6,7 +6,7 @@ would never be hit. ``cards/codelists/README.md`` describes the files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ CODE_LISTS = frozenset(
         "chromogranin-a",
         "comfort-care-codes",
         "ct-mri",
+        "disease-status",
         "echocardiography",
         "gallstones",
         "grade-differentiation",
@@ -132,6 +133,7 @@ WORD_LISTS = frozenset(
         "low-yield-primary",
         "lymphadenectomy",
         "many",
+        "margin-clear",
         "margin-positive",
         "marrow-failure",
         "metastasis",
@@ -151,6 +153,7 @@ WORD_LISTS = frozenset(
         "other-organ",
         "other-surgery",
         "pancreaticoduodenectomy",
+        "palliative-care",
         "pathology-report",
         "pathology-review",
         "poorly-differentiated",
@@ -163,10 +166,13 @@ WORD_LISTS = frozenset(
         "radioembolisation",
         "refusal",
         "resectable",
+        "resection-history",
+        "resection-specimen",
         "solitary",
         "somatostatin-analogue-class",
         "sstr-imaging-words",
         "sstr-negative",
+        "sstr-low-uptake",
         "sstr-no-lesion",
         "sstr-positive",
         "surgery-booking",
@@ -225,14 +231,36 @@ def code_list_files(cards_dir: Path) -> list[Path]:
     return [one for one in sorted((cards_dir / "codelists").glob("*.csv")) if one.stem not in NOT_CODE_LISTS]
 
 
-def word_list_files(cards_dir: Path) -> list[Path]:
-    """The files of all word lists, one folder for each language."""
-    return sorted((cards_dir / "wordlists").glob("*/*.txt"))
+_ALWAYS_READ = ("en", "brands")
+"""Folders of word lists: every list is there in English, and a brand is called the same everywhere."""
 
 
-def cue_files(cards_dir: Path) -> list[Path]:
+def word_list_files(cards_dir: Path, languages: Collection[str] = ()) -> list[Path]:
+    """The files of the word lists in some languages beside English, or in all."""
+    return _in_languages((cards_dir / "wordlists").glob("*/*.txt"), languages)
+
+
+def cue_files(cards_dir: Path, languages: Collection[str] = ()) -> list[Path]:
     """The cue words, one file for each language."""
-    return sorted((cards_dir / "wordlists").glob("*/context.csv"))
+    return _in_languages((cards_dir / "wordlists").glob("*/context.csv"), languages)
+
+
+def grammar_files(cards_dir: Path, languages: Collection[str] = ()) -> list[Path]:
+    """The words around a Ki-67, one file for each language."""
+    return _in_languages((cards_dir / "wordlists").glob("*/ki67-grammar.csv"), languages)
+
+
+def language_faults(cards_dir: Path, languages: Collection[str]) -> Iterator[str]:
+    """Languages for which there are no word lists."""
+    known = {path.parent.name for path in cue_files(cards_dir)}
+    for name in languages:
+        if name not in known:
+            yield f"NET_CDS_READ_LANGUAGES: {name!r} is not one of {', '.join(sorted(known))}"
+
+
+def _in_languages(paths: Iterable[Path], languages: Collection[str]) -> list[Path]:
+    read = {*languages, *_ALWAYS_READ}
+    return sorted(path for path in paths if not languages or path.parent.name in read)
 
 
 def list_faults(

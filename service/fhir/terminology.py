@@ -8,7 +8,7 @@ folder of word lists; a phrase of any language counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -35,6 +35,8 @@ from service.fhir.lists import (
     Queried,
     code_list_files,
     cue_files,
+    grammar_files,
+    language_faults,
     read_drug_words,
     read_queried,
     word_list_files,
@@ -215,17 +217,22 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def load_terminology(
-    cards_dir: Path, code_map: Path | None = None, *, longest_text: int = 20_000
+    cards_dir: Path,
+    code_map: Path | None = None,
+    *,
+    longest_text: int = 20_000,
+    languages: Collection[str] = (),
 ) -> Terminology:
     """Read every list, and this site's own codes, or raise ContentError with every problem.
 
-    Of a text no more than the ``longest_text`` characters are read.
+    Of a text no more than the ``longest_text`` characters are read, and words in these ``languages`` beside
+    English; in all, where none is named.
     """
-    problems: list[str] = []
+    problems = list(language_faults(cards_dir, languages))
     systems = collect(problems, partial(read_code_systems, cards_dir))
     codes = list(_read_code_lists(code_list_files(cards_dir), problems))
-    phrases = list(_read_word_lists(word_list_files(cards_dir), problems))
-    cues = list(_read_cues(cue_files(cards_dir), problems))
+    phrases = list(_read_word_lists(word_list_files(cards_dir, languages), problems))
+    cues = list(_read_cues(cue_files(cards_dir, languages), problems))
     drug_words = collect(problems, partial(read_drug_words, cards_dir))
     queried = collect(problems, partial(read_queried, cards_dir))
     operations = collect(problems, lambda: _read_operations(cards_dir / "operations.csv"))
@@ -233,7 +240,7 @@ def load_terminology(
     removed_by = collect(problems, lambda: _read_removed_by(cards_dir / "removed-by.csv"))
     mapped = collect(problems, partial(read_code_map, code_map)) if code_map else ()
     places = collect(problems, lambda: _read_places(cards_dir / "metastasis-sites.csv"))
-    grammar = collect(problems, lambda: _read_grammar(cards_dir / "wordlists"))
+    grammar = collect(problems, lambda: _read_grammar(grammar_files(cards_dir, languages)))
     if problems or systems is None:
         raise ContentError(problems)
     terminology = Terminology(
@@ -292,9 +299,8 @@ def _read_places(path: Path) -> tuple[tuple[str, str], ...]:
     return tuple([(plain(row["stem"]), row["site"]) for row in read_rows(path, ("stem", "site", "source"))])
 
 
-def _read_grammar(word_lists: Path) -> tuple[GrammarWord, ...]:
+def _read_grammar(paths: Iterable[Path]) -> tuple[GrammarWord, ...]:
     """The words of every language."""
-    paths = sorted(word_lists.glob("*/ki67-grammar.csv"))
     rows = [row for path in paths for row in read_rows(path, (*GrammarWord._fields, "source"))]
     return tuple(dict.fromkeys([GrammarWord(row["kind"], row["phrase"]) for row in rows]))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -36,7 +37,8 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
-_THREADS = 24  # one hook call asks for 17 keys at most, with a few searches for one of them
+_THREADS = 48  # of one lane; one hook call asks for 17 keys at most, with a few searches for one of them
+_MOST_LANES = 64  # the one not used for longest gives its threads back
 _CHUNK_BYTES = 64 * 1024
 _UNWINDING_SECONDS = 0.1  # what a thread gets to report after its socket was shut down
 
@@ -104,12 +106,16 @@ class _Wire:
 
 
 def run_within(
-    seconds: float, jobs: Mapping[_Key, Callable[[Exchange], _Value]]
+    seconds: float, jobs: Mapping[_Key, Callable[[Exchange], _Value]], *, lane: str
 ) -> dict[_Key, _Value | None]:
-    """Run the jobs in parallel; a job that has not ended after ``seconds`` is given up and yields None."""
+    """Run the jobs in parallel; a job that has not ended after ``seconds`` is given up and yields None.
+
+    Jobs of one ``lane``, which is named for the origin that they ask, share threads with no others: a server
+    that is slow makes only those wait that ask it.
+    """
     deadline = time.monotonic() + seconds
     exchanges = {key: Exchange(deadline) for key in jobs}
-    threads = _threads(os.getpid())
+    threads = _threads(os.getpid(), lane)
     futures = {key: threads.submit(_run, job, exchanges[key]) for key, job in jobs.items()}
     _, late = wait(futures.values(), timeout=seconds)
     for key, future in futures.items():
@@ -183,6 +189,12 @@ def _body(
     return b"".join(chunks)
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port as they are written: the name of the lane of whoever asks ``url``."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}".lower()
+
+
 def _run(job: Callable[[Exchange], _Value], exchange: Exchange) -> _Value:
     wire = _wire_of_this_thread()
     exchange.wire = wire
@@ -218,9 +230,9 @@ def _value(future: Future[_Value]) -> _Value | None:
     return future.result() if future.done() and not future.cancelled() else None
 
 
-@lru_cache(maxsize=1)
-def _threads(process_id: int) -> ThreadPoolExecutor:
-    """The threads of this process: they do not survive a fork, so each process starts its own."""
+@lru_cache(maxsize=_MOST_LANES)
+def _threads(process_id: int, _lane: str) -> ThreadPoolExecutor:
+    """The threads of a lane in this process: they do not survive a fork, so each process starts its own."""
     return ThreadPoolExecutor(_THREADS, thread_name_prefix=f"exchange-{process_id}")
 
 

@@ -42,11 +42,12 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A label and the actions that belong together."""
+    """A label and the actions that belong together, and the rule that offers them."""
 
     label: str
     actions: tuple[Action, ...]
     is_recommended: bool = False
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,26 @@ def without_empty(written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """One rule's part of a card, as the store keeps it.
+
+    ``facts`` is what it rests on, as text, of which only a keyed digest is kept; ``digest`` stands for the
+    words and rules that made it.
+    """
+
+    rule: str
+    wording: str
+    indicator: Indicator
+    facts: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
-    """One card. ``recommendations`` holds a rule id each; a grouped card has several."""
+    """One card. ``recommendations`` holds a rule id each; a grouped card has several.
+
+    ``advice`` and ``group`` are not sent: they tell the store what was said.
+    """
 
     recommendations: tuple[str, ...]
     indicator: Indicator
@@ -122,3 +141,5 @@ class Card:
     sources: tuple[Mapping[str, str], ...] = ()
     knowledge_version: str = ""
     review: str = ""
+    advice: tuple[Advice, ...] = ()
+    group: str = ""

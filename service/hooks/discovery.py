@@ -21,24 +21,30 @@ _USAGE_REQUIREMENTS = (
 
 
 def discovery_document(
-    *, prefetch: Mapping[str, str], hooks: Collection[str], services: Collection[str] = ()
+    *,
+    prefetch: Mapping[str, str],
+    hooks: Collection[str],
+    services: Collection[str] = (),
+    switched_off: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The body of ``GET /cds-services``.
 
     ``hooks`` are the hooks that have a rule, ``services`` the ids that the caller may call (all
     where it is empty): a service that could never say anything, or would refuse, is not offered.
+    ``switched_off`` says by hook what this site keeps back; it ends the description.
     """
+    off = switched_off or {}
     offered = (
         service for service in SERVICES if service.hook in hooks and (not services or service.id in services)
     )
-    return {"services": [_listed(service, prefetch) for service in offered]}
+    return {"services": [_listed(service, prefetch, off.get(service.hook, "")) for service in offered]}
 
 
-def _listed(service: Service, prefetch: Mapping[str, str]) -> dict[str, Any]:
+def _listed(service: Service, prefetch: Mapping[str, str], switched_off: str) -> dict[str, Any]:
     return {
         "hook": service.hook,
         "title": service.title,
-        "description": service.description,
+        "description": f"{service.description} {switched_off}".strip(),
         "id": service.id,
         "prefetch": dict(prefetch),
         "usageRequirements": _USAGE_REQUIREMENTS,

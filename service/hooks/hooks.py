@@ -11,7 +11,14 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
-from service.hook_names import APPOINTMENT_BOOK, ENCOUNTER_START, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
+from service.hook_names import (
+    APPOINTMENT_BOOK,
+    ENCOUNTER_DISCHARGE,
+    ENCOUNTER_START,
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+)
 
 LONGEST_ID = 255  # characters; FHIR allows 64, and some clients send more
 MOST_SELECTIONS = 5_000
@@ -36,7 +43,7 @@ SELECTIONS = Member(
 ENCOUNTER_ID = Member(
     "encounterId",
     Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)],
-    "has to be the id of the Encounter that starts, as a string",
+    "has to be the id of the Encounter that starts or ends, as a string",
 )
 
 
@@ -102,6 +109,16 @@ SERVICES: tuple[Service, ...] = (
         description=(
             "When a patient with a neuroendocrine tumour is admitted: what the peri-operative plan of an "
             "operation ahead lacks."
+        ),
+        context=(ENCOUNTER_ID,),
+    ),
+    Service(
+        id="net-encounter-discharge",
+        hook=ENCOUNTER_DISCHARGE,
+        title="Neuroendocrine tumour: discharge",
+        description=(
+            "When a patient with carcinoid syndrome is discharged soon after an operation or a liver-"
+            "directed procedure: octreotide cover that stops with the stay, and nothing else."
         ),
         context=(ENCOUNTER_ID,),
     ),

@@ -14,6 +14,7 @@ from service.rules import (
     cross_sectional_imaging,
     curative_surgery,
     discordant_grade,
+    follow_up,
     hiaa,
     hiaa_interference,
     high_grade,
@@ -22,11 +23,13 @@ from service.rules import (
     ki67,
     liver_only_disease,
     lymphadenectomy,
+    metastasis_record,
     multifocal_liver_disease,
     neoadjuvant_prrt,
     octreotide_prophylaxis,
     primary_complication,
     primary_despite_metastases,
+    prrt_analogue_interval,
     prrt_without_sstr,
     resection_with_ablation,
     solitary_liver_metastasis,
@@ -56,11 +59,13 @@ RULES: tuple[Rule, ...] = (
     carcinoid_heart_echo.RULE,
     discordant_grade.RULE,
     carcinoid_syndrome_record.RULE,
+    metastasis_record.RULE,
     chromogranin_a_interpretation.RULE,
     hiaa_interference.RULE,
     cholecystectomy.RULE,
     symptom_debulking.RULE,
     prrt_without_sstr.RULE,
+    prrt_analogue_interval.RULE,
     primary_complication.RULE,
     chemotherapy_check.RULE,
     lymphadenectomy.RULE,
@@ -73,6 +78,7 @@ RULES: tuple[Rule, ...] = (
     systemic_options.RULE,
     resection_with_ablation.RULE,
     neoadjuvant_prrt.RULE,
+    follow_up.RULE,
 )
 
 HOOKS = frozenset(hook for rule in RULES for hook in rule.hooks)
@@ -81,11 +87,25 @@ RULES_OF_HOOK: Mapping[str, tuple[Rule, ...]] = {
 }
 """Each hook with the rules that belong to it, in the same order."""
 
+SAFETY_RULES = frozenset(
+    {
+        "octreotide-prophylaxis",
+        "prrt-without-sstr",
+        "insulinoma-ssa",
+        "prrt-analogue-interval",
+        "metastasis-record",
+    }
+)
+"""The rules without which a patient could come to harm (Y-12): a site that switches one off says why."""
+
 PRIORITY: tuple[str, ...] = (
     "octreotide-prophylaxis",
-    "high-grade",
+    "prrt-without-sstr",
     "insulinoma-ssa",
+    "prrt-analogue-interval",
     "primary-complication",
+    "high-grade",
+    "metastasis-record",
     "sstr-imaging",
     "ki67",
     "workup",

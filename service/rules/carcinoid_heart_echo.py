@@ -7,7 +7,7 @@ from service.facts.patient import Patient
 from service.facts.plan import Kind, PlannedAct, plan
 from service.facts.syndrome import function
 from service.hook_names import ENCOUNTER_START, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent, Situation
 from service.rules.questions import all_evidence, is_for_this_admission, settled
 
 
@@ -34,7 +34,10 @@ RULE = Rule(
     id="carcinoid-heart-echo",
     hooks=frozenset({PATIENT_VIEW, ENCOUNTER_START}),
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"procedure", "when", "why"}),
     waits_in_emergency=True,
+    also_in=frozenset({Situation.PALLIATIVE_CARE}),
+    done_elsewhere_for="echocardiography_days",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from service.facts.patient import Patient
 from service.facts.syndrome import function
 from service.hook_names import PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 
 
 def decide(patient: Patient) -> Answer:
@@ -27,6 +27,7 @@ RULE = Rule(
     id="carcinoid-syndrome-record",
     hooks=frozenset({PATIENT_VIEW}),
     scope=Scope.TREATMENT,
+    care=Care.MEANING,
     decide=decide,
     holes=frozenset({"level", "why"}),
 )

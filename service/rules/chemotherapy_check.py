@@ -11,7 +11,7 @@ from service.facts.plan import Kind, plan
 from service.facts.tumour import site_in_words, tumour
 from service.fhir.r4 import MedicationRequest, refers_to
 from service.hook_names import ORDER_HOOKS
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
@@ -73,6 +73,7 @@ RULE = Rule(
     id="chemotherapy-check",
     hooks=ORDER_HOOKS,
     scope=Scope.TREATMENT,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"drug", "site", "value"}),
 )

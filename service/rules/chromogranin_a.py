@@ -8,7 +8,7 @@ from service.facts.patient import Patient
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import is_low_yield, old, settled
 
 
@@ -48,9 +48,10 @@ RULE = Rule(
     id="chromogranin-a",
     hooks=frozenset({PATIENT_VIEW}),
     scope=Scope.WORKUP,
+    care=Care.WORKUP,
     decide=decide,
     group="workup",
     holes=frozenset({"date", "older", "result", "drug"}),
     waits_in_emergency=True,
-    is_first_workup=True,
+    done_elsewhere_for="marker_fresh_days",
 )

@@ -6,7 +6,7 @@ from service.facts.confounders import confounders
 from service.facts.markers import current_chromogranin_a
 from service.facts.patient import Patient
 from service.hook_names import PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
@@ -29,6 +29,7 @@ RULE = Rule(
     id="chromogranin-a-interpretation",
     hooks=frozenset({PATIENT_VIEW}),
     scope=Scope.WORKUP,
+    care=Care.MEANING,
     decide=decide,
     holes=frozenset({"result", "reasons"}),
 )

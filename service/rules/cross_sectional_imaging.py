@@ -8,25 +8,33 @@ from service.facts.cautions import imaging_cautions
 from service.facts.decision import TreatmentKind
 from service.facts.imaging import cross_sectional
 from service.facts.patient import Patient
+from service.facts.resection import resection
 from service.facts.spread import spread
 from service.facts.tumour import tumour
 from service.hook_names import ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import (
     all_evidence,
     irreversible_treatment,
+    is_low_yield,
     nothing_to_decide,
     old,
     settled,
     treatment_before,
+    where_size_stands,
 )
 
 
 def decide(patient: Patient) -> Answer:
     """Ask for CT or MRI of the abdomen; either satisfies, MRI is named for the liver."""
     item = cross_sectional(patient)
-    silent = nothing_to_decide(patient) or settled(item)
+    silent = nothing_to_decide(patient) or settled(item) or _of_little_use(patient)
     return silent or _with_cautions(old(item, irreversible_treatment(patient)) or _missing(patient), patient)
+
+
+def _of_little_use(patient: Patient) -> Silent | None:
+    """A tiny tumour that is removed needs no imaging before another operation (Y-1)."""
+    return Silent("low-yield") if is_low_yield(patient) and resection(patient) else None
 
 
 _SUGGESTIONS = frozenset({"ct", "mri-liver", "ct-after-advice", "mri-without-contrast", "ultrasound"})
@@ -40,6 +48,7 @@ def _with_cautions(fires: Fires, patient: Patient) -> Fires:
         values={**fires.values, "cautions": cautions.said},
         evidence=all_evidence(fires.evidence, cautions.evidence),
         omit=_SUGGESTIONS - cautions.offered,
+        also_rests_on=where_size_stands(patient) if resection(patient) else (),
     )
 
 
@@ -56,9 +65,10 @@ RULE = Rule(
     id="cross-sectional-imaging",
     hooks=frozenset({PATIENT_VIEW, ORDER_SIGN}),
     scope=Scope.WORKUP,
+    care=Care.WORKUP,
     decide=decide,
     group="workup",
     holes=frozenset({"date", "older", "treatment", "cautions"}),
     waits_in_emergency=True,
-    is_first_workup=True,
+    done_elsewhere_for="cross_sectional_fresh_days",
 )

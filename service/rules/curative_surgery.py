@@ -11,7 +11,7 @@ from service.facts.size import size_mm
 from service.facts.spread import Extent, spread
 from service.facts.syndrome import function
 from service.facts.tumour import site_in_words, tumour
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import spread_too_far
 from service.rules.questions import is_low_yield
 
@@ -70,6 +70,7 @@ RULE = Rule(
     id="curative-surgery",
     hooks=frozenset({"patient-view"}),
     scope=Scope.TREATMENT,
+    care=Care.CURE,
     decide=decide,
     group="pathway",
     holes=frozenset({"site", "order", "what"}),

@@ -7,7 +7,7 @@ from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.facts.words import describe
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
@@ -76,6 +76,7 @@ RULE = Rule(
     id="discordant-grade",
     hooks=frozenset({"patient-view"}),
     scope=Scope.GRADING,
+    care=Care.MEANING,
     decide=decide,
     holes=frozenset({"values", "code", "spread", "differentiation"}),
 )

@@ -10,7 +10,7 @@ from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import is_low_yield, old, settled, treatment_before
 
 _ASKED_AT = ("midgut", "midgut-or-duodenum", "midgut-or-hindgut", "unknown")
@@ -58,9 +58,10 @@ RULE = Rule(
     id="hiaa",
     hooks=frozenset({PATIENT_VIEW, ORDER_SIGN, APPOINTMENT_BOOK}),
     scope=Scope.WORKUP,
+    care=Care.WORKUP,
     decide=decide,
     group="workup",
     holes=frozenset({"date", "older", "result", "treatment", "procedure"}),
     waits_in_emergency=True,
-    is_first_workup=True,
+    done_elsewhere_for="marker_fresh_days",
 )

@@ -7,7 +7,7 @@ from service.facts.markers import current_hiaa
 from service.facts.patient import Patient
 from service.facts.syndrome import function
 from service.hook_names import PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
@@ -31,6 +31,7 @@ RULE = Rule(
     id="hiaa-interference",
     hooks=frozenset({PATIENT_VIEW}),
     scope=Scope.WORKUP,
+    care=Care.MEANING,
     decide=decide,
     holes=frozenset({"result", "interference", "level"}),
 )

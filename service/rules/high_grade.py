@@ -11,7 +11,7 @@ from service.facts.grade import Grade, proliferation
 from service.facts.orders import is_ordered
 from service.facts.patient import Patient
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import treatment_before
 
 _GRADE_3 = re.compile(r"\b(?:G\s*3|grade\s*(?:3|III))\b", re.IGNORECASE)
@@ -61,6 +61,7 @@ RULE = Rule(
     id="high-grade",
     hooks=frozenset({"patient-view", "order-sign"}),
     scope=Scope.TREATMENT,
+    care=Care.MEANING,
     decide=decide,
     holes=frozenset({"value", "differentiation", "treatment"}),
 )

@@ -8,7 +8,7 @@ from service.facts.patient import Patient
 from service.facts.perioperative import OrderedDrug, perioperative
 from service.hook_names import ORDER_HOOKS
 from service.rules.around_operation import around_operation, names_around
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent, Situation
 
 
 def decide(patient: Patient) -> Answer:
@@ -35,6 +35,8 @@ RULE = Rule(
     id="histamine-release",
     hooks=ORDER_HOOKS,
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"drugs", "procedure", "when"}),
+    also_in=frozenset({Situation.COMFORT_CARE}),
 )

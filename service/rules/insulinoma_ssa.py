@@ -7,7 +7,7 @@ from service.facts.patient import Patient
 from service.facts.plan import plan
 from service.facts.syndrome import function
 from service.hook_names import APPOINTMENT_BOOK, ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent, Situation
 from service.rules.questions import all_evidence
 
 
@@ -33,6 +33,9 @@ RULE = Rule(
     id="insulinoma-ssa",
     hooks=frozenset({PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN, APPOINTMENT_BOOK}),
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"drug", "procedure", "when"}),
+    also_in=frozenset({Situation.COMFORT_CARE, Situation.PALLIATIVE_CARE}),
+    is_overridden_for_user_only=True,
 )

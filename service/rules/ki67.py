@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from service.facts.disease_status import Sign
 from service.facts.grade import Grading, ki67_order, not_counted, proliferation, unread_report
 from service.facts.patient import Patient
 from service.facts.progression import progression
-from service.facts.statements import Statement
 from service.facts.tissue import has_tissue
 from service.facts.tumour import tumour
+from service.facts.words import on_day
 from service.fhir.evidence import Evidence
 from service.hook_names import ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import nothing_to_decide, treatment_before
 
 
@@ -30,7 +31,7 @@ def decide(patient: Patient) -> Answer:
     return _stale(grown, patient) if grown else _without_index(patient)
 
 
-def _grown_since(patient: Patient) -> Statement | None:
+def _grown_since(patient: Patient) -> Sign | None:
     """F-10: of the same episode a Ki-67 counts at any age, so that age alone is no reason to ask."""
     found, newest = proliferation(patient), proliferation(patient).newest_ki67
     if found.grading is not Grading.GRADED or newest is None or found.is_on_its_way:
@@ -44,12 +45,11 @@ def _is_old(patient: Patient) -> bool:
     return newest is not None and newest.days_before(patient.now) > patient.defaults.ki67_stale_days
 
 
-def _stale(grown: Statement, patient: Patient) -> Fires:
+def _stale(grown: Sign, patient: Patient) -> Fires:
     """The tumour has come back or grown since the last count."""
     found, newest = proliferation(patient), proliferation(patient).newest_ki67
-    values = {"date": newest.day if newest else "", "when": grown.when}
-    what = patient.phrases("statement.progression")
-    return Fires("stale", values, (*found.evidence, grown.evidence(what)))
+    values = {"date": newest.day if newest else "", "when": on_day(grown.moment, patient)}
+    return Fires("stale", values, (*found.evidence, grown.evidence))
 
 
 _WITHOUT_INDEX = {Grading.GRADED: "mitoses-only", Grading.NOT_GRADABLE: "not-gradable"}
@@ -78,9 +78,10 @@ RULE = Rule(
     id="ki67",
     hooks=frozenset({PATIENT_VIEW, ORDER_SIGN}),
     scope=Scope.GRADING,
+    care=Care.NEVER_DONE,
     decide=decide,
+    cares={"stale": Care.WORKUP},
     holes=frozenset({"value", "treatment", "date", "when", "count", "because"}),
     waits_in_emergency=True,
-    is_first_workup=True,
     with_several_primaries=True,
 )

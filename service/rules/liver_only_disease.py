@@ -9,7 +9,7 @@ from service.facts.item import Availability
 from service.facts.operability import operability
 from service.facts.patient import Patient
 from service.facts.spread import spread
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import lesions_in_words, treated_lately, without_liver_only_disease
 
 
@@ -49,6 +49,7 @@ RULE = Rule(
     id="liver-only-disease",
     hooks=frozenset({"patient-view"}),
     scope=Scope.TREATMENT,
+    care=Care.PATHWAY,
     decide=decide,
     group="pathway",
     holes=frozenset({"lesions", "board"}),

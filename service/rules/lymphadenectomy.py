@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.facts.operations import Role, operations
 from service.facts.patient import Patient
 from service.facts.spread import spread
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import spread_too_far
 from service.rules.questions import is_low_yield, nothing_to_decide
 
@@ -37,6 +37,7 @@ RULE = Rule(
     id="lymphadenectomy",
     hooks=frozenset({"order-select", "order-sign"}),
     scope=Scope.TREATMENT,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"procedure"}),
 )

@@ -9,7 +9,7 @@ from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.spread import spread
 from service.facts.syndrome import function
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import (
     is_multifocal,
     lesions_in_words,
@@ -56,6 +56,7 @@ RULE = Rule(
     id="multifocal-liver-disease",
     hooks=frozenset({"patient-view"}),
     scope=Scope.TREATMENT,
+    care=Care.PATHWAY,
     decide=decide,
     group="pathway",
     holes=frozenset({"lesions", "order"}),

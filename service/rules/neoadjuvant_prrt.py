@@ -9,7 +9,7 @@ from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.spread import Extent, extent_in_words, spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import is_multifocal
 
 
@@ -54,6 +54,7 @@ RULE = Rule(
     id="neoadjuvant-prrt",
     hooks=frozenset({"patient-view"}),
     scope=Scope.TREATMENT,
+    care=Care.PATHWAY,
     decide=decide,
     group="pathway",
     holes=frozenset({"result", "extent", "egfr"}),

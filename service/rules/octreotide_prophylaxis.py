@@ -1,7 +1,7 @@
 """N-23 and N-24: octreotide cover before an operation or a liver-directed procedure.
 
 Words: ``cards/octreotide-prophylaxis.md``. One card per procedure. Without a planned procedure the card
-takes its anticipatory form on patient-view.
+takes its anticipatory form on patient-view. At discharge it speaks of cover that stops with the stay.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from service.facts.cover import (
     Timing,
+    candidates,
     has_rescue_octreotide,
     is_crisis_foreseen,
     other_octreotide,
@@ -23,21 +24,23 @@ from service.facts.objections import has_allergy_to_octreotide, objections_to_an
 from service.facts.operations import primary_resection
 from service.facts.orders import is_ordered
 from service.facts.patient import Patient
-from service.facts.plan import Kind, PlannedAct, other_names, plan
+from service.facts.plan import NEEDS_ANAESTHESIA, Kind, PlannedAct, other_names, plan, recent_acts
 from service.facts.signals import Function
 from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.facts.words import evidence, on_day
 from service.fhir.evidence import Evidence
-from service.hook_names import ALL_HOOKS, ENCOUNTER_START, PATIENT_VIEW
+from service.hook_names import ALL_HOOKS, ENCOUNTER_DISCHARGE, ENCOUNTER_START, PATIENT_VIEW
 from service.rules.around_operation import function_not_likely
-from service.rules.base import Answer, Answers, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Answers, Care, Fires, Rule, Scope, Silent, Situation
 from service.rules.questions import all_evidence, is_for_this_admission
 
 
 def decide(patient: Patient) -> Answers:
     """Check every planned procedure for cover; without one, ask for a plan."""
+    if patient.hook == ENCOUNTER_DISCHARGE:
+        return _at_discharge(patient)
     acts, is_likely = _acts_of_hook(patient), function(patient).is_likely
     if is_likely and acts:
         answers = [_one_procedure(act, patient) for act in acts]
@@ -46,6 +49,25 @@ def decide(patient: Patient) -> Answers:
     if silent := _no_octreotide_for_this_patient(patient):
         return silent
     return _without_procedure(patient) if is_likely else _function_not_likely(acts, patient)
+
+
+def _of_a_child(patient: Patient) -> Answer | None:
+    """One sentence before an operation, and no advice that was written for adults."""
+    if not function(patient).is_confirmed:
+        return None
+    acts = [act for act in plan(patient).needs_anaesthesia if act.is_current]
+    return _named("child", acts[0], patient) if acts else Silent("no-operation-ordered")
+
+
+def _at_discharge(patient: Patient) -> Answers:
+    """Cover in hospital ends with the stay, while the hours after the operation may not be over."""
+    if not function(patient).is_likely:
+        return function_not_likely(patient)
+    hours = patient.defaults.cover_after_hours
+    acts = [act for act in recent_acts(patient, hours) if act.kind in NEEDS_ANAESTHESIA]
+    covered = [act for act in acts if candidates(act, patient)]
+    stops = tuple([_fires("gap-minor", act, patient) for act in covered])
+    return stops or Silent("no-cover-to-stop" if acts else "no-operation-lately", {"hours": f"{hours:g}"})
 
 
 def _no_octreotide_for_this_patient(patient: Patient) -> Silent | None:
@@ -190,12 +212,25 @@ def _fires(wording: str, act: PlannedAct, patient: Patient) -> Fires:
 
 
 def _values(act: PlannedAct, patient: Patient) -> dict[str, str]:
-    refused = refused_octreotide(patient)
+    refused, is_discharge = refused_octreotide(patient), patient.hook == ENCOUNTER_DISCHARGE
     return {
         "procedure": act.name,
         "when": act.when,
         "declined": on_day(refused.authored, patient) if refused else "",
+        "gap": patient.phrases(
+            "cover.gap-at-discharge" if is_discharge else "cover.gap-small", **_hours(patient)
+        ),
         "other_octreotide": other_octreotide(act, patient),
+    }
+
+
+def _hours(patient: Patient) -> dict[str, str]:
+    """The limits of cover, in hours, as the phrases name them."""
+    limits = patient.defaults
+    return {
+        "before": f"{limits.cover_before_hours:g}",
+        "after": f"{limits.cover_after_hours:g}",
+        "least": f"{limits.cover_after_min_hours:g}",
     }
 
 
@@ -220,11 +255,28 @@ def _omitted(patient: Patient) -> frozenset[str]:
     return frozenset([name for name, is_pointless in pointless.items() if is_pointless])
 
 
+_ASKS_FOR_COVER = (
+    "surgery",
+    "surgery-critical",
+    "locoregional",
+    "locoregional-critical",
+    "emergency",
+    "emergency-critical",
+    "gap",
+    "gap-minor",
+    "check-timing",
+)
+
 RULE = Rule(
     id="octreotide-prophylaxis",
     hooks=ALL_HOOKS,
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
-    holes=frozenset({"why", "procedure", "when", "names", "declined", "other_octreotide"}),
+    cares={"anticipatory": Care.PRECAUTION},
+    holes=frozenset({"why", "procedure", "when", "names", "declined", "gap", "hours", "other_octreotide"}),
     with_several_primaries=True,
+    also_in=frozenset(Situation),
+    of_a_child=_of_a_child,
+    when_declined=dict.fromkeys(_ASKS_FOR_COVER, "declined"),
 )

@@ -7,7 +7,7 @@ from service.facts.operations import primary_resection
 from service.facts.orders import surgical_referral
 from service.facts.patient import Patient
 from service.facts.tumour import site_in_words, tumour
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent, Situation
 
 _SMALL_BOWEL = ("jejunum", "ileum", "small intestine")
 
@@ -38,6 +38,8 @@ RULE = Rule(
     id="primary-complication",
     hooks=frozenset({"patient-view", "encounter-start"}),
     scope=Scope.TREATMENT,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"complication", "site", "order"}),
+    also_in=frozenset({Situation.PALLIATIVE_CARE}),
 )

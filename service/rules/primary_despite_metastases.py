@@ -7,7 +7,7 @@ from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import site_in_words, tumour
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import is_multifocal
 
 
@@ -45,6 +45,7 @@ RULE = Rule(
     id="primary-despite-metastases",
     hooks=frozenset({"patient-view"}),
     scope=Scope.TREATMENT,
+    care=Care.PATHWAY,
     decide=decide,
     group="pathway",
     holes=frozenset({"site"}),

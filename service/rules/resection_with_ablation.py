@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.facts.operations import REMOVAL, Role, operations
 from service.facts.patient import Patient
 from service.facts.spread import spread
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import is_multifocal, lesions_in_words, not_multifocal, without_liver_only_disease
 
 _RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
@@ -33,6 +33,7 @@ RULE = Rule(
     id="resection-with-ablation",
     hooks=frozenset({"order-select"}),
     scope=Scope.TREATMENT,
+    care=Care.ALWAYS,
     decide=decide,
     group="pathway",
     holes=frozenset({"procedure", "lesions"}),

@@ -7,7 +7,7 @@ from service.facts.operability import operability
 from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.spread import spread
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import is_solitary, lesions_in_words, treated_lately, without_liver_only_disease
 from service.rules.questions import nothing_to_decide
 
@@ -49,6 +49,7 @@ RULE = Rule(
     id="solitary-liver-metastasis",
     hooks=frozenset({"patient-view", "order-select"}),
     scope=Scope.TREATMENT,
+    care=Care.PATHWAY,
     decide=decide,
     group="pathway",
     holes=frozenset({"lesions"}),

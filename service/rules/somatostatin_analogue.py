@@ -14,7 +14,7 @@ from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.hook_names import ORDER_HOOKS, ORDER_SELECT, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, not_advanced, treatment_before
 
 _OTHER_SYSTEMIC = (TreatmentKind.CHEMOTHERAPY, TreatmentKind.TARGETED)
@@ -100,6 +100,7 @@ RULE = Rule(
     id="somatostatin-analogue",
     hooks=frozenset({PATIENT_VIEW, ORDER_SELECT}),
     scope=Scope.TREATMENT,
+    care=Care.PATHWAY,
     decide=decide,
     group="pathway",
     holes=frozenset({"value", "receptors", "short_acting", "says", "differentiation", "drug"}),

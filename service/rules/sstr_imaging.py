@@ -10,7 +10,7 @@ from service.facts.patient import Patient
 from service.facts.precautions import precautions
 from service.facts.tumour import tumour
 from service.hook_names import ORDER_SELECT, ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import (
     all_evidence,
     irreversible_treatment,
@@ -64,9 +64,11 @@ RULE = Rule(
     id="sstr-imaging",
     hooks=frozenset({PATIENT_VIEW, ORDER_SELECT, ORDER_SIGN}),
     scope=Scope.WORKUP,
+    care=Care.NEVER_DONE,
     decide=decide,
+    cares={"old": Care.WORKUP},
     holes=frozenset({"date", "older", "result", "treatment", "pregnancy"}),
     waits_in_emergency=True,
-    is_first_workup=True,
     with_several_primaries=True,
+    done_elsewhere_for="sstr_fresh_days",
 )

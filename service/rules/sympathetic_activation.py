@@ -9,7 +9,7 @@ from service.facts.patient import Patient
 from service.facts.perioperative import perioperative
 from service.hook_names import ORDER_HOOKS
 from service.rules.around_operation import around_operation, names_around
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 
 
 def decide(patient: Patient) -> Answer:
@@ -32,6 +32,7 @@ RULE = Rule(
     id="sympathetic-activation",
     hooks=ORDER_HOOKS,
     scope=Scope.SAFETY,
+    care=Care.ALWAYS,
     decide=decide,
     holes=frozenset({"drugs", "procedure", "when"}),
 )

@@ -12,7 +12,7 @@ from service.facts.spread import spread
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
 
 
@@ -69,6 +69,7 @@ RULE = Rule(
     id="symptom-debulking",
     hooks=frozenset({PATIENT_VIEW}),
     scope=Scope.TREATMENT,
+    care=Care.SYMPTOMS,
     decide=decide,
     group="pathway",
     holes=frozenset({"symptoms", "analogue", "why", "treatment", "says"}),

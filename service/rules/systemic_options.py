@@ -13,7 +13,7 @@ from service.facts.progression import progression
 from service.facts.spread import spread
 from service.facts.tumour import Differentiation, differentiation_in_words, tumour
 from service.hook_names import ORDER_SELECT, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence, not_advanced, treatment_before
 
 _SYSTEMIC = (
@@ -64,7 +64,10 @@ def _fires(patient: Patient) -> Fires:
     unresectable, board = operability(patient).unresectable, tumour_board(patient)
     return Fires(
         _wording(patient),
-        {"value": "; ".join([count.says for count in proliferation(patient).ki67])},
+        {
+            "value": "; ".join([count.says for count in proliferation(patient).ki67]),
+            "later_trials": _later_trials(patient),
+        },
         all_evidence(
             proliferation(patient).evidence,
             spread(patient).evidence,
@@ -73,6 +76,18 @@ def _fires(patient: Patient) -> Fires:
         ),
         omit=frozenset({"tumour-board"}) if board.is_settled else frozenset(),
     )
+
+
+def _later_trials(patient: Patient) -> str:
+    """What trials of progressive or treated disease say, each only of patients like this one."""
+    highest, limit = proliferation(patient).highest_ki67_percent, patient.defaults.compete_ki67_to_percent
+    if tumour(patient).differentiation is Differentiation.UNKNOWN:
+        return ""
+    is_low = highest is not None and highest <= limit
+    is_compete = is_low and bool(progression(patient).found) and sstr_result(patient) is SstrResult.POSITIVE
+    is_cabinet = any(drug.is_in("systemic-antitumour") for drug in _in_force(patient))
+    told = {"systemic.compete": is_compete, "systemic.cabinet": is_cabinet}
+    return " ".join([patient.phrases(key) for key, is_told in told.items() if is_told])
 
 
 def _wording(patient: Patient) -> str:
@@ -89,7 +104,8 @@ RULE = Rule(
     id="systemic-options",
     hooks=frozenset({PATIENT_VIEW, ORDER_SELECT}),
     scope=Scope.TREATMENT,
+    care=Care.SYSTEMIC,
     decide=decide,
     group="pathway",
-    holes=frozenset({"value", "says", "differentiation", "drug"}),
+    holes=frozenset({"later_trials", "value", "says", "differentiation", "drug"}),
 )

@@ -6,7 +6,7 @@ from service.facts.orders import is_ordered
 from service.facts.patient import Patient
 from service.facts.staging import tnm
 from service.facts.tumour import site_in_words, tumour
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import settled
 
 
@@ -25,9 +25,9 @@ RULE = Rule(
     id="tnm",
     hooks=frozenset({"patient-view"}),
     scope=Scope.GRADING,
+    care=Care.WORKUP,
     decide=decide,
     group="workup",
     holes=frozenset({"site"}),
     waits_in_emergency=True,
-    is_first_workup=True,
 )

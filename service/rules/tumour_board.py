@@ -10,7 +10,7 @@ from service.facts.spread import Extent, spread
 from service.facts.syndrome import function
 from service.facts.tumour import tumour
 from service.hook_names import ENCOUNTER_START, ORDER_SIGN, PATIENT_VIEW
-from service.rules.base import Answer, Fires, Rule, Scope, Silent
+from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import (
     irreversible_treatment,
     is_low_yield,
@@ -51,11 +51,12 @@ RULE = Rule(
     id="tumour-board",
     hooks=frozenset({PATIENT_VIEW, ENCOUNTER_START, ORDER_SIGN}),
     scope=Scope.WORKUP,
+    care=Care.WORKUP,
     decide=decide,
     group="workup",
     holes=frozenset({"date", "older", "treatment", "because"}),
     waits_in_emergency=True,
-    is_first_workup=True,
     with_several_primaries=True,
     with_mixed_tumour=True,
+    done_elsewhere_for="board_fresh_days",
 )

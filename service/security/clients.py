@@ -7,16 +7,15 @@ is read once at the start, and all that is wrong with it is reported at once.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from service.errors import ConfigurationError, NotPermitted
 from service.security.key_sets import SIGNATURE_ALGORITHMS, RemoteKeySet, SignatureKey, read_key_set
 from service.security.urls import is_loopback, parse_url
+from service.toml_file import meant, read_toml
 
 DEFAULT_ALGORITHMS = ("ES384", "RS384")
 
@@ -71,15 +70,16 @@ def read_clients(
     known_profiles: Collection[str] = (),
     known_languages: Collection[str] = (),
     certificate_authorities: str | bool = True,
+    beside: Collection[str] = (),
 ) -> Mapping[str, Client]:
     """Issuer -> Client, or ConfigurationError with every problem.
 
     ``known_services`` are the ids that ``services`` may name, ``known_profiles`` what ``profile`` and
     ``known_languages`` what ``language`` may be;
     ``certificate_authorities`` is a PEM file to check the servers of ``jwks_url`` with, or True for the usual
-    ones.
+    ones. ``beside`` are tables that may stand in the same file and are for others to read.
     """
-    tables = _tables(path)
+    tables = _tables(path, beside)
     problems: list[str] = []
     clients: dict[str, Client] = {}
     for number, table in enumerate(tables, start=1):
@@ -96,17 +96,14 @@ def read_clients(
     return clients
 
 
-def _tables(path: Path) -> list[dict[str, Any]]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ConfigurationError([f"{path.name}: cannot be read ({problem.strerror})"]) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError([f"{path.name}: is not UTF-8 text"]) from None
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigurationError([f"{path.name}: is not TOML: {problem}"]) from None
+def _tables(path: Path, beside: Collection[str]) -> list[dict[str, Any]]:
+    document = dict(read_toml(path).tables)
     tables = document.pop("client", None)
-    problems = [f"{path.name}: {key!r} is unknown; each EHR is a [[client]] table" for key in document]
+    problems = [
+        f"{path.name}: {key!r} is unknown; each EHR is a [[client]] table"
+        for key in document
+        if key not in beside
+    ]
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables) or not tables:
         problems.append(f"{path.name}: has no [[client]] table, so nobody could call")
     if problems:
@@ -152,8 +149,7 @@ def _client(
 ) -> Client:
     for key in reader.table:
         if key not in _KEYS:
-            near = get_close_matches(key, _KEYS, n=1)
-            reader.problem(key, "is unknown" + (f"; did you mean {near[0]!r}?" if near else ""))
+            reader.problem(key, f"is unknown{meant(key, _KEYS)}")
     find_key, key_set_url = _key_source(reader, certificate_authorities)
     return Client(
         issuer=_issuer(reader),

@@ -37,6 +37,7 @@ FRESH_SECONDS = 600.0  # how long a fetched key set is used without asking again
 STALE_SECONDS = 3600.0  # how long it is used when its URL cannot be read
 PAUSE_SECONDS = 30.0  # between two fetches, so that unknown key ids cannot hammer the URL
 FETCH_SECONDS = 3.0
+MOST_WITHOUT_KEYS = 4  # calls that wait for the first answer of the URL
 MAX_BYTES = 256 * 1024
 
 _logger = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ class RemoteKeySet:
         self._fetch = fetch or fetch_key_set
         self._clock = clock
         self._lock = threading.Lock()
+        self._without_keys = threading.BoundedSemaphore(MOST_WITHOUT_KEYS)
         self._keys: Mapping[str, SignatureKey] = {}
         self._read_at = self._tried_at = float("-inf")
 
@@ -137,7 +139,20 @@ class RemoteKeySet:
         return self._keys.get(key_id) if usable else None
 
     def _read_again(self, key_id: str) -> None:
-        with self._lock:
+        # Whoever has keys to go by does not wait for another call that reads them again, and while there
+        # are none only a few wait: an issuer whose URL hangs must not hold every thread.
+        if self._keys:
+            self._read_unless_another_does(key_id, seconds=0)
+        elif self._without_keys.acquire(blocking=False):
+            try:
+                self._read_unless_another_does(key_id, seconds=FETCH_SECONDS)
+            finally:
+                self._without_keys.release()
+
+    def _read_unless_another_does(self, key_id: str, *, seconds: float) -> None:
+        if not self._lock.acquire(timeout=seconds):
+            return
+        try:
             now = self._clock()
             read_meanwhile = now - self._read_at < FRESH_SECONDS and key_id in self._keys
             if read_meanwhile or now - self._tried_at < PAUSE_SECONDS:
@@ -149,12 +164,14 @@ class RemoteKeySet:
                 _logger.warning("key set %s: %s", self._url, "; ".join(problems))
             if keys:
                 self._keys, self._read_at = keys, now
+        finally:
+            self._lock.release()
 
 
 def fetch_key_set(url: str, certificate_authorities: str | bool) -> bytes | None:
     """The body behind ``url``, None when it could not be read in time or is too large."""
     job = functools.partial(_get_key_set, url, certificate_authorities)
-    answer = run_within(FETCH_SECONDS, {url: job})[url]
+    answer = run_within(FETCH_SECONDS, {url: job}, lane=f"key set {url}")[url]
     return answer.body if answer is not None and answer.status == 200 else None
 
 

@@ -6,6 +6,7 @@ https://cds-hooks.org/best-practices/. Every refusal looks the same from outside
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ LONGEST_LIFETIME_SECONDS = 3600
 _LONGEST_TOKEN = 8192
 _LONGEST_ID = 512
 _LAST_SECOND = 2**53  # whole numbers up to here are exact as a float; the JSON may hold larger ones
+_PLAIN = re.compile(r"[\x21-\x7e]{1,200}")
 _REQUIRED_CLAIMS = ["iss", "aud", "exp", "iat", "jti"]
 
 RememberToken = Callable[[str, str, datetime], bool]
@@ -55,9 +57,24 @@ def authenticate(
     Raises NotAuthenticated for any fault of the token, StoreUnavailable when replays cannot be recognised.
     """
     token = _bearer_token(authorization)
+    header, unproven = _unproven(token)
     try:
-        header, unproven = _unproven(token)
-        client = _client(clients, unproven)
+        return _authenticated(token, header, unproven, clients, audiences, remember_token)
+    except NotAuthenticated as refusal:
+        refusal.details |= _presented(header, unproven)
+        raise
+
+
+def _authenticated(
+    token: str,
+    header: Mapping[str, Any],
+    unproven: Mapping[str, Any],
+    clients: Mapping[str, Client],
+    audiences: Collection[str],
+    remember_token: RememberToken,
+) -> Client:
+    client = _client(clients, unproven)
+    try:
         key = _key(client, header)
         claims = jwt.decode(
             token,
@@ -69,13 +86,38 @@ def authenticate(
             options={"require": _REQUIRED_CLAIMS},
         )
     except jwt.PyJWTError as problem:
-        raise NotAuthenticated(type(problem).__name__) from None
+        raise _refusal(problem, audiences) from None
     _check_claims(claims)
     client = replace(client, tenant=_tenant(client, claims))
     expires_at = datetime.fromtimestamp(claims["exp"] + LEEWAY_SECONDS, tz=UTC)
     if not remember_token(client.issuer, claims["jti"], expires_at):
         raise NotAuthenticated("the token was used before")
     return client
+
+
+_CLAIMS: Mapping[type[jwt.PyJWTError], tuple[str, str]] = {
+    jwt.InvalidAudienceError: ("aud", "the audience is another"),
+    jwt.ExpiredSignatureError: ("exp", "the token has expired"),
+    jwt.ImmatureSignatureError: ("iat", "the token is of the future: iat or nbf"),
+    jwt.InvalidIssuedAtError: ("iat", "the time of issue is no number"),
+    jwt.InvalidIssuerError: ("iss", "the issuer is another"),
+    jwt.InvalidSignatureError: ("signature", "the signature is not that of the key"),
+}
+
+
+def _refusal(problem: jwt.PyJWTError, audiences: Collection[str]) -> NotAuthenticated:
+    """Which claim was at fault, and what was expected of it."""
+    if isinstance(problem, jwt.MissingRequiredClaimError):
+        return NotAuthenticated("a claim is missing", claim=problem.claim)
+    claim, reason = _CLAIMS.get(type(problem), ("", type(problem).__name__))
+    expected = list(audiences) if claim == "aud" else None
+    return NotAuthenticated(reason, claim=claim, expected=expected)
+
+
+def _presented(header: Mapping[str, Any], claims: Mapping[str, Any]) -> dict[str, str]:
+    """Who the token says that it is from, where that is short and plain: nobody has vouched for it."""
+    named = {"iss": claims.get("iss"), "kid": header.get("kid"), "alg": header.get("alg")}
+    return {name: text for name, text in named.items() if isinstance(text, str) and _PLAIN.fullmatch(text)}
 
 
 def _bearer_token(authorization: str | None) -> str:
@@ -88,7 +130,10 @@ def _bearer_token(authorization: str | None) -> str:
 
 def _unproven(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims before the signature was checked: good only for finding the key."""
-    whole = jwt.decode_complete(token, options={"verify_signature": False})
+    try:
+        whole = jwt.decode_complete(token, options={"verify_signature": False})
+    except jwt.PyJWTError as problem:
+        raise NotAuthenticated(type(problem).__name__) from None
     return whole["header"], whole["payload"]
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from service.config import Settings
 from service.store.database import Store, migrate, open_store
-from service.store.report import FORMATS, report
+from service.store.report import FORMATS, KEYS, report
 from service.store.retention import purge
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
@@ -41,6 +41,10 @@ def _add_report(actions: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--until", type=_day, metavar="YYYY-MM-DD", help="day after the last one; default: now"
     )
+    parser.add_argument(
+        "--by", type=_keys, default=("rule",), metavar="NAMES", help=f"split by these: {','.join(KEYS)}"
+    )
+    parser.add_argument("--shadow", action="store_true", help="count the cards that were only tried out")
     parser.add_argument("--format", choices=sorted(FORMATS), default="table")
     parser.add_argument(
         "--comments", action="store_true", help="show what clinicians wrote; it may speak of patients"
@@ -61,7 +65,14 @@ def run_report(arguments: argparse.Namespace, settings: Settings) -> int:
     until = arguments.until or datetime.now(UTC)
     since = arguments.since or until - timedelta(days=90)
     with _opened(settings) as store:
-        found = report(store, since=since, until=until, comments=arguments.comments)
+        found = report(
+            store,
+            since=since,
+            until=until,
+            by=arguments.by,
+            is_shadow=arguments.shadow,
+            comments=arguments.comments,
+        )
     sys.stdout.write(FORMATS[arguments.format](found))
     return 0
 
@@ -93,6 +104,13 @@ def _day(text: str) -> datetime:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise argparse.ArgumentTypeError(f"not a day as 2026-11-23: {text!r}") from None
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    if unknown := [name for name in names if name not in KEYS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(KEYS)}")
+    return names
 
 
 def _days(text: str) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import logging
 import os
 import sqlite3
@@ -31,7 +32,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
-    false,
+    insert,
     inspect,
     text,
 )
@@ -42,22 +43,26 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from service.errors import ConfigurationError, StoreUnavailable
 from service.store.tables import SEEN_TOKEN
 
-LATEST_REVISION = "0004"
+LATEST_REVISION = "0005"
 """The newest revision under ``migrations/versions``; kept here so that a database that is up to date is
 recognised without loading Alembic, which costs a worker time and memory."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_WAIT_SECONDS = 2.0
 _OUTAGE_SECONDS = 5.0
+_SLOW_SECONDS = 0.5
+_LATELY_SECONDS = 15.0  # a check comes every few seconds, and may take as many
+_PROBE = os.urandom(16)  # with the id of the process, the row that this process writes to try the disk
 _MIGRATION_LOCK = 0x6E65742D636473
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Outage:
-    """Until when, on the monotonic clock, the store is taken to be down."""
+    """Until when the store is taken to be down, and when it last worked, both on the monotonic clock."""
 
     until: float = 0.0
+    worked_at: float = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,21 @@ def open_store(url: str, *, secret: bytes) -> Store:
     return store
 
 
+def existing_store(url: str) -> Store:
+    """The store at ``url`` as it is, neither made nor upgraded, to ``check`` it.
+
+    Raises ConfigurationError for a URL that can never work.
+    """
+    return Store(_engine(_read_url(url)), b"")
+
+
+def without_password(url: str) -> str:
+    """The URL of a store as it may be shown. Raises ConfigurationError for a URL that can never work."""
+    known = _read_url(url)
+    query = {name: "***" if "password" in name else value for name, value in known.query.items()}
+    return known.set(query=query).render_as_string(hide_password=True)
+
+
 def migrate(store: Store) -> None:
     """Create or upgrade the tables; may be called by many processes at once, and again at no cost.
 
@@ -95,21 +115,39 @@ def migrate(store: Store) -> None:
         with store_errors():
             _MIGRATE[store.engine.dialect.name](store.engine)
         store.outage.until = 0.0
+        store.outage.worked_at = time.monotonic()
     finally:
         # A process that forks after this must not hand its connections to its children.
         store.engine.dispose()
 
 
 def check(store: Store) -> None:
-    """Raise StoreUnavailable unless the tables are of this version and could be written to."""
-    # Replays and feedback are written, so a store that can only be read is of no use to a caller.
-    with writing(store) as connection:
-        if _revision(connection) != LATEST_REVISION:
-            raise StoreUnavailable(
-                "The tables of the store are not of this version; run: python -m service migrate"
-            )
-        # Only a statement finds out: SQLite lets a writing transaction begin where nothing can be written.
-        connection.execute(delete(SEEN_TOKEN).where(false()))
+    """Raise StoreUnavailable unless the tables fit this version and can be written to.
+
+    Those of a newer version do: a migration only adds (``service/adr/0011-migrations-add.md``), so that a
+    replica that is still of the old version goes on while others are upgraded. It takes as long as the
+    database does: a thread beside the calls does it, for :func:`readiness`.
+    """
+    try:
+        with writing(store, although_down=True) as connection:
+            if (_revision(connection) or "") < LATEST_REVISION:
+                raise StoreUnavailable(
+                    "The tables of the store are not of this version; run: python -m service migrate"
+                )
+            # Only a row that is written finds out whether the disk is full.
+            probe = hashlib.sha256(_PROBE + str(os.getpid()).encode()).hexdigest()
+            connection.execute(delete(SEEN_TOKEN).where(SEEN_TOKEN.c.digest == probe))
+            connection.execute(insert(SEEN_TOKEN).values(digest=probe, expires_at=in_utc(datetime.now(UTC))))
+    except StoreUnavailable:
+        store.outage.worked_at = float("-inf")
+        raise
+    store.outage.until, store.outage.worked_at = 0.0, time.monotonic()
+
+
+def readiness(store: Store) -> None:
+    """Raise StoreUnavailable unless a check went well lately; never waits for the database."""
+    if time.monotonic() - store.outage.worked_at > _LATELY_SECONDS:
+        raise StoreUnavailable("The store could not be used when it was last checked.")
 
 
 def after_fork(store: Store) -> None:
@@ -124,7 +162,7 @@ def after_fork(store: Store) -> None:
 @contextmanager
 def reading(store: Store) -> Iterator[Connection]:
     """A transaction that reads. Raises StoreUnavailable."""
-    with store_errors(), store.engine.begin() as connection:
+    with store_errors(store), store.engine.begin() as connection:
         yield connection
 
 
@@ -132,11 +170,9 @@ def reading(store: Store) -> Iterator[Connection]:
 def reading_if_up(store: Store) -> Iterator[Connection]:
     """As ``reading``, for a hook call that can do without.
 
-    To find out that a server does not answer takes seconds, so after a failure the next calls are told
-    at once, for some seconds, and do not try.
+    Where it was found down, the next calls are told at once, for some seconds, and do not try.
     """
-    if time.monotonic() < store.outage.until:
-        raise StoreUnavailable("The store could not be read a moment ago.")
+    _require_up(store)
     try:
         with reading(store) as connection:
             yield connection
@@ -146,29 +182,43 @@ def reading_if_up(store: Store) -> Iterator[Connection]:
         raise
 
 
+def _require_up(store: Store) -> None:
+    """To find out that a server does not answer takes seconds, which not every call has to wait."""
+    if time.monotonic() < store.outage.until:
+        raise StoreUnavailable("The store did not answer a moment ago.")
+
+
 @contextmanager
-def writing(store: Store, *, durable: bool = False) -> Iterator[Connection]:
+def writing(store: Store, *, durable: bool = False, although_down: bool = False) -> Iterator[Connection]:
     """A transaction that writes, committed at its end. Raises StoreUnavailable.
 
     Every commit survives the death of the process. ``durable`` ones survive a power cut as well, at the
-    cost of waiting for the disk; it makes no difference to PostgreSQL, which always waits.
+    cost of waiting for the disk; it makes no difference to PostgreSQL, which always waits. While the store is
+    taken to be down, calls are told at once, unless they are there to find out (``although_down``).
     """
+    if not although_down:
+        _require_up(store)
     engine = store.engine.execution_options(sqlite_writes=True, sqlite_durable=durable)
-    with store_errors(), engine.begin() as connection:
+    with store_errors(store), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
-def store_errors() -> Iterator[None]:
-    """Turn the errors of the database into StoreUnavailable.
+def store_errors(store: Store | None = None) -> Iterator[None]:
+    """Turn the errors of the database into StoreUnavailable, and leave a silent ``store`` alone for a while.
 
     What the database says may quote the values of a row, so only the kind of error is logged.
     """
+    began = time.monotonic()
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
         cause = getattr(problem, "orig", None) or problem
         _log.warning("The store failed: %s", type(cause).__name__)
+        # Whoever was refused at once, or told by the server that a row is locked, does not make others wait.
+        no_answer = getattr(cause, "sqlstate", "") is None
+        if store and no_answer and time.monotonic() - began > _SLOW_SECONDS:
+            store.outage.until = time.monotonic() + _OUTAGE_SECONDS
         raise StoreUnavailable("The store could not be read or written.") from None
 
 
@@ -183,6 +233,15 @@ def insert_one(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     # SQLAlchemy keeps the count of an INSERT only on demand.
     statement = _insert_if_absent(connection, table).execution_options(preserve_rowcount=True)
     return connection.execute(statement, dict(row)).rowcount == 1
+
+
+def add_to(connection: Connection, table: Table, row: Mapping[str, Any], **counts: int) -> None:
+    """Add to the counts of the row, which is made where it is not there yet."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values({**row, **counts})
+    sums = {name: table.c[name] + statement.excluded[name] for name in counts}
+    keys = [column.name for column in table.primary_key]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums))
 
 
 def unhurried(connection: Connection) -> None:
@@ -205,8 +264,8 @@ def storable(value: str) -> str:
 
 def _insert_if_absent(connection: Connection, table: Table) -> Insert:
     # Both dialects have the clause, under one name and in a class each.
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    dialect_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return dialect_insert(table).on_conflict_do_nothing()
 
 
 def _read_url(text_of_url: str) -> URL:

@@ -15,21 +15,33 @@ import os
 import re
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, astuple, dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
 from uuid_utils import uuid7
 
 from service.errors import ConfigurationError, StoreUnavailable
+from service.hooks.card import Advice, Card
 from service.hooks.request import HookRequest
-from service.hooks.response import EXPLANATION
-from service.store.database import Store, after_fork, check, in_utc, insert_new, migrate, storable, writing
+from service.metrics import DROPPED
+from service.store.database import (
+    Store,
+    add_to,
+    after_fork,
+    check,
+    in_utc,
+    insert_new,
+    migrate,
+    storable,
+    writing,
+)
+from service.store.memory import facts_digest, patient_key, recipient_key
 from service.store.retention import purge
-from service.store.tables import ISSUED_ANSWER
+from service.store.tables import ISSUED_ANSWER, OPENING
 
 _QUEUE_LENGTH = 2_000  # answers
 _BATCH = 200
@@ -45,11 +57,59 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAdvice:
+    """What one rule said on a card. ``facts`` is a keyed digest, ``suggestions`` are uuids."""
+
+    rule: str
+    wording: str
+    indicator: str
+    facts: str
+    digest: str
+    suggestions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCard:
+    """One card: its rules with what each said, and whether it was not shown but only tried out."""
+
+    indicator: str
+    rules: tuple[str, ...]
+    group: str = ""
+    is_shadow: bool = False
+    advice: tuple[KeptAdvice, ...] | None = None
+
+    def row(self) -> list[Any]:
+        """As the table keeps it."""
+        return [self.indicator, self.rules, self.group, int(self.is_shadow), self.advice]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose call was answered (both empty where calls are open), and from what the cards were made."""
+
+    issuer: str
+    tenant: str
+    content_version: str
+    language: str
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A hook call as it is counted: on which day (UTC), of what kind and from whom."""
+
+    day: date
+    hook: str
+    issuer: str
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownCards:
     """What is kept of the cards of an answer: no identifier of patient or user.
 
-    ``uuid`` is that of the answer, so that it is one row however often it is written. ``cards`` gives the
-    indicator and the rules of each by its own uuid.
+    ``uuid`` is that of the answer, so that it is one row however often it is written. ``cards`` gives what is
+    kept of each by its own uuid.
     """
 
     uuid: str
@@ -59,35 +119,66 @@ class ShownCards:
     hook_instance: str
     issued_at: datetime
     recipient: str  # the digest of client, tenant, patient and user
-    cards: Mapping[str, tuple[str, Sequence[str]]]
+    cards: Mapping[str, KeptCard]
+    patient: str = ""  # the digest of client, tenant and patient
+    hook: str = ""
+    phase: str = ""
+    language: str = ""
+    content_version: str = ""
 
 
 def shown_cards(
-    cards: Iterable[Mapping[str, Any]],
+    cards: Iterable[tuple[Card, Mapping[str, Any]]],
     *,
+    shadowed: Iterable[tuple[Card, Mapping[str, Any]]] = (),
     request: HookRequest,
-    issuer: str,
-    tenant: str,
-    recipient: str,
+    origin: Origin,
+    secret: bytes,
     now: datetime,
 ) -> ShownCards:
-    """Describe the cards of an answer (JSON objects).
+    """Describe the cards of an answer, each with the JSON object made of it, which has the uuids.
 
-    ``issuer`` and ``tenant`` are empty where calls are open; ``recipient_key`` makes the ``recipient``.
+    ``shadowed`` ones were made and not sent.
     """
+    whom = {"issuer": origin.issuer, "tenant": origin.tenant, "patient_id": request.patient_id}
+    patient = patient_key(secret, **whom)
+    kept = {wire["uuid"]: _kept_card(card, wire, secret, patient) for card, wire in cards}
+    unseen = {wire["uuid"]: _kept_card(card, wire, secret, patient) for card, wire in shadowed}
     return ShownCards(
         uuid=str(uuid7()),
         service_id=request.service_id,
-        issuer=issuer,
-        tenant=tenant,
+        issuer=origin.issuer,
+        tenant=origin.tenant,
         hook_instance=_uuid_or_nothing(request.hook_instance),
         issued_at=now,
-        recipient=recipient,
-        # A card that names no rule is kept all the same.
-        cards={
-            card["uuid"]: (card["indicator"], card["extension"][EXPLANATION].get("recommendations", ()))
-            for card in cards
-        },
+        recipient=recipient_key(secret, user_id=request.user_id, **whom),
+        cards=kept | {uuid: replace(card, is_shadow=True) for uuid, card in unseen.items()},
+        patient=patient,
+        hook=request.hook,
+        content_version=origin.content_version,
+        language=origin.language,
+        phase=origin.phase,
+    )
+
+
+def _kept_card(card: Card, wire: Mapping[str, Any], secret: bytes, patient: str) -> KeptCard:
+    offered: dict[str, list[str]] = {}
+    for suggestion, sent in zip(card.suggestions, wire.get("suggestions", ()), strict=True):
+        offered.setdefault(suggestion.rule, []).append(sent["uuid"])
+    advice = tuple([_kept(one, offered.get(one.rule, ()), secret, patient) for one in card.advice])
+    # A card of no rule, such as the one on incomplete data, stands for itself.
+    rules = card.recommendations or (card.source.topic_code,)
+    return KeptCard(card.indicator.name.lower(), rules, card.group, advice=advice or None)
+
+
+def _kept(advice: Advice, suggestions: Iterable[str], secret: bytes, patient: str) -> KeptAdvice:
+    return KeptAdvice(
+        advice.rule,
+        advice.wording,
+        advice.indicator.name.lower(),
+        facts_digest(secret, patient=patient, facts=advice.facts),
+        advice.digest,
+        tuple(suggestions),
     )
 
 
@@ -97,10 +188,15 @@ def _uuid_or_nothing(text: str) -> str:
     return lower if _UUID.fullmatch(lower) else ""
 
 
-def record_issued(store: Store, shown: Sequence[ShownCards]) -> None:
-    """Write the cards of these answers now, in one transaction. Raises StoreUnavailable."""
+def record_issued(
+    store: Store, shown: Sequence[ShownCards], *, calls: Mapping[Call, int] | None = None
+) -> None:
+    """Write the cards of these answers and the calls now, in one transaction. Raises StoreUnavailable."""
     with writing(store) as connection:
         insert_new(connection, ISSUED_ANSWER, [_row(one) for one in shown])
+        # In one order, because two workers must not wait for each other's rows.
+        for call in sorted(calls or (), key=astuple):
+            add_to(connection, OPENING, asdict(call), calls=(calls or {})[call])
 
 
 def _row(shown: ShownCards) -> dict[str, Any]:
@@ -112,12 +208,17 @@ def _row(shown: ShownCards) -> dict[str, Any]:
         "hook_instance": shown.hook_instance,
         "issued_at": in_utc(shown.issued_at),
         "recipient": shown.recipient,
-        "cards": orjson.dumps(shown.cards).decode(),
+        "cards": orjson.dumps({uuid: card.row() for uuid, card in shown.cards.items()}).decode(),
+        "patient": shown.patient,
+        "hook": shown.hook,
+        "phase": shown.phase,
+        "language": shown.language,
+        "content_version": shown.content_version,
     }
 
 
 class IssuedCardWriter:
-    """The queue of a worker process and the thread that empties it.
+    """The queue of a worker process, its count of calls, and the thread that writes them.
 
     The thread also deletes old rows every hour and repairs the store. ``start`` belongs after the fork of a
     worker; the first card starts the thread otherwise. ``dropped`` counts the cards that could not be kept
@@ -134,6 +235,8 @@ class IssuedCardWriter:
     def _begin_in_this_process(self) -> None:
         self._process = os.getpid()
         self._queue: deque[ShownCards] = deque()
+        self._calls: Counter[Call] = Counter()
+        self._counting = threading.Lock()
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -155,12 +258,21 @@ class IssuedCardWriter:
 
     def put(self, shown: ShownCards) -> None:
         """Hand the cards over; never waits and never raises. What finds no room is dropped and counted."""
-        if self._process != os.getpid():
-            self.after_fork()
+        self._be_in_this_process()
         if len(self._queue) < self._queue_length:
             self._queue.append(shown)
         else:
             self._drop([shown])
+
+    def count(self, call: Call) -> None:
+        """Count a hook call; never waits for the store and never raises."""
+        self._be_in_this_process()
+        with self._counting:
+            self._calls[call] += 1
+
+    def _be_in_this_process(self) -> None:
+        if self._process != os.getpid():
+            self.after_fork()
         if self._thread is None:
             self.start()
 
@@ -176,9 +288,9 @@ class IssuedCardWriter:
         while True:
             # Asked before the queue is emptied, so that nothing put before the stop stays behind.
             stopping = self._stopping.is_set()
-            batch = self._next_batch()
-            if batch:
-                self._write(batch)
+            batch, calls = self._next_batch(), self._next_calls()
+            if batch or calls:
+                self._write(batch, calls)
             elif stopping:
                 return
             if time.monotonic() >= next_check:
@@ -194,10 +306,15 @@ class IssuedCardWriter:
         """All that are waiting, up to the size of a batch."""
         return [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
 
-    def _write(self, batch: list[ShownCards]) -> None:
+    def _next_calls(self) -> Counter[Call]:
+        with self._counting:
+            calls, self._calls = self._calls, Counter()
+        return calls
+
+    def _write(self, batch: list[ShownCards], calls: Counter[Call]) -> None:
         while True:
             try:
-                record_issued(self._store, batch)
+                record_issued(self._store, batch, calls=calls)
             except StoreUnavailable:
                 if self._stopping.wait(_PAUSE_SECONDS):
                     self._drop(batch)
@@ -227,7 +344,9 @@ class IssuedCardWriter:
             _log.warning("Old rows were not deleted; it is tried again within the hour.")
 
     def _drop(self, lost: Iterable[ShownCards]) -> None:
-        self.dropped += sum(len(shown.cards) for shown in lost)
+        dropped = sum(len(shown.cards) for shown in lost)
+        self.dropped += dropped
+        DROPPED.inc(dropped)
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + _LOG_INTERVAL_SECONDS
             _log.error("The store does not keep up: %d issued cards were not recorded so far.", self.dropped)

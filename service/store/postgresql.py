@@ -18,14 +18,16 @@ from sqlalchemy.engine import URL
 _ARGUMENTS = {
     "connect_timeout": 2,  # seconds
     "tcp_user_timeout": 5000,  # milliseconds; a server that vanished must not hold a hook call
-    "options": "-c statement_timeout=2500 -c lock_timeout=2000 -c jit=off",  # milliseconds
+    "options": "-c statement_timeout=1400 -c lock_timeout=1200 -c jit=off",  # milliseconds
 }
+_MOST_CONNECTIONS = 10
+"""Of a worker; a call waits no longer for one of them than for an answer."""
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
     """To inherit is psycopg's way of changing how it waits. None waits for ever."""
 
-    patience_seconds: float | None = 3.0
+    patience_seconds: float | None = 1.5
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for an answer; raises OperationalError when it takes too long."""
@@ -41,7 +43,15 @@ class ImpatientConnection(psycopg.Connection[Any]):
 def postgresql_engine(url: URL) -> Engine:
     """Connect where ``url`` says; what it sets itself comes before the settings here."""
     arguments = {name: value for name, value in _ARGUMENTS.items() if name not in url.query}
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=_MOST_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=ImpatientConnection.patience_seconds or 0,
+        connect_args=arguments,
+    )
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "checkin", _lose_patience)
     return engine

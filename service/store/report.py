@@ -1,19 +1,20 @@
-"""Acceptance and override rates of each rule, for those who own the content.
+"""Acceptance and override rates of each rule (or wording, version, client ...) for those who own the content.
 
 https://cds-hooks.hl7.org/2.0/#feedback (what providers do with it)
 
 Counted are the cards *shown* in the period, each under its latest reported outcome, whenever that came. A
-grouped card counts for each of its rules. Most dismissals are never reported by clients, so accepted and
-overridden do not add up to issued.
+grouped card counts for each of its rules, and as accepted for those whose suggestion was taken. Most
+dismissals are never reported by clients, so accepted and overridden do not add up to issued. An opening is a
+hook call that was answered. Cards that were only tried out have a report of their own.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 import orjson
@@ -22,24 +23,28 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import (
     CTE,
-    JSON,
     ColumnElement,
     Connection,
     Subquery,
-    TableValuedAlias,
     and_,
     case,
-    cast,
+    exists,
     func,
+    or_,
     select,
-    true,
 )
 
 from service.store.database import Store, in_utc, reading, unhurried
-from service.store.tables import FEEDBACK, ISSUED_CARD, is_shown_card
+from service.store.tables import (
+    ACCEPTED_SUGGESTION,
+    FEEDBACK,
+    ISSUED_ADVICE,
+    ISSUED_CARD,
+    OPENING,
+    is_shown_card,
+)
 
 _WIDTH_WITHOUT_TERMINAL = 160
-Period = tuple[datetime, datetime]
 Value = TypeVar("Value")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -55,15 +60,16 @@ class ReasonCount:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleReport:
-    """What became of the cards of one rule."""
+class Line:
+    """What became of the cards that have these keys; ``openings`` are the hook calls that could have one."""
 
-    rule: str
+    keys: tuple[str, ...]
     issued: int
     accepted: int
     overridden: int
     reasons: tuple[ReasonCount, ...] = ()
     comments: tuple[str, ...] = ()
+    openings: int = 0
 
     @property
     def acceptance_rate(self) -> float:
@@ -75,57 +81,126 @@ class RuleReport:
         """Overridden cards as a fraction of issued ones."""
         return self.overridden / self.issued
 
+    @property
+    def per_100_openings(self) -> float | None:
+        """Cards for every hundred hook calls; None where none was counted."""
+        return self.issued / self.openings * 100 if self.openings else None
+
 
 @dataclass(frozen=True, slots=True)
 class FeedbackReport:
-    """Rules by id; ``unmatched`` counts reports received in the period for cards this store does not know."""
+    """Lines by their keys, which ``by`` names; ``unmatched`` counts reports received in the period for cards
+    that this store does not know.
+    """
 
     since: datetime
     until: datetime
-    rules: tuple[RuleReport, ...]
+    lines: tuple[Line, ...]
     unmatched: int
+    by: tuple[str, ...] = ("rule",)
+    is_shadow: bool = False
 
 
-def report(store: Store, *, since: datetime, until: datetime, comments: bool = False) -> FeedbackReport:
-    """Count the cards shown from ``since`` up to, and without, ``until``.
+KEYS: Mapping[str, ColumnElement[str]] = {
+    "rule": ISSUED_ADVICE.c.rule,
+    "wording": ISSUED_ADVICE.c.wording,
+    "indicator": ISSUED_ADVICE.c.indicator,
+    "hook": ISSUED_ADVICE.c.hook,
+    "phase": ISSUED_ADVICE.c.phase,
+    "client": ISSUED_ADVICE.c.issuer,
+    "tenant": ISSUED_ADVICE.c.tenant,
+    "language": ISSUED_ADVICE.c.language,
+    "version": ISSUED_ADVICE.c.content_version,
+    "content": ISSUED_ADVICE.c.digest,
+}
+"""By what a report can be split."""
+_OPENING_KEYS = {"hook": OPENING.c.hook, "client": OPENING.c.issuer, "tenant": OPENING.c.tenant}
 
-    ``comments`` adds what clinicians wrote, which may speak of patients. Raises StoreUnavailable.
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Which cards are counted, and by what."""
+
+    since: datetime
+    until: datetime
+    by: tuple[str, ...]
+    is_shadow: bool
+
+
+def report(
+    store: Store,
+    *,
+    since: datetime,
+    until: datetime,
+    by: Sequence[str] = ("rule",),
+    is_shadow: bool = False,
+    comments: bool = False,
+) -> FeedbackReport:
+    """Count the cards shown from ``since`` up to, and without, ``until``, by these of ``KEYS``.
+
+    ``is_shadow`` counts those that were only tried out instead. ``comments`` adds what clinicians wrote,
+    which may speak of patients. Raises StoreUnavailable.
     """
-    period = (in_utc(since), in_utc(until))
+    scope = _Scope(in_utc(since), in_utc(until), tuple(by), is_shadow)
     with reading(store) as connection:
         unhurried(connection)
-        reasons = _grouped(_reasons(connection, period))
-        remarks = _grouped(_comments(connection, period)) if comments else {}
-        rules = tuple(
-            RuleReport(
-                rule,
+        reasons = _grouped(_reasons(connection, scope))
+        remarks = _grouped(_comments(connection, scope)) if comments else {}
+        openings = _openings(connection, scope)
+        lines = tuple(
+            Line(
+                keys,
                 issued,
                 accepted,
                 overridden,
-                reasons=tuple(reasons.get(rule, ())),
-                comments=tuple(remarks.get(rule, ())),
+                reasons=tuple(reasons.get(keys, ())),
+                comments=tuple(remarks.get(keys, ())),
+                openings=sum(calls for of, calls in openings if _covers(keys, of, scope)),
             )
-            for rule, issued, accepted, overridden in _counts(connection, period)
+            for keys, issued, accepted, overridden in _counts(connection, scope)
         )
-        return FeedbackReport(since, until, rules, _unmatched(connection, period))
+        return FeedbackReport(since, until, lines, _unmatched(connection, scope), scope.by, is_shadow)
 
 
-def _within(column: ColumnElement[Any], period: Period) -> ColumnElement[bool]:
-    return and_(column >= period[0], column < period[1])
+def _openings(connection: Connection, scope: _Scope) -> list[tuple[dict[str, str], int]]:
+    """Hook calls of the days of the period, by hook, client and tenant."""
+    query = (
+        select(*_OPENING_KEYS.values(), func.sum(OPENING.c.calls))
+        .where(OPENING.c.day >= scope.since.date(), OPENING.c.day < _day_after(scope.until))
+        .group_by(*_OPENING_KEYS.values())
+    )
+    return [
+        (dict(zip(_OPENING_KEYS, keys, strict=True)), calls) for *keys, calls in connection.execute(query)
+    ]
 
 
-def _shown(*conditions: ColumnElement[bool]) -> CTE:
-    """The cards that were shown, gathered once: joined as the view, SQLite would do it for every report."""
-    columns = (ISSUED_CARD.c.uuid, ISSUED_CARD.c.issuer, ISSUED_CARD.c.tenant, ISSUED_CARD.c.rules)
-    return select(*columns).where(*conditions).cte("shown").prefix_with("MATERIALIZED")
+def _day_after(moment: datetime) -> date:
+    """The day from which no moment before this one is."""
+    return moment.date() if moment.time() == time.min else moment.date() + timedelta(days=1)
 
 
-def _rules(connection: Connection, shown: CTE) -> TableValuedAlias:
-    """The rules of each card, a row each with the id as ``value``; to be joined with its card."""
-    rules: ColumnElement[Any] = shown.c.rules
-    if connection.dialect.name == "postgresql":
-        return func.json_array_elements_text(cast(rules, JSON)).table_valued("value", name="issued_rule")
-    return func.json_each(rules).table_valued("value", name="issued_rule")
+def _covers(keys: Sequence[str], of: Mapping[str, str], scope: _Scope) -> bool:
+    return all(of.get(name, key) == key for name, key in zip(scope.by, keys, strict=True))
+
+
+def _within(column: ColumnElement[Any], scope: _Scope) -> ColumnElement[bool]:
+    return and_(column >= scope.since, column < scope.until)
+
+
+def _shown(scope: _Scope) -> CTE:
+    """What each rule said, gathered once: joined as the view, SQLite would do it for every report."""
+    column = ISSUED_ADVICE.c
+    keys = [KEYS[name].label(f"key_{name}") for name in scope.by]
+    return (
+        select(column.uuid, column.issuer, column.tenant, column.card_group, column.suggestions, *keys)
+        .where(_within(column.issued_at, scope), column.is_shadow.is_(scope.is_shadow))
+        .cte("shown")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _keys(shown: CTE, scope: _Scope) -> list[ColumnElement[str]]:
+    return [shown.c[f"key_{name}"] for name in scope.by]
 
 
 def _outcomes() -> Subquery:
@@ -145,122 +220,143 @@ def _latest_of_card(outcomes: Subquery, shown: CTE) -> ColumnElement[bool]:
     return and_(is_shown_card(outcomes, shown), outcomes.c.rank == 1)
 
 
-def _counts(connection: Connection, period: Period) -> Sequence[Any]:
-    shown, outcomes = _shown(_within(ISSUED_CARD.c.issued_at, period)), _outcomes()
-    rule = _rules(connection, shown)
+def _is_accepted(outcomes: Subquery, shown: CTE) -> ColumnElement[bool]:
+    """On a grouped card, whether a suggestion of this rule was taken."""
+    taken = ACCEPTED_SUGGESTION.c.suggestion_uuid
+    is_own = func.replace(shown.c.suggestions, taken, "") != shown.c.suggestions
+    own = exists().where(ACCEPTED_SUGGESTION.c.fingerprint == outcomes.c.fingerprint, is_own)
+    return and_(outcomes.c.outcome == "accepted", or_(shown.c.card_group == "", own))
+
+
+def _counts(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...], int, int, int]]:
+    """The keys of each line, and how many were issued, accepted and overridden."""
+    shown, outcomes = _shown(scope), _outcomes()
+    keys = _keys(shown, scope)
     query = (
         select(
-            rule.c.value,
+            *keys,
             func.count(),
-            func.sum(case((outcomes.c.outcome == "accepted", 1), else_=0)),
+            func.sum(case((_is_accepted(outcomes, shown), 1), else_=0)),
             func.sum(case((outcomes.c.outcome == "overridden", 1), else_=0)),
         )
         .select_from(shown)
-        .join(rule, true())
         .outerjoin(outcomes, _latest_of_card(outcomes, shown))
-        .group_by(rule.c.value)
-        .order_by(rule.c.value)
+        .group_by(*keys)
+        .order_by(*keys)
     )
-    return connection.execute(query).all()
+    rows: Sequence[Any] = connection.execute(query).all()
+    return [(tuple(found), issued, accepted, overridden) for *found, issued, accepted, overridden in rows]
 
 
-def _reasons(connection: Connection, period: Period) -> list[tuple[str, ReasonCount]]:
-    shown, outcomes = _shown(_within(ISSUED_CARD.c.issued_at, period)), _outcomes()
-    rule = _rules(connection, shown)
+def _reasons(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...], ReasonCount]]:
+    shown, outcomes = _shown(scope), _outcomes()
+    keys = _keys(shown, scope)
     # The same code with another display is the same reason.
     reason = (outcomes.c.reason_code, func.coalesce(outcomes.c.reason_system, ""))
     query = (
-        select(
-            rule.c.value,
-            *reason,
-            func.coalesce(func.max(outcomes.c.reason_display), ""),
-            func.count(),
-        )
+        select(*keys, *reason, func.coalesce(func.max(outcomes.c.reason_display), ""), func.count())
         .select_from(shown)
-        .join(rule, true())
         .join(outcomes, _latest_of_card(outcomes, shown))
         .where(outcomes.c.reason_code.is_not(None))
-        .group_by(rule.c.value, *reason)
-        .order_by(rule.c.value, func.count().desc(), *reason)
+        .group_by(*keys, *reason)
+        .order_by(*keys, func.count().desc(), *reason)
     )
-    return [(rule_id, ReasonCount(*values)) for rule_id, *values in connection.execute(query)]
+    rows: Sequence[Any] = connection.execute(query).all()
+    return [(tuple(row[: len(keys)]), ReasonCount(*row[len(keys) :])) for row in rows]
 
 
-def _comments(connection: Connection, period: Period) -> list[tuple[str, str]]:
-    shown = _shown(_within(ISSUED_CARD.c.issued_at, period))
-    rule = _rules(connection, shown)
+def _comments(connection: Connection, scope: _Scope) -> list[tuple[tuple[str, ...], str]]:
+    shown = _shown(scope)
+    keys = _keys(shown, scope)
     query = (
-        select(rule.c.value, FEEDBACK.c.user_comment)
+        select(*keys, FEEDBACK.c.user_comment)
         .select_from(shown)
-        .join(rule, true())
         .join(FEEDBACK, is_shown_card(FEEDBACK, shown))
         .where(FEEDBACK.c.user_comment.is_not(None))
-        .order_by(rule.c.value, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
+        .order_by(*keys, FEEDBACK.c.received_at, FEEDBACK.c.fingerprint)
     )
-    return [(rule_id, comment) for rule_id, comment in connection.execute(query)]
+    return [(tuple(row[:-1]), row[-1]) for row in connection.execute(query)]
 
 
-def _unmatched(connection: Connection, period: Period) -> int:
-    shown = _shown()
+def _unmatched(connection: Connection, scope: _Scope) -> int:
+    columns = (ISSUED_CARD.c.uuid, ISSUED_CARD.c.issuer, ISSUED_CARD.c.tenant)
+    issued = select(*columns).cte("issued").prefix_with("MATERIALIZED")
     query = (
         select(func.count())
         .select_from(FEEDBACK)
-        .outerjoin(shown, is_shown_card(FEEDBACK, shown))
-        .where(_within(FEEDBACK.c.received_at, period), shown.c.uuid.is_(None))
+        .outerjoin(issued, is_shown_card(FEEDBACK, issued))
+        .where(_within(FEEDBACK.c.received_at, scope), issued.c.uuid.is_(None))
     )
     return connection.execute(query).scalar_one()
 
 
-def _grouped(pairs: list[tuple[str, Value]]) -> dict[str, list[Value]]:
-    groups: dict[str, list[Value]] = {}
-    for rule, value in pairs:
-        groups.setdefault(rule, []).append(value)
+def _grouped(pairs: list[tuple[tuple[str, ...], Value]]) -> dict[tuple[str, ...], list[Value]]:
+    groups: dict[tuple[str, ...], list[Value]] = {}
+    for keys, value in pairs:
+        groups.setdefault(keys, []).append(value)
     return groups
 
 
 def as_json(found: FeedbackReport) -> str:
     """The report as indented JSON; rates are fractions, rounded to three places."""
-    rules = [
+    lines = [
         {
-            "rule": rule.rule,
+            **dict(zip(found.by, rule.keys, strict=True)),
             "issued": rule.issued,
             "accepted": rule.accepted,
             "overridden": rule.overridden,
             "acceptanceRate": round(rule.acceptance_rate, 3),
             "overrideRate": round(rule.override_rate, 3),
+            "openings": rule.openings,
+            "per100Openings": _rounded(rule.per_100_openings),
             "reasons": rule.reasons,
             "comments": rule.comments,
         }
-        for rule in found.rules
+        for rule in found.lines
     ]
-    whole = {"since": found.since, "until": found.until, "rules": rules, "unmatchedFeedback": found.unmatched}
+    whole = {
+        "since": found.since,
+        "until": found.until,
+        "by": found.by,
+        "shadow": found.is_shadow,
+        "lines": lines,
+        "unmatchedFeedback": found.unmatched,
+    }
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)
+
+
 def as_csv(found: FeedbackReport) -> str:
-    """One line for each rule; several reasons or comments share a cell, a line each."""
+    """One line for each set of keys; several reasons or comments share a cell, a line each."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         (
-            "rule",
+            *found.by,
             "issued",
             "accepted",
             "overridden",
             "acceptance_rate",
             "override_rate",
+            "openings",
+            "per_100_openings",
             "reasons",
             "comments",
         )
     )
-    for rule in found.rules:
+    for rule in found.lines:
         rates = (f"{rule.acceptance_rate:.3f}", f"{rule.override_rate:.3f}")
+        often = (rule.openings, _rounded(rule.per_100_openings))
         texts = (_cell(_reason_lines(rule)), _cell(rule.comments))
-        writer.writerow((rule.rule, rule.issued, rule.accepted, rule.overridden, *rates, *texts))
+        keys = [_cell([key]) for key in rule.keys]
+        writer.writerow((*keys, rule.issued, rule.accepted, rule.overridden, *rates, *often, *texts))
     return out.getvalue()
 
 
-def _reason_lines(rule: RuleReport) -> list[str]:
+def _reason_lines(rule: Line) -> list[str]:
     return [f"{reason.count} x {reason.display or reason.code}" for reason in rule.reasons]
 
 
@@ -272,13 +368,16 @@ def _cell(lines: Sequence[str]) -> str:
 
 def as_table(found: FeedbackReport) -> str:
     """The report for a terminal."""
-    table = Table("Rule", title=f"Cards shown from {found.since:%Y-%m-%d} to {found.until:%Y-%m-%d}")
-    for heading in ("Issued", "Accepted", "Overridden"):
+    what = "Cards tried out and not shown" if found.is_shadow else "Cards shown"
+    table = Table(title=f"{what} from {found.since:%Y-%m-%d} to {found.until:%Y-%m-%d}")
+    for name in found.by:
+        table.add_column(name.capitalize())
+    for heading in ("Issued", "Per 100 openings", "Accepted", "Overridden"):
         table.add_column(heading, justify="right")
     table.add_column("Reasons")
-    if any(rule.comments for rule in found.rules):
+    if any(rule.comments for rule in found.lines):
         table.add_column("Comments")
-    for rule in found.rules:
+    for rule in found.lines:
         table.add_row(*_table_row(rule)[: len(table.columns)])
     console = Console(file=io.StringIO(), width=_WIDTH_WITHOUT_TERMINAL)
     with console.capture() as written:
@@ -287,10 +386,12 @@ def as_table(found: FeedbackReport) -> str:
     return written.get()
 
 
-def _table_row(rule: RuleReport) -> tuple[Text | str, ...]:
+def _table_row(rule: Line) -> tuple[Text | str, ...]:
+    often = rule.per_100_openings
     return (
-        rule.rule,
+        *[_plain([key]) for key in rule.keys],
         str(rule.issued),
+        "" if often is None else f"{often:.1f}",
         f"{rule.accepted} ({rule.acceptance_rate:.0%})",
         f"{rule.overridden} ({rule.override_rate:.0%})",
         _plain(_reason_lines(rule)),

@@ -1,4 +1,4 @@
-"""The key of the digests that stand for patient and user (``overrides``), kept in a file.
+"""The key of the digests that stand for patient and user (``memory``), kept in a file.
 
 All workers, and all replicas that share a database, need the same key; with another key nothing breaks,
 but overrides reported before are no longer recognised.

@@ -6,12 +6,15 @@ Moments are UTC without zone, because SQLite keeps none; :func:`service.store.da
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
+    Date,
     DateTime,
     ForeignKey,
     FromClause,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -32,12 +35,18 @@ ISSUED_ANSWER = Table(
     Column("issued_at", DateTime, nullable=False, index=True),
     Column("recipient", String(32), nullable=False),
     Column("cards", Text, nullable=False),
-    Index("ix_issued_answer_recipient", "recipient", "issued_at"),
+    Column("patient", String(32), nullable=False, server_default=""),
+    Column("hook", Text, nullable=False, server_default=""),
+    Column("phase", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("content_version", Text, nullable=False, server_default=""),
+    Index("ix_issued_answer_patient", "patient", "issued_at"),
 )
 """An answer that had cards, in one row: a row for each card would cost a hook call three times as much.
-``issuer`` and ``tenant`` are those of the client's token, empty where calls are open. ``recipient`` is the
-digest of client, tenant, patient and user, empty where patient or user is not known. ``cards`` is a JSON
-object: uuid of the card -> array of its indicator and an array of its rules."""
+``issuer`` and ``tenant`` are those of the client's token, empty where calls are open. ``patient`` is the
+digest of client, tenant and patient, ``recipient`` that of these and the user, empty where one is not known.
+``cards`` is a JSON object: uuid of the card -> array of its indicator, its rules, its group, whether it was
+not shown but only tried out (0 or 1), and an object for each rule, as ``ISSUED_ADVICE`` has them."""
 
 ISSUED_CARD = Table(
     "issued_card",
@@ -48,13 +57,51 @@ ISSUED_CARD = Table(
     Column("issuer", Text),
     Column("tenant", Text),
     Column("hook_instance", Text),
-    Column("indicator", Text),
     Column("issued_at", DateTime),
     Column("recipient", String(32)),
+    Column("patient", String(32)),
+    Column("hook", Text),
+    Column("phase", Text),
+    Column("language", Text),
+    Column("content_version", Text),
+    Column("indicator", Text),
     Column("rules", Text),
+    Column("card_group", Text),
+    Column("is_shadow", Boolean),
+    Column("advice", Text),
 )
-"""A view of ``issued_answer`` with a row for each card that was shown; ``rules`` is a JSON array. It has no
-index on ``uuid``: come from the recipient or the time, and go on to the feedback."""
+"""A view of ``issued_answer`` with a row for each card; ``rules`` and ``advice`` are JSON arrays, and the
+latter is null for a card of before there was one. ``is_shadow`` cards were not shown. It has no index
+on ``uuid``: come from the patient or the time, and go on to the feedback."""
+
+ISSUED_ADVICE = Table(
+    "issued_advice",
+    MetaData(),
+    *(
+        Column(column.name, column.type)
+        for column in ISSUED_CARD.columns
+        if column.name not in ("indicator", "rules", "advice")
+    ),
+    Column("rule", Text),
+    Column("wording", Text),
+    Column("indicator", Text),
+    Column("facts", Text),
+    Column("digest", Text),
+    Column("suggestions", Text),
+)
+"""A view of ``issued_card`` with a row for each rule of a card. ``facts`` is the keyed digest of what the
+advice rests on, ``digest`` stands for its words and limits, ``suggestions`` is a JSON array of uuids."""
+
+OPENING = Table(
+    "opening",
+    METADATA,
+    Column("day", Date, primary_key=True),
+    Column("hook", String(60), primary_key=True),
+    Column("issuer", Text, primary_key=True),
+    Column("tenant", Text, primary_key=True),
+    Column("calls", Integer, nullable=False),
+)
+"""How many hook calls were answered on a day (UTC), with cards or without. Nothing of any patient."""
 
 FEEDBACK = Table(
     "feedback",

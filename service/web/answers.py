@@ -5,15 +5,19 @@ https://cds-hooks.hl7.org/2.0/#cds-service-response
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from flask import Response, g
+from flask import Response, g, has_request_context, request
 
+from service import metrics
 from service.web import logs
+from service.web.caller import request_id, trace_id
 
 JSON = "application/json"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 FHIR_JSON = "application/fhir+json"
 
 
@@ -22,7 +26,20 @@ def trace() -> logs.Trace:
     found: logs.Trace | None = g.get("trace")
     if found is None:
         found = g.trace = logs.Trace()
+        if has_request_context():
+            found.note(**_of_request())
     return found
+
+
+def _of_request() -> dict[str, Any]:
+    """The method, the template of the address and the ids of the request; never the address itself."""
+    rule = request.url_rule
+    return {
+        "method": request.method if request.method in _METHODS else "other",
+        "path": rule.rule if rule else None,
+        "requestId": request_id(request.environ),
+        "trace": trace_id(request.environ),
+    }
 
 
 def answer(
@@ -34,14 +51,22 @@ def answer(
 ) -> Response:
     """An answer with a JSON body, given as bytes where it never changes."""
     body = document if isinstance(document, bytes) else orjson.dumps(document)
-    logs.write_line(trace(), status=status)
-    return Response(body, status, list(headers), content_type=content_type)
+    _finish(status)
+    named = [*headers, ("X-Request-ID", trace().fields["requestId"])]
+    return Response(body, status, named, content_type=content_type)
+
+
+def _finish(status: int) -> None:
+    """Write the line of the request in hand, and count it."""
+    line = trace()
+    logs.write_line(line, status=status)
+    metrics.count_answer(line.fields, status=status, seconds=time.perf_counter() - line.started)
 
 
 def preflight() -> Response:
     """The answer to OPTIONS: no body, and no caller has to be known for it."""
-    logs.write_line(trace(), status=204)
-    response = Response(status=204)
+    _finish(204)
+    response = Response(status=204, headers=[("X-Request-ID", trace().fields["requestId"])])
     # An empty body has no type, and Flask would call it text/html.
     del response.headers["Content-Type"]
     return response

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -14,9 +15,12 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
 
+from service import metrics
 from service.errors import (
     MalformedRequest,
+    MissingData,
     RequestTooLarge,
     StoreUnavailable,
     UnknownService,
@@ -33,14 +37,21 @@ from service.security.fhir_servers import may_read
 from service.security.tokens import expected_audiences
 from service.web import cors, errors, openapi
 from service.web.answers import JSON, answer, preflight, trace
+from service.web.caller import may_read_metrics, require_local
 from service.web.headers import with_headers
 from service.web.pages.views import Pages, add_pages
-from service.web.parts import Parts, RecordFeedback
+from service.web.parts import Answered, Parts, RecordFeedback
 
 _SERVICES = {service.id: service for service in SERVICES}
 _BASE = "/cds-services"
+_METRICS = "/metrics"
+_FOR_PROBES = ("/health/", _METRICS)
+_MOST_FEEDBACK_BYTES = 1_048_576
+"""Far more than 200 reports with a comment of the length that is kept."""
 _GZIP = ("gzip", "x-gzip")
 _BROKEN_GZIP = "has to be one whole gzip stream, as its Content-Encoding says"
+_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_MOST_KEYS = 10
 View = Callable[..., Response]
 
 
@@ -57,6 +68,8 @@ def build_app(parts: Parts, pages: Pages | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes + 1
     app.wsgi_app = with_headers(app.wsgi_app, cors.origins(parts.settings))  # type: ignore[method-assign, assignment]
     errors.register(app)
+    if parts.settings.is_local:
+        app.before_request(_require_local)
     _add(app, _BASE, "GET", functools.partial(_discovery, parts))
     for service_address in (f"{_BASE}/<service_id>", f"{_BASE}//<service_id>"):
         _add(app, service_address, "POST", functools.partial(_call, parts))
@@ -65,11 +78,18 @@ def build_app(parts: Parts, pages: Pages | None = None) -> Flask:
             _add(app, f"{service_address}/feedback", "POST", feedback)
     _add(app, "/health/live", "GET", _live)
     _add(app, "/health/ready", "GET", functools.partial(_ready, parts))
-    document = orjson.dumps(openapi.document(feedback=parts.record_feedback is not None))
+    _add(app, _METRICS, "GET", functools.partial(_metrics, parts))
+    public_url, feedback_is_taken = parts.settings.public_url, parts.record_feedback is not None
+    document = orjson.dumps(openapi.document(public_url=public_url, feedback=feedback_is_taken))
     _add(app, "/openapi.json", "GET", functools.partial(answer, document))
     if pages is not None:
         add_pages(app, pages, functools.partial(_body, parts))
     return app
+
+
+def _require_local() -> None:
+    if not request.path.startswith(_FOR_PROBES):
+        require_local(request.environ)
 
 
 def _add(app: Flask, address: str, method: str, view: View) -> None:
@@ -89,7 +109,13 @@ def _preflight(**_: str) -> Response:
 def _discovery(parts: Parts) -> Response:
     trace().note(endpoint="discovery")
     client = _client(parts, expected_audiences(parts.settings.public_url))
-    return answer(discovery_document(prefetch=parts.prefetch, hooks=parts.hooks, services=client.services))
+    document = discovery_document(
+        prefetch=parts.prefetch,
+        hooks=parts.hooks,
+        services=client.services,
+        switched_off=parts.switched_off,
+    )
+    return answer(document)
 
 
 def _call(parts: Parts, service_id: str) -> Response:
@@ -100,18 +126,20 @@ def _call(parts: Parts, service_id: str) -> Response:
     client = _client(parts, expected_audiences(parts.settings.public_url, service_id=service.id))
     require_service(client, service.id)
     language = _language(parts, client)
-    body = _body(parts)
+    body = _body(parts, parts.settings.max_body_bytes)
     began = time.perf_counter()
     hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
     line.note(deviations=hook_request.deviations)
     parsed = time.perf_counter()
     speaker = dataclasses.replace(client, language=language)
-    answered = parts.respond(_without_forbidden_server(parts, hook_request, client), speaker)
+    answered = _answered(parts, hook_request, client, language)
     document = adapted(response_document(answered.cards), client.profile, client.order_codes)
-    if parts.record_issued and document["cards"]:
-        parts.record_issued(document["cards"], request=hook_request, client=speaker)
+    if parts.record_issued:
+        parts.record_issued(document["cards"], answered=answered, request=hook_request, client=speaker)
+    metrics.count_cards(document["cards"], explanation=EXPLANATION)
     line.note(
+        hook=hook_request.hook,
         cards=[card["extension"][EXPLANATION]["recommendations"] for card in document["cards"]],
         sections=dict(answered.sections),
         durations={"parse": round((parsed - began) * 1000, 3), **answered.durations},
@@ -144,13 +172,13 @@ def _language_headers(parts: Parts, client: Client, language: str) -> Iterator[t
 
 
 def _feedback(parts: Parts, record: RecordFeedback, service_id: str) -> Response:
-    line = trace()
+    line, most = trace(), min(_MOST_FEEDBACK_BYTES, parts.settings.max_body_bytes)
     service = _service(parts, service_id)
     line.note(endpoint="feedback", service=service.id)
     audiences = expected_audiences(parts.settings.public_url, service_id=service.id, feedback=True)
     client = _client(parts, audiences)
     require_service(client, service.id)
-    line.note(outcomes=record(read_object(_body(parts)), service_id=service.id, client=client))
+    line.note(outcomes=record(read_object(_body(parts, most)), service_id=service.id, client=client))
     return answer(b"{}")
 
 
@@ -181,6 +209,14 @@ def _state_of_store(parts: Parts, check_store: Callable[[], None]) -> str:
     return "available"
 
 
+def _metrics(parts: Parts) -> Response:
+    """For those who may read it; for all others there is nothing here."""
+    trace().note(endpoint="metrics")
+    if not may_read_metrics(request.environ, parts.settings.metrics_readers):
+        raise NotFound
+    return answer(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+
+
 def _service(parts: Parts, service_id: str) -> Service:
     service = _SERVICES.get(service_id)
     if service is None or service.hook not in parts.hooks:
@@ -194,15 +230,15 @@ def _client(parts: Parts, audiences: Collection[str]) -> Client:
     return client
 
 
-def _body(parts: Parts) -> bytes:
+def _body(parts: Parts, most: int) -> bytes:
     # Most say just this, and to take the header apart costs more than the rest of this function.
     if request.content_type != JSON:
-        _check_type(request.mimetype)
+        _check_type(request.mimetype, is_local=parts.settings.is_local)
     coding = request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if coding not in (*_GZIP, "identity", ""):
         raise UnsupportedMediaType("The body has to come with Content-Encoding: gzip, or without any.")
-    body = _at_most(parts.settings.max_body_bytes, request.get_data(cache=False))
-    return _unzipped(body, parts.settings.max_body_bytes) if coding in _GZIP else body
+    body = _at_most(most, request.get_data(cache=False))
+    return _unzipped(body, most) if coding in _GZIP else body
 
 
 def _at_most(most: int, body: bytes) -> bytes:
@@ -223,9 +259,30 @@ def _unzipped(body: bytes, most: int) -> bytes:
     return content
 
 
-def _check_type(kind: str) -> None:
-    if kind and kind not in (JSON, "text/json") and not kind.endswith("+json"):
+def _check_type(kind: str, *, is_local: bool) -> None:
+    # A page of any site may have a browser send a body without a type, or as text, but not as JSON.
+    if (kind or is_local) and kind not in (JSON, "text/json") and not kind.endswith("+json"):
         raise UnsupportedMediaType("The body has to be JSON: send Content-Type: application/json.")
+
+
+def _answered(parts: Parts, hook_request: HookRequest, client: Client, language: str) -> Answered:
+    permitted = _without_forbidden_server(parts, hook_request, client)
+    try:
+        return parts.respond(permitted, dataclasses.replace(client, language=language))
+    except MissingData as problem:
+        hints = _hints(parts, hook_request, is_forbidden=permitted is not hook_request)
+        raise MissingData(" ".join([str(problem), *hints])) from None
+
+
+def _hints(parts: Parts, hook_request: HookRequest, *, is_forbidden: bool) -> Iterator[str]:
+    """What of the request could not be used, in terms of the request."""
+    if is_forbidden:
+        yield "The fhirServer of this call is not on the list of servers that may be read for this client."
+    unknown = [key for key in hook_request.prefetch if key not in parts.prefetch]
+    if unknown:
+        named = [key for key in unknown if _PLAIN_KEY.fullmatch(key)][:_MOST_KEYS]
+        shown = f" ({', '.join(named)})" if named else ""
+        yield f"{len(unknown)} keys of prefetch{shown} are not those of discovery."
 
 
 def _without_forbidden_server(parts: Parts, hook_request: HookRequest, client: Client) -> HookRequest:

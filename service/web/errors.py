@@ -30,6 +30,7 @@ REPLIES: dict[type[errors.ServiceError], Reply] = {
     errors.MalformedRequest: Reply(400, "invalid"),
     errors.NotAuthenticated: Reply(401, "login", "Authentication failed."),
     errors.NotPermitted: Reply(403, "forbidden", "This client may not make this call."),
+    errors.NotLocal: Reply(421, "forbidden"),
     errors.UnknownService: Reply(404, "not-found", "No CDS service has this id: see /cds-services."),
     errors.MissingData: Reply(412, "incomplete"),
     errors.RequestTooLarge: Reply(413, "too-long", _TOO_LARGE),
@@ -63,9 +64,11 @@ def _service_error(error: errors.ServiceError) -> Response:
         return _unforeseen_error(error)
     trace().note(refused=type(error).__name__)
     if isinstance(error, errors.NotAuthenticated):
-        trace().note(reason=error.reason)
+        trace().note(reason=error.reason, **error.details)
         return _outcome(reply, headers=[("WWW-Authenticate", error.challenge)])
+    trace().note(reason=str(error))
     if isinstance(error, errors.MalformedRequest):
+        trace().note(jsonPath=logs.safe_path(error.path))
         return _outcome(reply, text=f"{error.path}: {error.message}", diagnostics=error.path)
     if isinstance(error, errors.StoreUnavailable):
         return _outcome(reply, headers=[("Retry-After", "5")])

@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import logging
 import re
+import select
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TextIO, cast
 
 import orjson
 
+from service.errors import ServiceError
+from service.fhir.queries import QUERIES
+from service.hooks.schemas import definitions
+from service.hooks.shapes import schemas
+
 LOGGER = logging.getLogger("service.web")
+_STEP = re.compile(r"\.([^.\[\]]*)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -50,11 +59,55 @@ def write_line(trace: Trace, *, status: int) -> None:
         name = "ERROR" if level == logging.ERROR else "INFO"
         line = _line(datetime.now(UTC), level=name, logger=LOGGER.name, event="request")
         line |= {"status": status, "ms": elapsed, **trace.fields}
-        # Past the handlers: what logging does for a record costs more than the line itself. A disk that
-        # is full, or a reader that has gone, must not keep an answer back.
-        with suppress(OSError, ValueError):
-            sys.stdout.write(_json(line) + "\n")
+        # Past the handlers: what logging does for a record costs more than the line itself.
+        _write(_json(line) + "\n")
+
+
+def write_event(event: str, **fields: Any) -> None:
+    """Write a line on the service itself, such as that of its start."""
+    if LOGGER.isEnabledFor(logging.INFO):
+        moment = datetime.now(UTC)
+        _write(_json(_line(moment, level="INFO", logger=LOGGER.name, event=event) | fields) + "\n")
+
+
+def safe_path(path: str) -> str:
+    """A JSON path with ``*`` for the names that no part of the protocol has: the caller invented them."""
+    return _STEP.sub(lambda step: step[0] if step[1] in _protocol_names() else ".*", path)
+
+
+@cache
+def _protocol_names() -> frozenset[str]:
+    return frozenset(QUERIES) | frozenset(_properties([definitions("feedback"), schemas()]))
+
+
+def _properties(schema: Any) -> Iterator[str]:
+    """Every name under ``properties`` of a schema."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _properties(inner)
+
+
+def _write(text: str) -> None:
+    """Write to the log, or do without: advice matters more than the record of it.
+
+    A disk may be full, the reader of a pipe may have gone or stopped reading.
+    """
+    with suppress(OSError, ValueError, ServiceError):
+        if _has_room(sys.stdout):
+            sys.stdout.write(text)
             sys.stdout.flush()
+
+
+def _has_room(stream: TextIO) -> bool:
+    """Whether a line can be written without waiting for whoever reads it."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return True  # a stand-in of a test has none
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def where_it_failed(error: BaseException) -> list[str]:
@@ -88,18 +141,20 @@ class StandardOutput:
     """Whatever standard output is at the time of writing; test runners and servers exchange it."""
 
     def write(self, text: str) -> int:
-        """Write to the present standard output."""
-        return sys.stdout.write(text)
+        """Write to the present standard output, or do without."""
+        _write(text)
+        return len(text)
 
     def flush(self) -> None:
-        """Flush the present standard output."""
-        sys.stdout.flush()
+        """Nothing is kept back."""
 
 
 def configure_logging(level: str) -> None:
     """Let the service log JSON lines to standard output, once however often it is called."""
     logger = logging.getLogger("service")
     logger.setLevel(level)
+    # What logging says of its own faults is a stack trace on standard error.
+    logging.raiseExceptions = False
     if not _own_handlers(logger):
         handler = logging.StreamHandler(cast("TextIO", StandardOutput()))
         handler.setFormatter(cast("logging.Formatter", JsonLines()))

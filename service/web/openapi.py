@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from service import VERSION
+from service import VERSION, metrics
 from service.hooks import schemas, shapes
 from service.hooks.hooks import SERVICES, Service
 from service.web.errors import REPLIES
@@ -28,6 +28,7 @@ _WORDS_OF_STATUS = {
     412: "Needed FHIR data were neither sent nor readable.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    421: "Without registered clients only this machine is answered.",
     500: "The service failed; the text names the incident in its log.",
     503: "The database cannot be used at present.",
 }
@@ -43,8 +44,12 @@ _ACCEPT_LANGUAGE = {
 _CONTENT_LANGUAGE = {"Content-Language": {"description": "The language of the cards.", **_TEXT}}
 
 
-def document(*, feedback: bool) -> dict[str, Any]:
-    """The description as JSON; ``feedback`` says whether the feedback addresses exist."""
+def document(*, public_url: str, feedback: bool) -> dict[str, Any]:
+    """The description as JSON.
+
+    ``public_url`` is where callers reach the service, so that a client made from the description calls there
+    and not where it read it; ``feedback`` says whether the feedback addresses exist.
+    """
     paths = {"/cds-services": {"get": _discovery()}}
     for service in SERVICES:
         paths[f"/cds-services/{service.id}"] = {"post": _call(service)}
@@ -52,10 +57,12 @@ def document(*, feedback: bool) -> dict[str, Any]:
             paths[f"/cds-services/{service.id}/feedback"] = {"post": _feedback(service)}
     paths["/health/live"] = {"get": _health("live", "Says that the process answers.", ())}
     paths["/health/ready"] = {"get": _health("ready", "Says whether calls can be answered.", (503,))}
+    paths["/metrics"] = {"get": _metrics()}
     paths["/openapi.json"] = {"get": _itself()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "net-cds", "version": VERSION, "description": _DESCRIPTION},
+        "servers": [{"url": public_url}],
         "paths": paths,
         "components": {
             "schemas": _schemas(),
@@ -70,7 +77,7 @@ def _discovery() -> dict[str, Any]:
         "operationId": "discovery",
         "summary": "The services offered and the data that each asks for",
         "security": [{}, {"jwt": []}],
-        "responses": {"200": _success("DiscoveryResponse"), **_errors(401, 500, 503)},
+        "responses": {"200": _success("DiscoveryResponse"), **_errors(401, 421, 500, 503)},
     }
 
 
@@ -84,7 +91,7 @@ def _call(service: Service) -> dict[str, Any]:
         "requestBody": _body(shapes.SCHEMA_NAMES[service.hook]),
         "responses": {
             "200": {**_success("ServiceResponse"), "headers": _CONTENT_LANGUAGE},
-            **_errors(400, 401, 403, 404, 412, 413, 415, 500, 503),
+            **_errors(400, 401, 403, 404, 412, 413, 415, 421, 500, 503),
         },
     }
 
@@ -97,7 +104,7 @@ def _feedback(service: Service) -> dict[str, Any]:
         "requestBody": _body("FeedbackRequest"),
         "responses": {
             "200": _inline("The outcomes are kept.", {"type": "object", "maxProperties": 0}),
-            **_errors(400, 401, 403, 404, 413, 415, 500, 503),
+            **_errors(400, 401, 403, 404, 413, 415, 421, 500, 503),
         },
     }
 
@@ -112,12 +119,22 @@ def _health(state: str, summary: str, problems: tuple[int, ...]) -> dict[str, An
     }
 
 
+def _metrics() -> dict[str, Any]:
+    text = {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}
+    return {
+        "operationId": "metrics",
+        "summary": "What was counted, for Prometheus, where NET_CDS_METRICS_READERS has the caller",
+        "security": [],
+        "responses": {"200": {"description": "The counts.", "content": text}, **_errors(404, 500)},
+    }
+
+
 def _itself() -> dict[str, Any]:
     return {
         "operationId": "openapi",
         "summary": "This description",
         "security": [],
-        "responses": {"200": _inline("OpenAPI 3.1", {"type": "object"}), **_errors(500)},
+        "responses": {"200": _inline("OpenAPI 3.1", {"type": "object"}), **_errors(421, 500)},
     }
 
 

@@ -20,20 +20,29 @@ from service.security.clients import ANONYMOUS, Client
 class Answered:
     """What the engine made of one hook call; durations in milliseconds, sections with
     their state and how their entries ended.
+
+    ``shadowed`` are cards that are recorded and not shown; ``phase`` is the patient's phase of care.
     """
 
     cards: Sequence[Card]
     durations: Mapping[str, float] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shadowed: Sequence[Card] = ()
+    phase: str = ""
 
 
 class RecordIssued(Protocol):
-    """Remember the cards of a response (JSON objects) without waiting for the database."""
+    """Count the call and remember its cards, without waiting for the database."""
 
     def __call__(
-        self, wire_cards: Sequence[Mapping[str, Any]], *, request: HookRequest, client: Client
+        self,
+        wire_cards: Sequence[Mapping[str, Any]],
+        *,
+        answered: Answered,
+        request: HookRequest,
+        client: Client,
     ) -> None:
-        """Never raises for a store that cannot be reached."""
+        """``wire_cards`` are the JSON of ``answered.cards``. Never raises for a store out of reach."""
 
 
 class RecordFeedback(Protocol):
@@ -52,18 +61,19 @@ def anybody(_authorization: str | None, _audiences: Collection[str]) -> Client:
 class Parts:
     """Everything behind HTTP.
 
-    ``hooks`` are those with a rule. ``prefetch`` are the templates of discovery. ``languages`` are those
-    in which cards can be written, the one for callers without a wish first. ``authenticate`` takes the
-    Authorization header and the values that ``aud`` may have, and gives the client or raises
-    NotAuthenticated. ``respond`` writes the cards in the ``language`` of its client. ``check_store`` raises
-    StoreUnavailable while the store cannot be used. ``lapsed_approvals`` are the cards whose approval no
-    longer counts today.
+    ``hooks`` are those with a rule; ``switched_off`` says by hook what this site keeps back. ``prefetch`` are
+    the templates of discovery. ``languages`` are those in which cards can be written, the one for callers
+    without a wish first. ``authenticate`` takes the Authorization header and the values that ``aud`` may
+    have, and gives the client or raises NotAuthenticated. ``respond`` writes the cards in the ``language`` of
+    its client. ``check_store`` raises StoreUnavailable while the store cannot be used. ``lapsed_approvals``
+    are the cards whose approval no longer counts today.
     """
 
     settings: Settings
     respond: Callable[[HookRequest, Client], Answered]
     hooks: Collection[str]
     prefetch: Mapping[str, str]
+    switched_off: Mapping[str, str] = field(default_factory=dict)
     languages: Sequence[str] = ("en",)
     authenticate: Callable[[str | None, Collection[str]], Client] = anybody
     record_issued: RecordIssued | None = None

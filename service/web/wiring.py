@@ -11,40 +11,46 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Flask
 
-from service import AFTER_FORK, AT_EXIT, VERSION, engine
-from service.cards import ENGLISH, Knowledge, load_knowledge
-from service.config import Settings, read_settings
+from service import AFTER_FORK, AT_EXIT, VERSION, engine, metrics
+from service.cards import ENGLISH, SHARED_CARDS, Knowledge, load_knowledge
+from service.config import TABLES, Settings, read_settings
 from service.errors import ConfigurationError
+from service.facts.defaults import Defaults
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
 from service.fhir.medications import queries_for
+from service.fhir.neighbours import Neighbours
 from service.fhir.queries import prefetch_templates
+from service.fhir.roles import USER_TEMPLATES
 from service.hooks import feedback
 from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
-from service.hooks.override_reasons import published_reasons
+from service.hooks.override_reasons import COMMON_CODES, published_reasons
 from service.hooks.profiles import PROFILES
+from service.hooks.recall import Recall
 from service.hooks.request import HookRequest
+from service.hooks.response import response_document
 from service.rules import RULES
 from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
 from service.security.tokens import authenticate
 from service.security.urls import same_base
-from service.store.database import Store, check, open_store
+from service.site import Callers, Site, call_of, read_site, site_of, switched_off
+from service.store.database import Store, open_store, readiness
 from service.store.feedback import record_feedback
-from service.store.issued import IssuedCardWriter, shown_cards
-from service.store.overrides import declined_rules, recipient_key
+from service.store.issued import Call, IssuedCardWriter, Origin, shown_cards
+from service.store.memory import Viewer, patient_key, recall, recipient_key
 from service.store.report import report
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.translations import load_translations
 from service.web.app import build_app
-from service.web.logs import configure_logging
+from service.web.logs import configure_logging, write_event
 from service.web.pages.access import read_password
 from service.web.pages.views import Pages
 from service.web.parts import Answered, Parts, anybody
@@ -60,18 +66,36 @@ def wired_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings.log_level)
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
-    knowledge = knowledge_of(settings)
-    _warn_of_reviews(knowledge, _today())
+    languages = languages_of(settings, knowledge_of(settings))
+    clients = clients_of(settings, languages)
+    decisions = read_site(settings.config_file, callers_of(clients))
+    sites = {language: site_of(decisions, knowledge) for language, knowledge in languages.items()}
+    _warn_of_reviews(sites[ENGLISH].content, _today())
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
-    languages = languages_of(settings, knowledge)
-    respond = _responder(settings, languages=languages, store=store)
-    parts = _parts(settings, languages=languages, respond=respond, store=store, writer=writer)
-    app = build_app(parts, _pages(settings, languages[ENGLISH], parts, store))
+    respond = _responder(settings, sites=sites, store=store)
+    parts = _parts(settings, sites=sites, clients=clients, respond=respond, store=store, writer=writer)
+    app = build_app(parts, _pages(settings, sites[ENGLISH], parts, store))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
+    _log_start(settings, sites[ENGLISH].content, clients, store)
     return app
+
+
+def _log_start(settings: Settings, knowledge: Knowledge, clients: Mapping[str, Client], store: Store) -> None:
+    """Say what was started, for whoever looks for a mistake in the settings."""
+    open_to = settings.authentication or "this machine only"
+    write_event(
+        "start",
+        version=VERSION,
+        content=knowledge.version,
+        cards=len(knowledge.cards),
+        authentication="required" if settings.authentication_required else open_to,
+        issuers=sorted(clients),
+        publicUrl=settings.public_url,
+        store=store.engine.url.render_as_string(hide_password=True),
+    )
 
 
 def knowledge_of(settings: Settings) -> Knowledge:
@@ -82,9 +106,13 @@ def knowledge_of(settings: Settings) -> Knowledge:
         version=VERSION,
         overrides=settings.defaults_file,
         code_map=settings.code_map_file,
+        read_languages=settings.read_languages,
+    )
+    return dataclasses.replace(
+        knowledge,
+        only_approved=settings.content == "approved",
         results_by_code=settings.results_by == "code",
     )
-    return dataclasses.replace(knowledge, only_approved=settings.content == "approved")
 
 
 def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledge]:
@@ -97,36 +125,39 @@ def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledg
 def _parts(
     settings: Settings,
     *,
-    languages: Mapping[str, Knowledge],
+    sites: Mapping[str, Site],
+    clients: Mapping[str, Client],
     respond: Respond,
     store: Store,
     writer: IssuedCardWriter,
 ) -> Parts:
-    knowledge = languages[ENGLISH]
+    site = sites[ENGLISH]
+    knowledge = site.loaded
     return Parts(
         settings=settings,
         respond=respond,
-        languages=tuple(languages),
+        languages=tuple(sites),
         hooks=frozenset(hook for rule in RULES if knowledge.shows(rule.id, _today()) for hook in rule.hooks),
-        prefetch=templates_of(settings, knowledge),
-        authenticate=_authenticator(settings, store, languages),
+        prefetch={**templates_of(settings, knowledge), **(USER_TEMPLATES if site.asks_who else {})},
+        switched_off=switched_off(site),
+        authenticate=_authenticator(settings, clients, store),
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
-        check_store=functools.partial(check, store),
-        lapsed_approvals=lambda: tuple(knowledge.lapsed(_today())),
+        check_store=functools.partial(readiness, store),
+        lapsed_approvals=lambda: tuple(site.content.lapsed(_today())),
     )
 
 
-def _pages(settings: Settings, knowledge: Knowledge, parts: Parts, store: Store) -> Pages | None:
+def _pages(settings: Settings, site: Site, parts: Parts, store: Store) -> Pages | None:
     """The pages, where they are shown. Feedback of the page is taken where callers need no name."""
     if not settings.shows_pages:
         return None
     return Pages(
-        knowledge=knowledge,
+        site=site,
         cards_dir=settings.cards_dir,
         password=read_password(settings),
         record_issued=None if settings.authentication_required else parts.record_issued,
-        report=lambda since, until: report(store, since=since, until=until),
+        report=functools.partial(report, store),
     )
 
 
@@ -141,7 +172,8 @@ def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
     for card, state in knowledge.states(today).items():
         if state.is_due:
             _LOGGER.warning("%s: its next review is due on %s", card, state.review.next_review)
-    if off := [rule.id for rule in RULES if not knowledge.shows(rule.id, today)]:
+    asked = [rule.id for rule in RULES if rule.id in knowledge.cards]
+    if off := [name for name in asked if not knowledge.shows(name, today)]:
         _LOGGER.warning("NET_CDS_CONTENT=approved: not shown, because not approved: %s", ", ".join(off))
 
 
@@ -151,50 +183,84 @@ def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
     return prefetch_templates(knowledge.terminology.observation_codes() if by_code else ())
 
 
-def _responder(settings: Settings, *, languages: Mapping[str, Knowledge], store: Store) -> Respond:
-    knowledge = languages[ENGLISH]
+def _responder(settings: Settings, *, sites: Mapping[str, Site], store: Store) -> Respond:
+    knowledge = sites[ENGLISH].loaded
     fetch = _fetcher(settings, templates_of(settings, knowledge))
-    declined_for = timedelta(days=knowledge.defaults.override_days)
+    recalled = _recaller(settings, knowledge=knowledge, store=store)
 
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
+        site = sites.get(client.language, sites[ENGLISH])
+        rules = site.rules_of(call_of(request, client=client.issuer, tenant=client.tenant))
         result = engine.respond(
             request,
-            knowledge=languages.get(client.language, knowledge),
+            knowledge=rules.knowledge,
+            shadow_rules=rules.shadow,
             now=now,
-            fetch=functools.partial(fetch, until=time.monotonic() + settings.fetch_deadline_seconds),
-            overridden=functools.partial(
-                declined_rules,
-                store,
-                recipient=_recipient(store, request, client),
-                since=now - declined_for,
+            fetch=functools.partial(
+                fetch, until=time.monotonic() + settings.fetch_deadline_seconds, client=client.issuer
             ),
+            recall=recalled(request, client, now, rules.knowledge.defaults),
         )
-        return Answered(result.cards, result.milliseconds, _sections(result))
+        return Answered(result.cards, result.milliseconds, _sections(result), result.shadowed, result.phase)
 
     return respond
 
 
-def _recipient(store: Store, request: HookRequest, client: Client) -> str:
-    return recipient_key(
-        store.secret,
-        issuer=client.issuer,
-        tenant=client.tenant,
-        patient_id=request.patient_id,
-        user_id=request.user_id,
+def _recaller(
+    settings: Settings, *, knowledge: Knowledge, store: Store
+) -> Callable[[HookRequest, Client, datetime, Defaults], Recall]:
+    """What asks the memory for one call. Where anybody may call, no caller hides seldom cards from others."""
+    own_reasons = _own_reasons(knowledge)
+
+    def recalled(request: HookRequest, client: Client, now: datetime, limits: Defaults) -> Recall:
+        if not settings.authentication_required:
+            limits = dataclasses.replace(limits, seldom_days=0)
+        viewer = _viewer(store, request, client)
+        return functools.partial(
+            recall, store, viewer=viewer, own_reasons=own_reasons, limits=limits, now=now
+        )
+
+    return recalled
+
+
+def _own_reasons(knowledge: Knowledge) -> Mapping[str, frozenset[str]]:
+    """Rule -> codes of the reasons that are its own: offered neither with every card nor by a group."""
+    groups = [knowledge.cards[name] for name in SHARED_CARDS if name in knowledge.cards]
+    general = {*COMMON_CODES, *[reason.code for card in groups for reason in card.override_reasons]}
+    return {
+        name: frozenset([reason.code for reason in card.override_reasons]) - general
+        for name, card in knowledge.cards.items()
+    }
+
+
+def _viewer(store: Store, request: HookRequest, client: Client) -> Viewer:
+    whom = {"issuer": client.issuer, "tenant": client.tenant, "patient_id": request.patient_id}
+    return Viewer(
+        patient=patient_key(store.secret, **whom),
+        recipient=recipient_key(store.secret, user_id=request.user_id, **whom),
     )
 
 
 def _fetcher(settings: Settings, templates: Mapping[str, str]) -> Callable[..., Mapping[str, FetchOutcome]]:
     """What reads a FHIR server; all that one call asks has to arrive before ``until``."""
     limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
+    neighbours = Neighbours(most_of_one=settings.threads // 2, most_of_all=settings.threads * 3 // 4)
 
     def fetch(
-        access: FhirAccess, patient_id: str, keys: Collection[str], *, until: float
+        access: FhirAccess, patient_id: str, keys: Collection[str], *, until: float, client: str
     ) -> Mapping[str, FetchOutcome]:
         queries = queries_for(patient_id, {key: templates.get(key, key) for key in keys})
         seconds = max(0.0, until - time.monotonic())
-        return fetch_all(access, queries, deadline_seconds=seconds, same_base=same_base, limits=limits)
+        return fetch_all(
+            access,
+            queries,
+            deadline_seconds=seconds,
+            same_base=same_base,
+            limits=limits,
+            neighbours=neighbours,
+            client=client,
+        )
 
     return fetch
 
@@ -205,19 +271,32 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def _authenticator(
-    settings: Settings, store: Store, languages: Collection[str]
-) -> Callable[[str | None, Collection[str]], Client]:
+def clients_of(settings: Settings, languages: Collection[str]) -> Mapping[str, Client]:
+    """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
-        return anybody
-    known = [service.id for service in SERVICES]
-    clients = read_clients(
+        return {}
+    return read_clients(
         settings.clients_file,
-        known_services=known,
+        known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
         known_languages=languages,
         certificate_authorities=settings.certificate_authorities,
+        beside=TABLES if settings.clients_file == settings.config_file else (),
     )
+
+
+def callers_of(clients: Mapping[str, Client]) -> Callers:
+    """The names by which a decision of the site can tell callers apart."""
+    is_any_allowed = any(not client.tenants for client in clients.values())
+    tenants = {tenant for client in clients.values() for tenant in client.tenants}
+    return Callers(clients, None if is_any_allowed else tenants)
+
+
+def _authenticator(
+    settings: Settings, clients: Mapping[str, Client], store: Store
+) -> Callable[[str | None, Collection[str]], Client]:
+    if not settings.authentication_required:
+        return anybody
     remember = functools.partial(remember_token, store)
 
     def identify(authorization: str | None, audiences: Collection[str]) -> Client:
@@ -231,16 +310,24 @@ def _record_issued(
     writer: IssuedCardWriter,
     wire_cards: Sequence[Mapping[str, Any]],
     *,
+    answered: Answered,
     request: HookRequest,
     client: Client,
 ) -> None:
+    now = datetime.now(UTC)
+    writer.count(Call(now.date(), request.hook, client.issuer, client.tenant))
+    made = next(iter((*answered.cards, *answered.shadowed)), None)
+    if made is None:
+        return
+    # A card that is not sent gets its uuids all the same, and feedback on it cannot come.
+    unsent = response_document(answered.shadowed)["cards"]
     shown = shown_cards(
-        wire_cards,
+        zip(answered.cards, wire_cards, strict=True),
+        shadowed=zip(answered.shadowed, unsent, strict=True),
         request=request,
-        issuer=client.issuer,
-        tenant=client.tenant,
-        recipient=_recipient(store, request, client),
-        now=datetime.now(UTC),
+        origin=Origin(client.issuer, client.tenant, made.knowledge_version, client.language, answered.phase),
+        secret=store.secret,
+        now=now,
     )
     writer.put(shown)
 
@@ -266,4 +353,6 @@ def _record_feedback(
         tenant=client.tenant,
         received_at=datetime.now(UTC),
     )
+    for item in items:
+        metrics.FEEDBACK.labels(service_id, item.outcome).inc()
     return len(items)

@@ -41,6 +41,7 @@ CONTEXT_OF_HOOK = {
     "order-sign": "morphine-around-operation",
     "appointment-book": "carcinoid-syndrome-embolisation-being-booked",
     "encounter-start": "carcinoid-heart-disease-admitted-for-operation",
+    "encounter-discharge": "carcinoid-syndrome-discharged-the-day-after-operation",
 }
 """Hook -> the synthetic patient whose orders, appointments or encounter are sent with the record."""
 

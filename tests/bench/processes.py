@@ -27,19 +27,30 @@ class Running:
 
 
 @contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Running]:
-    """Run ``command`` ({port} is filled in) from the checkout until the block ends."""
-    port = _free_port()
+def running(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    *,
+    answers: str = "/cds-services",
+    checkout: Path = CHECKOUT,
+    port: int | None = None,
+) -> Iterator[Running]:
+    """Run ``command`` ({port} is filled in, by a free one if need be) from ``checkout`` until the block ends.
+
+    It has started once a GET of the path ``answers`` is answered with 200.
+    """
+    port = port or free_port()
     filled = [part.format(port=port) for part in command]
     began = time.perf_counter()
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            filled, cwd=CHECKOUT, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT
+            filled, cwd=checkout, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT
         ) as server,
     ):
         try:
-            _wait_for_discovery(server, port, log)
+            _wait_until_answering(server, port, log, answers)
             yield Running(port, server.pid, time.perf_counter() - began)
         finally:
             server.terminate()
@@ -55,7 +66,7 @@ def memory_mb(process: int) -> tuple[float, float]:
 
 def processor_seconds(process: int) -> float:
     """Processor time of a process and all below it so far, in user code and in the kernel."""
-    ticks = sum(_ticks(member) for member in _tree(process))
+    ticks = sum(_ticks(member) for member in tree(process))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
@@ -66,23 +77,24 @@ def _ticks(process: int) -> int:
     return sum(int(ticks) for ticks in fields[11:15])
 
 
-def _tree(process: int) -> Iterator[int]:
+def tree(process: int) -> Iterator[int]:
+    """A process and all below it."""
     yield process
     for child in _children(process):
-        yield from _tree(child)
+        yield from tree(child)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for_discovery(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_answering(server: subprocess.Popen[bytes], port: int, log: Path, path: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/cds-services", timeout=10):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10):
                 return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.01)

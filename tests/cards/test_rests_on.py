@@ -17,6 +17,7 @@ import pytest
 from service.cards import CardText
 from service.engine import Said, ask, ask_rules
 from service.facts.patient import Patient
+from service.facts.phase import phase_in_words
 from service.fhir.queries import QUERIES, SECTIONS
 from service.fhir.r4 import TYPES, Resource
 from service.fhir.read import State
@@ -24,14 +25,14 @@ from service.fhir.record import DRAFTS, Record, Section
 from service.hooks.card import NotAssessed
 from service.rules import RULES
 from service.rules.base import Fires, Silent
-from tests.asking import knowledge, patient
+from tests.asking import knowledge, patient, switched_on
 from tests.cards.rows import Case, cases
 
 CASES = list(cases())
 # Without the conditions there is no answer at all (412), and without the Patient the patient counts as a
 # living adult.
 WITHHELD = [name for name in (*SECTIONS, DRAFTS) if name not in ("conditions", "patient")]
-_OF_THE_PERSON = ("deceased", "minor", "comfort-care")
+_OF_THE_PERSON = ("deceased", "minor", "comfort-care", "palliative-care")
 _KINDS = {
     name: {TYPES[query.resource_type] for query in QUERIES.values() if query.section == name}
     for name in SECTIONS
@@ -75,7 +76,7 @@ def _loudness(card: CardText, names: set[str]) -> int:
 
 
 def faults_of(case: Case) -> Iterator[str]:
-    of = patient(case.record, case.hook)
+    of = switched_on(patient(case.record, case.hook))
     whole = said(case, of)
     if any(isinstance(one, Silent) and one.because in _OF_THE_PERSON for one in whole):
         return
@@ -84,7 +85,7 @@ def faults_of(case: Case) -> Iterator[str]:
         for name in wordings(answers):
             if section in case.card.wordings[name].rests_on:
                 yield f"{section}: speaks in {name}, which rests on it"
-        is_admitted = any(isinstance(one, NotAssessed) and one.section == section for one in answers)
+        is_admitted = _is_admitted(section, answers, fresh(of, withhold(section, of.record)))
         is_lowered = bool(wordings(whole)) and section in LOWERED_BY.get(case.card.id, ())
         for name in wordings(answers) - admitting(case.card):
             if not (is_admitted or is_lowered) and _loudness(case.card, {name}) != _loudness(
@@ -93,6 +94,13 @@ def faults_of(case: Case) -> Iterator[str]:
                 yield f"{section}: speaks in {name}, which does not admit it (before: {_shown(whole)})"
         if wordings(whole) and all(isinstance(one, Silent) for one in answers):
             yield f"{section}: falls silent ({_shown(answers)}; before: {_shown(whole)})"
+
+
+def _is_admitted(section: str, answers: tuple[Said, ...], of: Patient) -> bool:
+    """Whether the answer names the section, or every card says that the past, or treatment, was not read."""
+    is_named = any(isinstance(one, NotAssessed) and one.section == section for one in answers)
+    unread = [of.phrases("phase.past-not-read"), of.phrases("phase.treatment-not-read")]
+    return is_named or phase_in_words(of) in unread
 
 
 def _shown(answers: tuple[Said, ...]) -> str:
@@ -133,7 +141,7 @@ def consulted() -> dict[str, dict[str, set[str]]]:
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     rules = {rule.id: rule for rule in RULES}
     for case in CASES:
-        of, rule = patient(case.record, case.hook), rules[case.card.id]
+        of, rule = switched_on(patient(case.record, case.hook)), rules[case.card.id]
         noting = _Noting(of.record.patient_id, of.record.sections, of.record.resources, of.record.drafts)
         if case.hook not in rule.hooks:
             continue

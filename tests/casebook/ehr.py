@@ -114,7 +114,7 @@ def _context(case: Case, record: list[Item], drafts: list[dict]) -> dict:
         ]
     if case.hook == "appointment-book":
         ctx["appointments"] = bundle
-    if case.hook == "encounter-start":
+    if case.hook in ("encounter-start", "encounter-discharge"):
         ctx["encounterId"] = next(
             (i.resource["id"] for i in record if i.resource["resourceType"] == "Encounter"), "encounter-1"
         )

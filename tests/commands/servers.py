@@ -39,13 +39,15 @@ def server(
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, document = say(self.command, unquote(self.path), body, headers)
             written = document if isinstance(document, bytes) else orjson.dumps(document)
-            self.send_response(status)
-            self.send_header("Content-Type", media_type)
-            self.send_header("Content-Length", str(len(written)))
-            self.end_headers()
-            self.wfile.write(written)
+            # Who asked may have lost patience.
+            with contextlib.suppress(ConnectionError):
+                self.send_response(status)
+                self.send_header("Content-Type", media_type)
+                self.send_header("Content-Length", str(len(written)))
+                self.end_headers()
+                self.wfile.write(written)
 
-        do_GET = do_POST = answer  # noqa: N815  # the names that http.server looks for
+        do_GET = do_POST = do_OPTIONS = answer  # noqa: N815  # the names that http.server looks for
 
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
             pass

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +231,50 @@ def test_the_encounter_that_is_going_on_is_the_one_of_the_context(tmp_path: Path
     assert (
         request_document(chart, hook="encounter-start", user="u")["context"]["encounterId"] == "in-progress"
     )
+
+
+def _history(*entries: dict[str, object]) -> bytes:
+    patient = {"resource": {"resourceType": "Patient", "id": "p1"}}
+    return json.dumps({"resourceType": "Bundle", "type": "history", "entry": [patient, *entries]}).encode()
+
+
+def _version(number: int | None, status: str) -> dict[str, object]:
+    meta = {} if number is None else {"meta": {"versionId": str(number)}}
+    resource = {"resourceType": "Observation", "id": "o1", "status": status, **meta}
+    return {"resource": resource, "request": {"method": "PUT", "url": "Observation/o1"}}
+
+
+DELETED = {"request": {"method": "DELETE", "url": "Observation/o1"}, "response": {"etag": 'W/"3"'}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "left"),
+    [
+        ([_version(1, "final"), _version(2, "entered-in-error")], ["entered-in-error"]),
+        ([_version(2, "entered-in-error"), _version(1, "final")], ["entered-in-error"]),
+        ([_version(None, "entered-in-error"), _version(None, "final")], ["entered-in-error"]),
+        ([DELETED, _version(2, "final"), _version(1, "final")], []),
+        ([_version(1, "final"), DELETED], []),
+        ([_version(4, "final"), DELETED], ["final"]),
+    ],
+)
+def test_of_a_history_the_newest_version_counts_and_nothing_that_was_deleted(
+    tmp_path: Path, entries: list[dict[str, object]], left: list[str]
+) -> None:
+    (tmp_path / "history.json").write_bytes(_history(*entries))
+    chart = read_chart(str(tmp_path / "history.json"))
+    assert [one["status"] for one in chart.of("Observation")] == left
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"BZh91AY", "bzip2"),
+        (b"\xfd7zXZ\x00", "xz"),
+        ('{"a": "M\u00fcller"}'.encode("latin-1"), "not UTF-8 (byte 9)"),
+    ],
+)
+def test_a_file_in_another_coding_is_refused_with_words(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "chart.json").write_bytes(content)
+    with pytest.raises(InputFileError, match=re.escape(says)):
+        read_chart(str(tmp_path / "chart.json"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from service.commands import exits
 from service.commands.fhir_server import Level, Reply, check_answer
 from service.fhir.whose import names_of
 from service.rules import RULES
-from tests.asking import knowledge
+from service.translations import load_translations
+from tests.asking import CARDS, knowledge
 from tests.certificates import of_private_authority, server_side
-from tests.commands.servers import Answer, Say, fhir_answers, server
+from tests.commands.servers import Answer, Say, capabilities, fhir_answers, server
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 PHRASES = "ileal NET; liver metastases; carcinoid syndrome; Ki-67 12 %; TACE booked in 5 days"
 
 
@@ -232,6 +235,21 @@ def test_only_the_rules_of_a_hook_are_listed(capsys: pytest.CaptureFixture[str],
     }
 
 
+def test_what_is_still_english_is_counted_for_each_language(
+    capsys: pytest.CaptureFixture[str], chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = tmp_path / "cards"
+    shutil.copytree(CARDS, cards)
+    (cards / "translations" / "de" / "tnm.md").unlink()
+    monkeypatch.setenv("CARDS_DIR", str(cards))
+
+    _, report = examine(capsys, fhir_answers(chart))
+
+    missing = load_translations(cards, knowledge())["de"].missing
+    assert "tnm.md, title" in missing
+    assert f"language: de: {len(missing)} texts are still English" in said(report, "note")
+
+
 def test_the_report_can_be_read_and_names_no_patient(
     capsys: pytest.CaptureFixture[str], chart: Chart
 ) -> None:
@@ -423,3 +441,46 @@ def test_a_map_that_cannot_be_written_is_said(capsys: pytest.CaptureFixture[str]
         assert main(["doctor", url, "--propose-map", "/nowhere/own.csv"]) == exits.UNUSABLE
 
     assert "--propose-map /nowhere/own.csv: cannot be written" in capsys.readouterr().err
+
+
+def test_what_the_site_keeps_back_is_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chart: Chart
+) -> None:
+    path = tmp_path / "net-cds.toml"
+    path.write_text('[site.rules.hiaa]\nstate = "off"\nreason = "sent elsewhere"\n', encoding="utf-8")
+    monkeypatch.setenv("NET_CDS_CONFIG", str(path))
+
+    _, report = examine(capsys, fhir_answers(chart))
+
+    assert "site: hiaa: switched off by this site (sent elsewhere)" in said(report, "note")
+
+
+def test_a_patient_who_is_not_there_is_not_a_server_that_is_ready(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    code, report = examine(capsys, fhir_answers(chart), "--patient", "Patient/nobody")
+    assert code == exits.NOT_READY
+    assert "nobody was not found on this server" in said(report, "fault")
+
+
+def test_a_patient_without_a_tumour_leaves_untested_what_a_chart_of_one_holds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bundle = CHECKOUT / "fhir_fixtures" / "bundles" / "no-net-healthy.json"
+    healthy = read_chart(str(bundle))
+    code, report = examine(capsys, fhir_answers(healthy), "--patient", f"Patient/{healthy.patient_id}")
+    assert code == exits.FINDINGS
+    assert "no code of a neuroendocrine tumour was seen" in said(report, "limit")
+
+
+def test_the_verdict_comes_first_and_each_cause_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(method: str, path: str, body: bytes, headers: Any) -> Any:
+        return (200, capabilities()) if "metadata" in path else (401, {"resourceType": "OperationOutcome"})
+
+    with server(refuse, media_type="application/fhir+json") as url:
+        assert main(["doctor", f"{url}/fhir", "--patient", "patient-1"]) == exits.NOT_READY
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "The FHIR server is not ready."
+    assert lines[1].startswith("findings: ")
+    assert "--token-env" in " ".join(lines)
+    assert len(lines) < 100

@@ -8,7 +8,7 @@ import pytest
 from fhir_fixtures.vocabulary import TODAY, build_bundle, now_on
 from service.__main__ import main
 from service.commands import exits
-from service.commands.evaluate import hook_of
+from service.commands.evaluate import WHY, hook_of
 from service.engine import respond
 from service.hooks import schemas
 from service.hooks.hooks import SERVICES
@@ -83,7 +83,9 @@ def test_json_is_a_response_that_keeps_its_schema(capsys: pytest.CaptureFixture[
 def test_cards_are_printed_with_evidence_and_suggestions(capsys: pytest.CaptureFixture[str]) -> None:
     printed = evaluate(capsys, EMBOLISATION)
 
-    assert printed.startswith("[CRITICAL] ")
+    assert printed.startswith("Patient  ")
+    assert printed.splitlines()[2].startswith("Cards    1 critical")
+    assert printed.splitlines()[3].startswith("[CRITICAL] ")
     assert "Condition/net-1" in printed
     assert "MedicationRequest" in printed
     assert "What every rule said" not in printed
@@ -116,7 +118,7 @@ def test_why_gives_the_reason_of_a_silence_in_words(capsys: pytest.CaptureFixtur
 def test_why_lists_the_rules_of_a_patient_without_a_tumour(capsys: pytest.CaptureFixture[str]) -> None:
     printed = evaluate(capsys, str(FIXTURES / "bundles" / "no-net-healthy.json"), "--why")
 
-    assert printed.startswith("No cards.")
+    assert "Cards    none\nNo cards." in printed
     assert "silent" in printed
 
 
@@ -162,6 +164,91 @@ def test_words_of_the_chart_cannot_steer_the_terminal(
 def test_the_hook_may_be_named_by_its_service() -> None:
     assert hook_of("net-order-sign") == "order-sign"
     assert hook_of("order-sign") == "order-sign"
+
+
+@pytest.mark.parametrize(
+    ("decision", "answer", "because"),
+    [
+        (
+            'state = "off"\nreason = "asked by the laboratory"',
+            "not asked",
+            "switched off by this site (asked by the laboratory)",
+        ),
+        ('state = "shadow"', "fires", "not shown: this site only records it (shadow)"),
+    ],
+)
+def test_what_the_site_keeps_back_is_named_with_the_reason(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    decision: str,
+    answer: str,
+    because: str,
+) -> None:
+    path = tmp_path / "net-cds.toml"
+    path.write_text(f"[site.rules.hiaa]\n{decision}\n", encoding="utf-8")
+    monkeypatch.setenv("NET_CDS_CONFIG", str(path))
+
+    document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
+
+    assert "hiaa" not in str(document["cards"])
+    (found,) = [one for one in document["extension"][WHY]["answers"] if one["rule"] == "hiaa"]
+    assert found["answer"] == answer
+    assert because in found["because"]
+
+
+def test_what_is_not_urgent_enough_for_the_site_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "net-cds.toml"
+    path.write_text('[site]\nlowest_indicator = "critical"\n', encoding="utf-8")
+    monkeypatch.setenv("NET_CDS_CONFIG", str(path))
+
+    document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
+
+    kept = [one for one in document["extension"][WHY]["answers"] if "not shown" in one["because"]]
+    assert kept
+    assert all(one["because"].endswith("this site shows critical and above") for one in kept)
+
+
+def test_a_hook_request_gives_what_its_bundle_gives_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    request = next(one for one in REQUESTS if one.stem.startswith("carcinoid-syndrome-embolisation"))
+    name, _, hook = request.stem.rpartition(".")
+    bundle = str(FIXTURES / "bundles" / f"{name}.json")
+    # What was asked by code is worded as such, so the words of the two may differ.
+    of_request, of_bundle = (
+        [card["source"]["topic"] for card in orjson.loads(evaluate(capsys, *options, "--json"))["cards"]]
+        for options in ((str(request),), (bundle, "--hook", hook))
+    )
+    assert of_request == of_bundle != []
+    assert f"Hook     {hook}" in evaluate(capsys, str(request), "--why")
+
+
+def test_a_request_that_gives_no_card_says_what_of_it_could_not_be_used(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    request = {
+        "hook": "order-sign",
+        "hookInstance": "0b1f9c1e-3f60-4a37-9d5e-6d3a8f1c2b4d",
+        "fhirServer": "https://ehr.example.org/fhir",
+        "context": {
+            "userId": "Practitioner/1",
+            "patientId": "p1",
+            "draftOrders": {"resourceType": "Bundle", "entry": []},
+        },
+        "prefetch": {"conditions": {"resourceType": "Bundle", "entry": []}, "item1": None},
+    }
+    (tmp_path / "request.json").write_bytes(orjson.dumps(request))
+    printed = evaluate(capsys, str(tmp_path / "request.json"))
+    assert "Cards    none" in printed
+    assert "there are no draft orders" in printed
+    assert "not those of discovery: item1" in printed
+    assert "the FHIR server of the request is not read here" in printed
+
+
+def test_a_request_of_another_hook_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(REQUESTS[0]), "--hook", "encounter-start"]) == exits.UNUSABLE
+    assert "$.hook" in capsys.readouterr().err
 
 
 def test_the_cards_can_be_had_in_another_language(capsys: pytest.CaptureFixture[str]) -> None:

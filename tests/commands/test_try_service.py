@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jwt
 import orjson
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from service.__main__ import main
 from service.commands import exits
@@ -14,6 +16,7 @@ from service.web.wiring import wired_app
 from tests.asking import CARDS
 from tests.certificates import of_private_authority, server_side
 from tests.commands.servers import Answer, Say, server
+from tests.security.keys import elliptic
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUNDLE = str(CHECKOUT / "fhir_fixtures" / "bundles" / "carcinoid-syndrome-embolisation-tomorrow.json")
@@ -204,3 +207,66 @@ def own_service(tmp_path_factory: pytest.TempPathFactory) -> Say:
 @pytest.mark.parametrize("hook", ["patient-view", "order-sign", "encounter-start"])
 def test_this_service_conforms(capsys: pytest.CaptureFixture[str], own_service: Say, hook: str) -> None:
     assert attempt(own_service, "--hook", hook) == exits.DONE, capsys.readouterr().out
+
+
+def _key_file(folder: Path) -> Path:
+    pem = elliptic().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(pem)
+    return folder / "key.pem"
+
+
+def test_each_call_has_a_token_of_its_own_for_its_own_address(tmp_path: Path) -> None:
+    calls: list[Any] = []
+    sign = ("--sign-with", str(_key_file(tmp_path)), "--iss", "https://ehr.example.org", "--kid", "ec-1")
+    assert attempt(service(calls=calls), *sign) == exits.DONE
+    tokens = [headers["authorization"].removeprefix("Bearer ") for _, _, _, headers in calls]
+    claims = [jwt.decode(token, options={"verify_signature": False}) for token in tokens]
+    assert [one["aud"].partition("/cds-services")[2] for one in claims] == ["", "/greeter"]
+    assert len({one["jti"] for one in claims}) == 2
+    assert [jwt.get_unverified_header(token)["kid"] for token in tokens] == ["ec-1", "ec-1"]
+
+
+def test_a_key_that_cannot_sign_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[Any] = []
+    (tmp_path / "key.pem").write_text("not a key")
+    for more in (("--iss", "a", "--kid", "b"), ()):
+        assert (
+            attempt(service(calls=calls), "--sign-with", str(tmp_path / "key.pem"), *more) == exits.UNUSABLE
+        )
+    assert calls == []
+    assert "--sign-with" in capsys.readouterr().err
+
+
+def test_a_request_in_a_file_is_sent_with_a_new_hook_instance(tmp_path: Path) -> None:
+    calls: list[Any] = []
+    request = {"hook": "patient-view", "hookInstance": "old", "context": {"patientId": "1", "userId": "P/1"}}
+    (tmp_path / "request.json").write_bytes(orjson.dumps(request))
+    with server(service(calls=calls)) as url:
+        for _ in range(2):
+            assert main(["try", url, "--request", str(tmp_path / "request.json")]) == exits.DONE
+    sent = [orjson.loads(body) for method, _, body, _ in calls if method == "POST"]
+    assert [one["context"] for one in sent] == [request["context"]] * 2
+    assert len({one["hookInstance"] for one in sent} | {"old"}) == 3
+
+
+def test_feedback_and_pages_of_an_origin_are_tried_where_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    calls: list[Any] = []
+    card = CARD | {"uuid": "7f1a1d1e-3c1a-4a6e-9d55-111111111111"}
+    say = service(response={"cards": [card]}, calls=calls)
+    assert attempt(say, "--feedback", "--origin", "https://ehr.example.org") == exits.FINDINGS
+    printed = capsys.readouterr().out
+    assert "Access-Control-Allow-Origin" in printed
+    (feedback,) = [orjson.loads(body) for _, path, body, _ in calls if path.endswith("/feedback")]
+    assert feedback["feedback"][0]["card"] == card["uuid"]
+    (preflight,) = [headers for method, _, _, headers in calls if method == "OPTIONS"]
+    assert "authorization" not in preflight
+
+
+def test_a_fault_of_type_is_named_and_not_what_the_schema_says_of_the_member(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say = service(response={"cards": [CARD | {"source": "me"}]})
+    assert attempt(say) == exits.FINDINGS
+    assert "$.cards[0].source: is a string, and has to be object" in capsys.readouterr().out

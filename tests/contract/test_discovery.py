@@ -46,7 +46,7 @@ def test_each_id_fits_a_url_and_answers_there(service: FlaskClient) -> None:
 
 
 @pytest.mark.conformance("DISC-4", "DISC-6")
-def test_each_of_the_five_hooks_has_one_id(service: FlaskClient) -> None:
+def test_each_of_the_six_hooks_has_one_id(service: FlaskClient) -> None:
     services = service.get("/cds-services").get_json()["services"]
     assert {each["id"]: each["hook"] for each in services} == {
         "net-patient-view": "patient-view",
@@ -54,8 +54,9 @@ def test_each_of_the_five_hooks_has_one_id(service: FlaskClient) -> None:
         "net-order-sign": "order-sign",
         "net-appointment-book": "appointment-book",
         "net-encounter-start": "encounter-start",
+        "net-encounter-discharge": "encounter-discharge",
     }
-    assert len(services) == 5
+    assert len(services) == 6
 
 
 @pytest.mark.conformance("DISC-8")

@@ -5,13 +5,13 @@ One server holds them all, so the ids of each chart get a prefix of its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from fhir_fixtures.generate import read_patients
+from fhir_fixtures.load import prefixed
 from fhir_fixtures.registry import concept, instant, now_on
 from fhir_fixtures.vocabulary import build_bundle, build_request
 from service.fhir.queries import QUERIES
@@ -101,23 +101,11 @@ def chart_of(phrases: str, *, prefix: str, refused: tuple[str, ...] = ()) -> Cha
     return Chart(phrases, chart.hook, chart.request, ({**patient, "meta": {"tag": tags}}, *others))
 
 
-def transaction(chart: Chart) -> Resource:
-    """The Bundle that puts a chart on a server, https://hl7.org/fhir/R4/http.html#transaction."""
-    entries = [
-        {
-            "resource": resource,
-            "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"},
-        }
-        for resource in chart.resources
-    ]
-    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-
-
 def _chart(name: str, hook: str, phrases: str, *, prefix: str) -> Chart:
     whole = build_request(build_bundle(phrases, today=TODAY), hook=hook, today=TODAY)
     # Which of the drafts were selected stands in the phrases only.
     whole["context"] = build_request(phrases, hook=hook, today=TODAY)["context"]
-    request = _prefixed(whole, prefix)
+    request = prefixed(whole, prefix)
     stored = tuple(_stored(request["prefetch"]))
     return Chart(name, hook, {**request, "prefetch": _asked_for(request["prefetch"])}, stored)
 
@@ -142,34 +130,6 @@ def _stored(prefetch: Mapping[str, Any]) -> Iterator[Resource]:
             resource = entry["resource"]
             found[resource["resourceType"], resource["id"]] = resource
     yield from found.values()
-
-
-_REFERENCE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]+)")
-
-
-def _prefixed(value: Any, prefix: str) -> Any:
-    """The same JSON with the prefix before every id of a resource, wherever it is named."""
-    if isinstance(value, list):
-        return [_prefixed(item, prefix) for item in value]
-    if not isinstance(value, dict):
-        return value
-    is_resource = "resourceType" in value
-    changed = {}
-    for name, member in value.items():
-        if name in ("patientId", "encounterId") or (is_resource and name == "id"):
-            changed[name] = f"{prefix}{member}"
-        elif name == "selections":
-            changed[name] = [_reference(one, prefix) for one in member]
-        elif name in ("reference", "fullUrl"):
-            changed[name] = _reference(member, prefix)
-        else:
-            # Contained resources are named within their resource only.
-            changed[name] = member if name == "contained" else _prefixed(member, prefix)
-    return changed
-
-
-def _reference(text: str, prefix: str) -> str:
-    return _REFERENCE.sub(rf"\g<type>/{prefix}\g<id>", text)
 
 
 def _with_history(chart: Chart) -> Chart:

@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 import pytest
 import requests
 
-from tests.e2e.charts import Chart, transaction
+from fhir_fixtures.load import transaction
+from tests.e2e.charts import Chart
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
@@ -123,7 +124,7 @@ def fill(server: FhirServer, charts: Sequence[Chart]) -> None:
     if server.token:
         headers["Authorization"] = f"Bearer {server.token}"
     for chart in charts:
-        body = json.dumps(transaction(chart))
+        body = json.dumps(transaction(chart.resources))
         answer = requests.post(server.base_url(chart), data=body, headers=headers, timeout=120)
         assert answer.ok, f"{chart.name}: {answer.text[:2000]}"
         statuses = {entry["response"]["status"][:1] for entry in answer.json()["entry"]}

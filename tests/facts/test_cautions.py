@@ -90,3 +90,19 @@ def test_the_caution_stands_on_the_card_and_the_card_stays() -> None:
     assert any(one.reference.startswith("Observation/egfr") for one in card.evidence)
     assert {labels["ct-after-advice"], labels["mri-liver"]} <= offered
     assert labels["ct"] not in offered
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Kontrastmittelallergie", "Allergie aux produits de contraste iodés", "Contraste yodado"),
+        *("Allergia al mezzo di contrasto", "jodiumhoudende contrastvloeistof", "Alergia a contraste"),
+    ],
+)
+def test_contrast_is_recognised_in_every_language_that_is_read(name: str) -> None:
+    assert "Reaction to contrast on record" in cautions(f'allergy text "{name}"').said
+
+
+@pytest.mark.parametrize("name", ["Jod", "Allergie à l'iode", "Mariscos", "Schaaldieren"])
+def test_iodine_and_shellfish_are_no_contrast(name: str) -> None:
+    assert cautions(f'allergy text "{name}"').said == ""

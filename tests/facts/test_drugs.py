@@ -153,7 +153,7 @@ def test_allergy_to_octreotide(record: str, is_there: bool) -> None:
         ("octreotide LAR (do not perform)", True, False),
         ("octreotide SC (do not perform) 180 days ago", True, True),
         ("octreotide SC (do not perform) 181 days ago", True, False),
-        ("octreotide SC (do not perform) (undated)", True, False),
+        ("octreotide SC (do not perform) (undated)", True, True),
         ("octreotide SC (do not perform) 20 days ago; octreotide SC", True, False),
         ("octreotide SC (do not perform) 20 days ago; octreotide SC taking", True, True),
         ("lanreotide depot (do not perform)", True, False),

@@ -92,3 +92,21 @@ def test_every_fault_of_a_concept_map_is_named_with_its_path(tmp_path: Path) -> 
         "own.json, $.resourceType: has to be ConceptMap"
     ]
     assert problems(tmp_path, "{", "own.json") == ["own.json, $: Input data was truncated"]
+
+
+TABLE = f'[[code_map]]\nlocal_system = "urn:lab"\nlocal_code = "K67"\nsystem = "{LOINC}"\n'
+
+
+def test_the_configuration_file_maps_codes_in_tables(tmp_path: Path) -> None:
+    found = mapped(tmp_path, f'[site]\nshadow = true\n{TABLE}code = "29593-1"\n', "net-cds.toml")
+
+    assert [row.code for row in found.lookup("urn:lab", "K67")] == ["29593-1"]
+
+
+def test_a_table_without_a_code_is_named_with_its_line(tmp_path: Path) -> None:
+    assert problems(tmp_path, f"[[code_map]]\n{TABLE}", "net-cds.toml")[:4] == [
+        "net-cds.toml, line 1, code_map[1]: local_code is missing",
+        "net-cds.toml, line 1, code_map[1]: system is missing",
+        "net-cds.toml, line 1, code_map[1]: code is missing",
+        "net-cds.toml, line 2, code_map[2]: code is missing",
+    ]

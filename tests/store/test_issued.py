@@ -6,6 +6,8 @@ import os
 import signal
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -15,30 +17,37 @@ import pytest
 from sqlalchemy import func, select
 
 from service.errors import StoreUnavailable
+from service.hooks.card import Advice, Indicator, Suggestion
 from service.hooks.request import HookRequest
 from service.hooks.response import response_document
 from service.store.database import Store, check, open_store, reading
-from service.store.issued import IssuedCardWriter, record_issued, shown_cards
-from service.store.tables import ISSUED_ANSWER, ISSUED_CARD
+from service.store.issued import Call, IssuedCardWriter, Origin, record_issued, shown_cards
+from service.store.memory import patient_key, recipient_key
+from service.store.tables import ISSUED_ADVICE, ISSUED_ANSWER, ISSUED_CARD, OPENING
+from tests.store.conftest import SECRET
 from tests.web.support import a_card
 
 _HOOK_INSTANCE = "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"
-_CARD = {
-    "uuid": "4e0a3a1e-8fae-4bdb-ab6e-5bb8ee5ff3ab",
-    "indicator": "warning",
-    "summary": "SUMMARY-MARK",
-    "suggestions": [{"uuid": "0e1ea5d2-3e1e-43f2-9a5c-4e2c0e9db87c", "label": "x"}],
-    "extension": {"net-cds.explanation": {"recommendations": ["ki67", "tnm"]}},
-}
+_CARD = a_card(
+    summary="SUMMARY-MARK",
+    indicator=Indicator.WARNING,
+    recommendations=("ki67", "tnm"),
+    suggestions=(Suggestion("LABEL-MARK", (), rule="tnm"),),
+    advice=(
+        Advice("ki67", "missing", Indicator.INFO, facts="FACTS-MARK", digest="1+a"),
+        Advice("tnm", "missing", Indicator.WARNING, facts="FACTS-MARK", digest="1+a"),
+    ),
+    group="workup",
+)
 _FORKER = """
 import os, sys
 from datetime import UTC, datetime
 from uuid import uuid4
 from service.store.database import open_store
-from service.store.issued import IssuedCardWriter, ShownCards
+from service.store.issued import IssuedCardWriter, KeptCard, ShownCards
 
 def card():
-    cards = {str(uuid4()): ("info", ("ki67",))}
+    cards = {str(uuid4()): KeptCard("info", ("ki67",))}
     return ShownCards(str(uuid4()), "net-patient-view", "", "", "", datetime.now(UTC), "", cards)
 
 writer = IssuedCardWriter(open_store(sys.argv[1], secret=b"k"), retention_days=365)
@@ -52,7 +61,15 @@ os.wait(), os.wait()
 """
 
 
-_CALL = {"issuer": "e", "tenant": "north", "recipient": "r"}
+_CALL = {"origin": Origin("e", "north", "1+a", "en", "initial"), "secret": SECRET}
+
+
+def _shown(*cards, shadowed=(), **call):
+    """The answer with these cards, and the uuids that they were sent with."""
+    wire, unsent = response_document(cards)["cards"], response_document(shadowed)["cards"]
+    return shown_cards(
+        zip(cards, wire, strict=True), shadowed=zip(shadowed, unsent, strict=True), **call, **_CALL
+    )
 
 
 def _rows(store):
@@ -81,60 +98,100 @@ def writer(store):
     writer.close()
 
 
-def test_a_card_is_kept_with_its_rules_and_its_recipient(store, now, hook_request):
-    record_issued(store, [shown_cards([_CARD], request=hook_request, now=now, **_CALL)])
+def test_a_card_is_kept_with_what_each_rule_said_and_its_recipient(store, now, hook_request):
+    shown = _shown(_CARD, request=hook_request, now=now)
+    record_issued(store, [shown])
     (card,) = (dict(row) for row in _rows(store))
     assert UUID(card.pop("answer")).version == 7
+    (uuid,) = shown.cards
+    advice = json.loads(card.pop("advice"))
+    whom = {"issuer": "e", "tenant": "north", "patient_id": "PATIENT-MARK"}
     assert card == {
-        "uuid": _CARD["uuid"],
+        "uuid": uuid,
         "service_id": "net-patient-view",
         "issuer": "e",
         "tenant": "north",
         "hook_instance": _HOOK_INSTANCE,
         "indicator": "warning",
         "issued_at": now.replace(tzinfo=None),
-        "recipient": "r",
+        "recipient": recipient_key(SECRET, user_id="Practitioner/USER-MARK", **whom),
+        "patient": patient_key(SECRET, **whom),
+        "hook": "patient-view",
+        "phase": "initial",
+        "language": "en",
+        "content_version": "1+a",
         "rules": '["ki67","tnm"]',
+        "card_group": "workup",
+        "is_shadow": False,
     }
+    assert [(one["rule"], one["indicator"], len(one["suggestions"])) for one in advice] == [
+        ("ki67", "info", 0),
+        ("tnm", "warning", 1),
+    ]
+
+
+def test_each_rule_of_a_card_can_be_read_alone(store, now, hook_request):
+    record_issued(store, [_shown(_CARD, request=hook_request, now=now)])
+    with reading(store) as connection:
+        rows = connection.execute(select(ISSUED_ADVICE).order_by(ISSUED_ADVICE.c.rule)).all()
+    assert [(row.rule, row.wording, row.indicator, row.digest) for row in rows] == [
+        ("ki67", "missing", "info", "1+a"),
+        ("tnm", "missing", "warning", "1+a"),
+    ]
+
+
+def test_a_card_that_was_only_tried_out_is_kept_as_such(store, now, hook_request):
+    record_issued(store, [_shown(_CARD, shadowed=(a_card(),), request=hook_request, now=now)])
+    assert {row["card_group"]: row["is_shadow"] for row in _rows(store)} == {"workup": False, "": True}
 
 
 def test_no_identifier_and_no_text_of_a_card_reaches_the_file(sqlite_store, now, hook_request):
-    record_issued(sqlite_store, [shown_cards([_CARD], request=hook_request, now=now, **_CALL)])
+    record_issued(sqlite_store, [_shown(_CARD, request=hook_request, now=now)])
     for file in Path(sqlite_store.engine.url.database).parent.iterdir():
         assert b"MARK" not in file.read_bytes()
 
 
-def test_a_card_of_no_rule_is_kept(store, now, hook_request):
-    card = {
-        "uuid": _CARD["uuid"],
-        "indicator": "info",
-        "extension": {"net-cds.explanation": {"evidence": []}},
-    }
-    record_issued(store, [shown_cards([card], request=hook_request, now=now, **_CALL)])
-    assert [row["rules"] for row in _rows(store)] == ["[]"]
+def test_a_card_of_no_rule_stands_for_itself(store, now, hook_request):
+    record_issued(store, [_shown(a_card(recommendations=(), advice=()), request=hook_request, now=now)])
+    (row,) = _rows(store)
+    assert (row["rules"], row["advice"]) == (f'["{a_card().source.topic_code}"]', None)
 
 
 def test_a_hook_instance_that_is_no_uuid_is_not_kept(now):
     odd = HookRequest("net-patient-view", "patient-view", "Jane Doe, born 1950", "p1", "Practitioner/1")
-    shown = shown_cards([_CARD], request=odd, now=now, **_CALL)
-    assert shown.hook_instance == ""
+    assert _shown(_CARD, request=odd, now=now).hook_instance == ""
 
 
 def test_a_hook_instance_in_capitals_is_kept_as_any_other(now):
     shouted = HookRequest("net-patient-view", "patient-view", _HOOK_INSTANCE.upper(), "p1", "Practitioner/1")
-    shown = shown_cards([_CARD], request=shouted, now=now, **_CALL)
-    assert shown.hook_instance == _HOOK_INSTANCE
+    assert _shown(_CARD, request=shouted, now=now).hook_instance == _HOOK_INSTANCE
 
 
 def test_the_cards_of_an_answer_are_a_row_each_of_one_that_is_written(store, now, hook_request):
-    answer = response_document([a_card(), a_card(recommendations=("tnm",))])["cards"]
-    record_issued(store, [shown_cards(answer, request=hook_request, now=now, **_CALL)])
-    found = {row["uuid"]: json.loads(row["rules"]) for row in _rows(store)}
-    assert found == {
-        card["uuid"]: card["extension"]["net-cds.explanation"]["recommendations"] for card in answer
-    }
+    shown = _shown(a_card(), a_card(recommendations=("tnm",)), request=hook_request, now=now)
+    record_issued(store, [shown])
+    assert {row["uuid"] for row in _rows(store)} == set(shown.cards)
     with reading(store) as connection:
         assert connection.execute(select(func.count()).select_from(ISSUED_ANSWER)).scalar() == 1
+
+
+def test_calls_are_counted_by_day_hook_and_client(store, now):
+    call = Call(now.date(), "patient-view", "e", "north")
+    for counts in ({call: 2}, {call: 3, replace(call, hook="order-sign"): 1}):
+        record_issued(store, [], calls=counts)
+    with reading(store) as connection:
+        rows = connection.execute(select(OPENING.c.hook, OPENING.c.calls).order_by(OPENING.c.hook)).all()
+    assert [tuple(row) for row in rows] == [("order-sign", 1), ("patient-view", 5)]
+
+
+def test_calls_are_counted_beside_the_caller_and_by_threads_at_once(store, writer, now):
+    call = Call(now.date(), "patient-view", "e", "")
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(400):
+            pool.submit(writer.count, call)
+    writer.close()
+    with reading(store) as connection:
+        assert connection.execute(select(OPENING.c.calls)).scalars().all() == [400]
 
 
 def test_the_same_card_twice_is_one_row(store, shown):

@@ -38,6 +38,7 @@ def test_what_is_older_than_the_limit_goes_with_all_that_belongs_to_it(store, no
         "feedback": 1,
         "accepted_suggestion": 1,
         "seen_token": 0,
+        "opening": 0,
     }
 
 

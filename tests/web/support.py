@@ -74,6 +74,7 @@ def context_of(hook: str) -> dict[str, Any]:
         "order-sign": {"draftOrders": bundle},
         "appointment-book": {"appointments": bundle},
         "encounter-start": {"encounterId": "e1"},
+        "encounter-discharge": {"encounterId": "e1"},
     }
     return {"userId": "Practitioner/1", "patientId": "p1", **extra.get(hook, {})}
 

@@ -4,16 +4,19 @@ import gzip
 import tracemalloc
 from io import BytesIO
 from typing import Any
+from unittest.mock import Mock
 
 import orjson
 import pytest
 from werkzeug.test import TestResponse
 
 from service.config import Settings
+from service.errors import MissingData
 from service.hooks.card import Source
 from service.hooks.request import HookRequest
 from service.hooks.response import EXPLANATION
 from service.security.clients import ANONYMOUS, Client
+from service.web.answers import JSON
 from service.web.parts import Answered
 from tests.web.support import (
     HOOKS,
@@ -96,7 +99,6 @@ def test_another_method_is_refused_and_told_which_are_allowed(method: str) -> No
 @pytest.mark.parametrize(
     "content_type",
     [
-        None,
         "application/json",
         "application/json; charset=utf-8",
         "Application/JSON",
@@ -104,7 +106,7 @@ def test_another_method_is_refused_and_told_which_are_allowed(method: str) -> No
         "text/json",
     ],
 )
-def test_json_is_read_under_each_name_it_goes_by(content_type: str | None) -> None:
+def test_json_is_read_under_each_name_it_goes_by(content_type: str) -> None:
     response = app_client().post(
         "/cds-services/net-patient-view", data=orjson.dumps(request_of()), content_type=content_type
     )
@@ -176,7 +178,7 @@ def test_no_more_of_a_compressed_body_is_unpacked_than_may_be_read() -> None:
 def test_the_largest_body_is_read_and_one_byte_more_is_refused(extra: int) -> None:
     body = orjson.dumps(request_of())
     client = app_client(settings=Settings(max_body_bytes=len(body)))
-    response = client.post("/cds-services/net-patient-view", data=body + b" " * extra)
+    response = client.post("/cds-services/net-patient-view", data=body + b" " * extra, content_type=JSON)
     assert response.status_code == (413 if extra else 200)
 
 
@@ -187,6 +189,7 @@ def test_a_chunked_body_has_the_same_limit(extra: int) -> None:
     response = client.post(
         "/cds-services/net-patient-view",
         input_stream=BytesIO(body + b" " * extra),
+        content_type=JSON,
         headers={"Transfer-Encoding": "chunked"},
         environ_overrides={"wsgi.input_terminated": True},
     )
@@ -235,18 +238,21 @@ def test_a_fhir_server_that_may_not_be_read_counts_as_none(
 def test_issued_cards_are_handed_to_the_store_as_they_were_sent() -> None:
     kept: list[Any] = []
 
-    def record(wire_cards: Any, *, request: HookRequest, client: Client) -> None:
+    def record(wire_cards: Any, **_: Any) -> None:
         kept.extend(wire_cards)
 
     response = call(app_client([a_card()], record_issued=record), request_of())
     assert kept == response.get_json()["cards"]
 
 
-def test_an_answer_without_cards_is_not_handed_to_the_store() -> None:
-    def record(wire_cards: Any, *, request: HookRequest, client: Client) -> None:
-        raise AssertionError("nothing was issued")
+def test_a_call_without_cards_is_handed_to_the_store_to_be_counted() -> None:
+    counted: list[Any] = []
+
+    def record(wire_cards: Any, **_: Any) -> None:
+        counted.append(wire_cards)
 
     assert call(app_client(record_issued=record), request_of()).get_json() == {"cards": []}
+    assert counted == [[]]
 
 
 def test_a_client_is_refused_a_service_that_it_is_not_registered_for() -> None:
@@ -277,7 +283,7 @@ def test_the_public_url_and_not_the_host_header_says_what_aud_must_be() -> None:
 
     client = app_client(
         authenticate=authenticate,
-        settings=Settings(public_url="https://cds.example.org/net"),
+        settings=Settings(public_url="https://cds.example.org/net", authentication="off"),
         record_feedback=keep_nothing,
     )
     headers = {"Host": "evil.example.org", "X-Forwarded-Host": "evil.example.org"}
@@ -307,6 +313,103 @@ def test_health_tells_alive_from_ready() -> None:
     client = app_client()
     assert client.get("/health/live").get_json() == {"status": "live"}
     assert client.get("/health/ready").get_json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "localhost.evil.example:8000"},
+        {"Host": "192.0.2.1"},
+        {"Host": ""},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"X-Forwarded-Proto": "https"},
+        {"X-Real-IP": "127.0.0.1"},
+        {"Forwarded": "for=127.0.0.1"},
+        {"Via": "1.1 proxy"},
+    ],
+    ids=str,
+)
+def test_an_open_service_answers_only_what_comes_from_this_machine_to_this_machine(
+    headers: dict[str, str],
+) -> None:
+    respond = Mock()
+    client = app_client(respond=respond)
+    for answer in (call(client, request_of(), headers=headers), client.get("/cds-services", headers=headers)):
+        assert answer.status_code == 421
+        assert "only this machine" in outcome_of(answer)["details"]["text"]
+    assert client.get("/health/live", headers=headers).status_code == 200
+    respond.assert_not_called()
+
+
+def test_a_call_from_another_machine_is_refused_while_the_service_is_open() -> None:
+    other = {"REMOTE_ADDR": "192.0.2.1"}
+    assert app_client().get("/cds-services", environ_overrides=other).status_code == 421
+    guarded = app_client(settings=Settings(authentication="off"))
+    assert guarded.get("/cds-services", environ_overrides=other).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "[::1]"])
+def test_an_open_service_answers_to_every_name_of_this_machine(host: str) -> None:
+    assert app_client().get("/cds-services", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", ";;;", "application/x-www-form-urlencoded"])
+def test_what_a_page_of_another_site_can_send_is_refused_while_the_service_is_open(
+    content_type: str | None,
+) -> None:
+    respond = Mock()
+    answer = app_client(respond=respond).post(
+        "/cds-services/net-patient-view", data=orjson.dumps(request_of()), content_type=content_type
+    )
+    assert answer.status_code == 415
+    respond.assert_not_called()
+
+
+def test_a_call_without_conditions_is_told_what_of_it_could_not_be_used() -> None:
+    def lack(_request: HookRequest, _client: Client) -> Answered:
+        raise MissingData("The patient's conditions are needed.")
+
+    client = app_client(
+        respond=lack, settings=Settings(allowed_fhir_servers=("https://ehr.example.org/fhir",))
+    )
+    request = request_of(
+        fhirServer="https://other.example.org/fhir", prefetch={"item1": None, "Mrs Secret": None}
+    )
+    text = outcome_of(call(client, request))["details"]["text"]
+    assert text == (
+        "The patient's conditions are needed. The fhirServer of this call is not on the list of servers that "
+        "may be read for this client. 2 keys of prefetch (item1) are not those of discovery."
+    )
+
+
+def test_metrics_are_for_those_who_may_read_them() -> None:
+    client = app_client([a_card()])
+    call(client, request_of())
+    text = client.get("/metrics").text
+    assert 'net_cds_calls_total{client="",service="net-patient-view",status="200"}' in text
+    assert 'net_cds_cards_total{indicator="warning",rule="ki67"}' in text
+    assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 404
+    assert client.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+    settings = Settings(metrics_readers="192.0.2.0/24")
+    scraped = app_client(settings=settings).get("/metrics", environ_overrides={"REMOTE_ADDR": "192.0.2.1"})
+    assert scraped.status_code == 200
+
+
+def test_feedback_has_a_bound_of_its_own_in_bytes() -> None:
+    kept: list[Any] = []
+
+    def record(document: Any, **_: Any) -> int:
+        kept.append(document)
+        return 1
+
+    client = app_client(record_feedback=record)
+    address = "/cds-services/net-patient-view/feedback"
+    most = {"feedback": [], "x": "a" * (1_048_576 - len('{"feedback":[],"x":""}'))}
+    for document, status in ((most, 200), ({**most, "x": most["x"] + "a"}, 413)):
+        body = orjson.dumps(document)
+        assert client.post(address, data=body, content_type="application/json").status_code == status
+    assert len(kept) == 1
 
 
 def in_languages(client: Client, *languages: str, **headers: str) -> tuple[str, TestResponse]:

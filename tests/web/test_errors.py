@@ -20,6 +20,7 @@ EXAMPLES: list[tuple[Exception, int]] = [
     (errors.MalformedRequest("has to be another", path="$.prefetch"), 400),
     (errors.NotAuthenticated("the signature is wrong"), 401),
     (errors.NotPermitted("This client is not registered for this service."), 403),
+    (errors.NotLocal("the Host is another"), 421),
     (errors.UnknownService(), 404),
     (errors.MissingData("The conditions of the patient are needed."), 412),
     (errors.RequestTooLarge(), 413),
@@ -107,7 +108,10 @@ def test_an_open_service_is_ready_without_its_store_and_says_so() -> None:
 
 def test_a_client_that_breaks_off_is_a_bad_request() -> None:
     response = app_client().post(
-        "/cds-services/net-patient-view", data=b"{}", headers={"Content-Length": "100"}
+        "/cds-services/net-patient-view",
+        data=b"{}",
+        content_type="application/json",
+        headers={"Content-Length": "100"},
     )
     assert response.status_code == 400
     outcome_of(response)

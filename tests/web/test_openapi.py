@@ -13,7 +13,7 @@ from service.web import openapi
 from service.web.parts import Answered
 from tests.web.support import a_card, app_client, request_of
 
-DOCUMENT = openapi.document(feedback=True)
+DOCUMENT = openapi.document(public_url=Settings().public_url, feedback=True)
 SIGN = "/cds-services/net-order-sign"
 
 
@@ -55,6 +55,12 @@ def test_the_description_is_served_and_every_reference_in_it_leads_somewhere() -
         resolve(reference)
 
 
+def test_it_names_the_address_at_which_callers_reach_the_service() -> None:
+    settings = Settings(public_url="https://cds.example.org/net-cds")
+    served = app_client(settings=settings).get("/openapi.json").get_json()
+    assert served["servers"] == [{"url": "https://cds.example.org/net-cds"}]
+
+
 def test_every_schema_in_it_is_valid() -> None:
     for shape in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(shape)
@@ -77,7 +83,11 @@ def test_it_describes_exactly_the_addresses_that_exist() -> None:
 
 
 def test_without_a_store_no_feedback_is_described() -> None:
-    assert not [path for path in openapi.document(feedback=False)["paths"] if path.endswith("feedback")]
+    assert not [
+        path
+        for path in openapi.document(public_url="http://a", feedback=False)["paths"]
+        if path.endswith("feedback")
+    ]
 
 
 def test_operation_ids_are_distinct() -> None:

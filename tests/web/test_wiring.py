@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -115,6 +116,32 @@ def test_advice_that_was_declined_in_one_hospital_of_an_ehr_is_given_in_the_othe
     wait_until_silent(here, chart(), rules)
     assert not rules & rules_said(here, chart())
     assert rules_said(there, chart()) == before
+
+
+def test_one_item_of_a_grouped_card_is_accepted_and_the_others_are_asked_for_again(
+    app_with: Callable[..., Flask],
+) -> None:
+    client = app_with().test_client()
+    card = next(one for one in post(client, chart()).get_json()["cards"] if len(rules_of(one)) > 2)
+    resources = {one["uuid"]: one["actions"][0]["resource"] for one in card["suggestions"]}
+    accepted = next(uuid for uuid, one in resources.items() if "TNM" in orjson.dumps(one).decode())
+    entry = {
+        "card": card["uuid"],
+        "outcome": "accepted",
+        "acceptedSuggestions": [{"id": accepted}],
+        "outcomeTimestamp": "2026-11-23T03:10:13Z",
+    }
+    response = client.post("/cds-services/net-patient-view/feedback", json={"feedback": [entry]})
+    assert response.status_code == 200
+
+    wait_until_silent(client, chart(), {"tnm"})
+    assert "tnm" not in rules_said(client, chart())
+    assert set(rules_of(card)) - {"tnm"} <= rules_said(client, chart())
+
+
+def rules_of(card: dict[str, Any]) -> list[str]:
+    rules: list[str] = card["extension"]["net-cds.explanation"]["recommendations"]
+    return rules
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["with the first call", "with the second call"])

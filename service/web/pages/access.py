@@ -1,15 +1,13 @@
 """Who may see the pages, and which browsers may post to them.
 
-While only this machine is answered nobody has to say who looks, but the address in the browser has to be
-this machine's, so that no page of elsewhere reaches these under a name of its own. Otherwise a password is
-asked for (https://www.rfc-editor.org/rfc/rfc7617). A post has to come from a page of the same origin
-(https://fetch.spec.whatwg.org/#origin-header).
+While only this machine is answered nobody has to say who looks: the application refuses what comes from
+elsewhere. Otherwise a password is asked for (https://www.rfc-editor.org/rfc/rfc7617). A post has to come
+from a page of the same origin (https://fetch.spec.whatwg.org/#origin-header).
 """
 
 from __future__ import annotations
 
 import hmac
-import re
 from pathlib import Path
 
 from flask import request
@@ -17,7 +15,6 @@ from flask import request
 from service.config import Settings
 from service.errors import ConfigurationError, NotAuthenticated, NotPermitted
 
-_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?")
 _CHALLENGE = 'Basic realm="net-cds", charset="UTF-8"'
 _SHORTEST_PASSWORD = 12  # characters; guessed at over the network
 
@@ -42,19 +39,13 @@ def _text(path: Path) -> str:
 
 
 def check_reader(password: str | None) -> None:
-    """Raises NotAuthenticated or NotPermitted for a request that may not see the pages."""
+    """Raises NotAuthenticated for a request without the password, where one is needed."""
     if password is None:
-        _check_this_machine()
         return
     given = request.authorization
     stated = given.password if given and given.type == "basic" else None
     if not hmac.compare_digest((stated or "").encode(), password.encode()):
         raise NotAuthenticated("the password of the pages is missing or wrong", challenge=_CHALLENGE)
-
-
-def _check_this_machine() -> None:
-    if not _THIS_MACHINE.fullmatch(request.host):
-        raise NotPermitted("Open this page as http://localhost or http://127.0.0.1 on its own machine.")
 
 
 def check_same_origin() -> None:

@@ -6,13 +6,13 @@ may be a later one, no FHIR server is read, and earlier overrides do not count.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from service import engine, why
-from service.cards import Knowledge
 from service.charts import chart_of, request_document
 from service.documents import elements, mapping
 from service.dossier import to_html
@@ -20,6 +20,7 @@ from service.errors import InputFileError, MalformedRequest
 from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.hooks.request import HookRequest, read_request
 from service.hooks.response import response_document
+from service.site import Site, SiteRules, call_of
 
 LATEST = 3650
 """The farthest day ahead to judge by, in days."""
@@ -49,36 +50,52 @@ def request_of_bundle(document: Mapping[str, Any]) -> dict[str, Any]:
     if kinds.count("Patient") > 1:
         raise MalformedRequest("holds several Patients; give the Bundle of one", path="$.bundle")
     try:
-        chart = chart_of(bundle, name="the Bundle")
+        chart = chart_of(bundle, "the Bundle")
     except InputFileError as problem:
         raise MalformedRequest(str(problem), path="$.bundle") from None
     return request_document(chart, hook=hook, user="Practitioner/at-the-page")
 
 
-def answered(request: HookRequest, knowledge: Knowledge, now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The engine's answer, and what the page shows of it as JSON."""
+
+    result: engine.HookResult
+    document: Mapping[str, Any]
+
+
+def answered(request: HookRequest, site: Site, now: datetime) -> Told:
     """The response, the words of its cards as HTML by uuid, and why. Raises MissingData, MalformedRequest."""
-    response = response_document(engine.respond(request, knowledge=knowledge, now=now).cards)
-    whole = engine.respond(request, knowledge=knowledge, now=now, ask_all=True)
-    told = why.reasons(whole, knowledge, hook=request.hook)
-    return {
+    rules = site.rules_of(call_of(request))
+    ask = functools.partial(
+        engine.respond, request, knowledge=rules.knowledge, shadow_rules=rules.shadow, now=now
+    )
+    result = ask()
+    response = response_document(result.cards)
+    document = {
         "day": now.date().isoformat(),
         "response": response,
         "details": {card["uuid"]: to_html(card.get("detail", "")) for card in response["cards"]},
-        "sections": why.as_json(told)["sections"],
-        "answers": [asdict(one) | {"title": knowledge.cards[one.rule].title} for one in told.answers],
-        **_about(request, whole, knowledge, now),
+        **_why(ask(ask_all=True), request, site, rules, now),
     }
+    return Told(result, document)
 
 
-def _about(
-    request: HookRequest, result: engine.HookResult, knowledge: Knowledge, now: datetime
+def _why(
+    whole: engine.HookResult, request: HookRequest, site: Site, rules: SiteRules, now: datetime
 ) -> dict[str, Any]:
-    """The facts and the course; nothing where there is no record, as for a patient who looks at the chart."""
-    if result.record is None:
-        return {"facts": [], "course": []}
-    patient = engine.patient_of(request, result.record, knowledge, now=now)
+    """How it came about; of a patient who looks at the own chart, whom nothing is told, no fact."""
+    told = why.reasons(whole, rules, hook=request.hook)
+    cards = site.loaded.cards
+    shown = {
+        "sections": why.as_json(told)["sections"],
+        "answers": [asdict(one) | {"title": cards[one.rule].title} for one in told.answers],
+    }
+    if whole.record is None:
+        return shown | {"facts": [], "course": []}
+    patient = engine.patient_of(request, whole.record, rules.knowledge, now=now)
     events = why.in_order(why.course(patient))
-    return {
+    return shown | {
         "facts": [asdict(one) for one in why.facts(patient)],
         "course": [asdict(one) for one in events],
     }

@@ -18,11 +18,11 @@ from flask import Flask, Response, request
 from jinja2 import Environment, FileSystemLoader
 from werkzeug.exceptions import NotFound
 
-from service.cards import Knowledge
 from service.dossier import page_on
 from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.json_body import read_object
 from service.security.clients import ANONYMOUS
+from service.site import Site
 from service.store.report import FeedbackReport
 from service.web.answers import answer, trace
 from service.web.pages import playground
@@ -30,7 +30,7 @@ from service.web.pages.access import check_reader, check_same_origin
 from service.web.pages.content import MOST_ENTRIES, entries_with, statements_of
 from service.web.pages.insight import WEEKS, weeks_until
 from service.web.pages.patients import request_for, synthetic_patients
-from service.web.parts import RecordIssued
+from service.web.parts import Answered, RecordIssued
 
 _HERE = Path(__file__).parent
 _STATIC = {one.name: one for one in (_HERE / "static").iterdir()}
@@ -52,15 +52,15 @@ class Pages:
     """What the pages show.
 
     ``password`` is None where only this machine is answered. ``record_issued`` is there where feedback of the
-    page is taken. ``report`` counts the cards from one moment up to another; it raises StoreUnavailable.
+    page is taken. ``report`` is that of the store; it raises StoreUnavailable.
     ``read_body`` gives the bytes of a body that was checked.
     """
 
-    knowledge: Knowledge
+    site: Site
     cards_dir: Path
     password: str | None
     record_issued: RecordIssued | None
-    report: Callable[[datetime, datetime], FeedbackReport]
+    report: Callable[..., FeedbackReport]
 
 
 def add_pages(app: Flask, pages: Pages, read_body: Callable[[], bytes]) -> None:
@@ -122,8 +122,8 @@ def _first(pages: Pages) -> Response:
         "playground.html",
         groups=groups,
         services=SERVICES,
-        knowledge=pages.knowledge,
-        has_approved=any(state.is_approved for state in pages.knowledge.states(_today()).values()),
+        knowledge=pages.site.loaded,
+        has_approved=any(state.is_approved for state in pages.site.loaded.states(_today()).values()),
         takes_feedback=pages.record_issued is not None,
     )
 
@@ -141,14 +141,16 @@ def _request(_pages: Pages, document: Mapping[str, Any]) -> Response:
 
 def _answer(pages: Pages, document: Mapping[str, Any]) -> Response:
     hook_request, days = playground.asked(document)
-    found = playground.answered(hook_request, pages.knowledge, datetime.now(UTC) + timedelta(days=days))
-    if pages.record_issued and found["response"]["cards"]:
-        pages.record_issued(found["response"]["cards"], request=hook_request, client=ANONYMOUS)
-    return answer(found)
+    told = playground.answered(hook_request, pages.site, datetime.now(UTC) + timedelta(days=days))
+    if pages.record_issued:
+        answered = Answered(told.result.cards, shadowed=told.result.shadowed, phase=told.result.phase)
+        cards = told.document["response"]["cards"]
+        pages.record_issued(cards, answered=answered, request=hook_request, client=ANONYMOUS)
+    return answer(dict(told.document))
 
 
 def _content(pages: Pages) -> Response:
-    knowledge, today = pages.knowledge, _today()
+    knowledge, today = pages.site.loaded, _today()
     states = {name: knowledge.review_in_words(one) for name, one in knowledge.states(today).items()}
     return _html(
         "content.html",
@@ -162,15 +164,15 @@ def _lists(pages: Pages) -> Response:
     """The entries of code and word lists that hold the words of ``q``."""
     wanted = request.args.get("q", "").strip()
     found = entries_with(wanted, pages.cards_dir)
-    return _html("lists.html", wanted=wanted, found=found, most=MOST_ENTRIES, knowledge=pages.knowledge)
+    return _html("lists.html", wanted=wanted, found=found, most=MOST_ENTRIES, knowledge=pages.site.loaded)
 
 
 def _card(pages: Pages, card_id: str) -> Response:
-    card = pages.knowledge.cards.get(card_id)
+    card = pages.site.loaded.cards.get(card_id)
     if card is None:
         raise NotFound
-    page = page_on(card, pages.knowledge, pages.cards_dir, _today())
-    return _html("card.html", page=page, card=card, knowledge=pages.knowledge)
+    page = page_on(card, pages.site.loaded, pages.cards_dir, _today())
+    return _html("card.html", page=page, card=card, knowledge=pages.site.loaded)
 
 
 def _insight(pages: Pages) -> Response:
@@ -179,9 +181,11 @@ def _insight(pages: Pages) -> Response:
     periods = weeks_until(now)
     return _html(
         "insight.html",
-        whole=pages.report(periods[-1][0], now),
-        weeks=[pages.report(*period) for period in periods],
-        titles={card.id: card.title for card in pages.knowledge.cards.values()},
+        whole=pages.report(since=periods[-1][0], until=now),
+        versions=pages.report(since=periods[-1][0], until=now, by=("version",)),
+        shadow=pages.report(since=periods[-1][0], until=now, is_shadow=True),
+        weeks=[pages.report(since=since, until=until) for since, until in periods],
+        titles={card.id: card.title for card in pages.site.loaded.cards.values()},
         most_weeks=WEEKS,
-        knowledge=pages.knowledge,
+        knowledge=pages.site.loaded,
     )

@@ -64,7 +64,7 @@ def test_unasked_they_are_there_only_while_just_this_machine_is_answered(
 
 def test_a_page_of_elsewhere_under_its_own_name_is_refused(client_with: Callable[..., FlaskClient]) -> None:
     client = client_with()
-    assert client.get("/insight", headers={"Host": "attacker.example.org"}).status_code == 403
+    assert client.get("/insight", headers={"Host": "attacker.example.org"}).status_code == 421
     assert client.get("/insight", headers={"Host": "127.0.0.1:8000"}).status_code == 200
 
 
