@@ -83,7 +83,7 @@ def build_app(parts: Parts, pages: Pages | None = None) -> Flask:
     document = orjson.dumps(openapi.document(public_url=public_url, feedback=feedback_is_taken))
     _add(app, "/openapi.json", "GET", functools.partial(answer, document))
     if pages is not None:
-        add_pages(app, pages, functools.partial(_body, parts))
+        add_pages(app, pages, functools.partial(_body, parts, parts.settings.max_body_bytes))
     return app
 
 
