@@ -284,6 +284,23 @@ class Settings(BaseModel):
             "folder for PostgreSQL.",
         ),
     ] = None
+    pages: Annotated[
+        Literal["on", "off"] | None,
+        Field(
+            alias="NET_CDS_PAGES",
+            description="Whether the service shows the pages that explain it: the playground at `/`, "
+            "`/content` and `/insight`. `on` needs `NET_CDS_PAGES_PASSWORD_FILE`. Not set: only while just "
+            "this machine is answered, and only under `localhost` and `127.0.0.1`.",
+        ),
+    ] = None
+    pages_password_file: Annotated[
+        Annotated[Path, AfterValidator(_existing_file)] | None,
+        Field(
+            alias="NET_CDS_PAGES_PASSWORD_FILE",
+            description="File with the password, at least 12 characters, for which browsers ask before they "
+            "show the pages (any user name). Send it over TLS only.",
+        ),
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(_upper),
@@ -316,6 +333,11 @@ class Settings(BaseModel):
     def is_local(self) -> bool:
         """Whether only programs on this machine are answered, as nobody has to say who calls."""
         return self.authentication is None and self.clients_file is None
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether there are pages; unasked only where nobody but this machine is answered."""
+        return self.pages == "on" or (self.pages is None and self.is_local)
 
     @property
     def certificate_authorities(self) -> str | bool:
@@ -423,6 +445,8 @@ def _faults(
             yield f"{_named(str(fault['loc'][0]), file, by_variable)}: {fault_in_words(fault)}"
     if str(values.get("authentication", "")).lower() == "required" and not values.get("clients_file"):
         yield "NET_CDS_AUTH=required needs NET_CDS_CLIENTS: the TOML file of the registered clients"
+    if str(values.get("pages", "")).lower() == "on" and not values.get("pages_password_file"):
+        yield "NET_CDS_PAGES=on needs NET_CDS_PAGES_PASSWORD_FILE: a file with a password"
 
 
 def _named(variable: str, file: TomlFile | None, by_variable: Mapping[str, Any]) -> str:

@@ -54,12 +54,14 @@ class UnsupportedMediaType(RequestError):
 class NotAuthenticated(RequestError):
     """The caller could not be identified; ``reason`` and ``details`` are for the log, never for the answer.
 
-    ``details`` say what was looked at and what was expected, by names of the JWT.
+    ``details`` say what was looked at and what was expected, by names of the JWT. ``challenge`` is how to
+    send what identifies: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1.
     """
 
-    def __init__(self, reason: str, **details: object) -> None:
+    def __init__(self, reason: str, *, challenge: str = "Bearer", **details: object) -> None:
         super().__init__("Authentication failed.")
         self.reason = reason
+        self.challenge = challenge
         self.details = details
 
 

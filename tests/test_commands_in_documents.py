@@ -18,7 +18,7 @@ import requests
 from fhir_fixtures.generate import read_patients
 from fhir_fixtures.load import charts
 from fhir_fixtures.vocabulary import TODAY
-from service.commands.charts import read_chart
+from service.charts import read_chart
 from tests.bench.processes import running
 from tests.commands.servers import fhir_answers, server
 

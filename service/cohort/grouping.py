@@ -67,9 +67,7 @@ class Lines:
         self._database.execute(_OWNER)
         # A condition on what is taken from the JSON would be pushed down, and the JSON parsed for each use;
         # and how many lines there are is not known beforehand, so that a join might keep them all in memory.
-        self._database.execute(
-            "SET disabled_optimizers = 'filter_pushdown,join_order,build_side_probe_side'"
-        )
+        self._database.execute("SET disabled_optimizers = 'filter_pushdown,join_order,build_side_probe_side'")
         self._database.execute(f"CREATE TEMP TABLE kinds AS SELECT unnest([{_quoted(TYPES)}]) AS kind")
 
     def close(self) -> None:

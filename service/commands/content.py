@@ -21,8 +21,8 @@ from rich.text import Text
 
 from service.approvals import Review, State, review_faults, same_person
 from service.cards import Knowledge
+from service.cases import asked
 from service.commands import exits
-from service.commands.cases import asked
 from service.commands.content_diff import differences
 from service.commands.dossier import write_dossier
 from service.commands.terminal import rows, terminal

@@ -25,7 +25,6 @@ from rich.text import Text
 from service.cards import Knowledge
 from service.commands import exits
 from service.commands.assessments import Assessment, assessments
-from service.commands.documents import string, typed
 from service.commands.evaluate import HOOKS, hook_of
 from service.commands.fhir_server import (
     Finding,
@@ -45,6 +44,7 @@ from service.commands.terminal import heading, print_sections, rows, terminal
 from service.commands.try_service import ServerUnusable, base_url, token_from
 from service.commands.vocabulary import SeenCode, SeenUnit, incomparable, seen_codes, seen_units, unmapped
 from service.config import Settings
+from service.documents import string, typed
 from service.errors import InputFileError, MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all

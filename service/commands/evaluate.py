@@ -10,8 +10,7 @@ import argparse
 import dataclasses
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,30 +19,25 @@ from rich.console import Console
 from rich.text import Text
 
 from service.cards import ENGLISH, Knowledge
+from service.charts import chart_of, is_request, name_of, read_document, request_document
 from service.commands import exits
-from service.commands.charts import chart_of, is_request, name_of, read_document, request_document
-from service.commands.documents import elements, mapping, string
 from service.commands.terminal import heading, print_cards, print_sections, rows, terminal
 from service.config import Settings
-from service.engine import HookResult, Said, because, is_shown, respond
+from service.documents import elements, mapping, string
+from service.engine import respond
 from service.errors import InputFileError
 from service.fhir.queries import QUERIES
-from service.fhir.record import Section
 from service.hook_names import PATIENT_VIEW
 from service.hooks.hooks import APPOINTMENTS, DRAFT_ORDERS, SERVICE_OF, SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.hooks.text import one_line
-from service.rendering import indicator_of
-from service.rules import RULES
-from service.rules.base import Fires, Rule, Silent
-from service.site import SiteRules, call_of, read_site, site_of
+from service.site import call_of, read_site, site_of
 from service.web.wiring import knowledge_of, languages_of
+from service.why import HOOKS, Why, as_json, because_of, reasons
 
 WHY = "net-cds.why"
 """The extension of the response that holds every rule's answer, with ``--json --why``."""
-
-HOOKS = tuple(service.hook for service in SERVICES)
 
 
 def hook_of(text: str) -> str:
@@ -105,7 +99,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     response = response_document(result.cards)
     why = reasons(result, rules, hook=arguments.hook) if arguments.why else None
     if arguments.json:
-        _write_json(response | ({"extension": {WHY: _as_json(why)}} if why else {}))
+        _write_json(response | ({"extension": {WHY: as_json(why)}} if why else {}))
         return exits.DONE
     console = terminal()
     console.print(rows(_overview(document, response["cards"], hook)))
@@ -172,77 +166,8 @@ def _write_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """What one rule said, and why."""
-
-    rule: str
-    answer: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """How the cards came about: the sections of the record, and the answer of every rule."""
-
-    sections: tuple[Section, ...]
-    answers: tuple[Reason, ...]
-
-
-def reasons(result: HookResult, rules: SiteRules, *, hook: str) -> Why:
-    """Every section with its state, and every rule with its answer and the reason."""
-    said = [
-        Reason(verdict.rule.id, *_in_words(one, verdict.rule, rules))
-        for verdict in result.verdicts
-        for one in verdict.said
-    ]
-    sections = result.record.sections.values() if result.record else ()
-    asked = {verdict.rule.id for verdict in result.verdicts}
-    return Why(tuple(sections), (*said, *_not_asked(asked, rules.off, hook)))
-
-
-def _in_words(said: Said, rule: Rule, rules: SiteRules) -> tuple[str, str]:
-    if isinstance(said, Silent):
-        return "silent", because(rule, said, rules.knowledge)
-    if not isinstance(said, Fires):
-        return "could not be assessed", f"{said.section}: {said.reason}"
-    indicator = indicator_of(rule, said, rules.knowledge).name.lower()
-    parts = (f"{said.wording} ({indicator})", *(one.says for one in said.evidence), *_kept(said, rule, rules))
-    return "fires", "; ".join(parts)
-
-
-def _kept(fires: Fires, rule: Rule, rules: SiteRules) -> Iterator[str]:
-    """Why this site does not show what a rule says."""
-    if rule.id in rules.shadow:
-        yield "not shown: this site only records it (shadow)"
-    elif not is_shown(rule, fires, rules.knowledge):
-        yield f"not shown: this site shows {rules.knowledge.lowest_indicator.name.lower()} and above"
-
-
-def _not_asked(asked: Collection[str], off: Mapping[str, str], hook: str) -> Iterator[Reason]:
-    for rule in RULES:
-        if rule.id not in asked:
-            on = ", ".join(name for name in HOOKS if name in rule.hooks)
-            decided = off.get(rule.id, "its card is not approved")
-            yield Reason(rule.id, "not asked", decided if hook in rule.hooks else f"asked on {on}")
-
-
-def _because(section: Section) -> str:
-    return "; ".join((*section.reasons, *section.notes))
-
-
-def _as_json(why: Why) -> dict[str, Any]:
-    return {
-        "sections": {
-            one.name: {"state": one.state.value, "because": _because(one), "count": one.count._asdict()}
-            for one in why.sections
-        },
-        "answers": [asdict(one) for one in why.answers],
-    }
-
-
 def _print(console: Console, why: Why, hook: str) -> None:
-    print_sections(console, [(one, _because(one)) for one in why.sections])
+    print_sections(console, [(one, because_of(one)) for one in why.sections])
     console.print(heading(f"What every rule said on {hook}"))
     console.print(rows((one.answer, one.rule, one.because) for one in why.answers))
 

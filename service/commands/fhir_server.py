@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from service.commands.documents import Document, elements, has_next, mapping, reference, string, typed
 from service.commands.validity import Effect, find_defects
+from service.documents import Document, elements, has_next, mapping, reference, string, typed
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.client import FHIR_JSON

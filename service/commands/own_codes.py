@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Iterator
 from io import StringIO
 from typing import Any, NamedTuple
 
-from service.commands.documents import Document, string, typed
 from service.commands.fhir_server import Finding, Level
+from service.documents import Document, string, typed
 from service.facts.tumour import NAMING_LISTS, PRIMARY_LISTS
 from service.fhir import quantities
 from service.fhir.code_map import COLUMNS

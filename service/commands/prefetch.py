@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
-from service.commands.charts import Chart, searchset
-from service.commands.documents import Document, elements, mapping, read, string, typed
+from service.charts import Chart, searchset
+from service.documents import Document, elements, mapping, read, string, typed
 from service.fhir import dates, r4
 from service.fhir.dates import Moment
 from service.fhir.references import ID

@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from service.commands.documents import elements, mapping, string
+from service.documents import elements, mapping, string
 from service.fhir.record import Section
 from service.hooks.response import EXPLANATION
 from service.hooks.text import one_line

@@ -21,15 +21,15 @@ from jsonschema.exceptions import ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from service.charts import Chart, context, name_of, read_chart, read_document, request_document
 from service.commands import exits
-from service.commands.charts import Chart, context, name_of, read_chart, read_document, request_document
-from service.commands.documents import Document, elements, mapping, string
 from service.commands.evaluate import HOOKS, hook_of
 from service.commands.prefetch import Unresolvable, resolve
 from service.commands.signing import Signer, signer
 from service.commands.terminal import heading, print_cards, rows, terminal
 from service.commands.validity import find_defects
 from service.config import Settings
+from service.documents import Document, elements, mapping, string
 from service.errors import InputFileError, ServiceError
 from service.fhir.r4 import TYPES
 from service.hook_names import PATIENT_VIEW

@@ -17,7 +17,7 @@ import msgspec
 from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
-from service.commands.documents import Document, read
+from service.documents import Document, read
 from service.fhir import dates
 from service.fhir.r4 import TYPES
 

@@ -39,6 +39,7 @@ from service.web import cors, errors, openapi
 from service.web.answers import JSON, answer, preflight, trace
 from service.web.caller import may_read_metrics, require_local
 from service.web.headers import with_headers
+from service.web.pages.views import Pages, add_pages
 from service.web.parts import Answered, Parts, RecordFeedback
 
 _SERVICES = {service.id: service for service in SERVICES}
@@ -54,8 +55,11 @@ _MOST_KEYS = 10
 View = Callable[..., Response]
 
 
-def build_app(parts: Parts) -> Flask:
-    """A Flask application that answers with ``parts``; raises ConfigurationError for bad origins."""
+def build_app(parts: Parts, pages: Pages | None = None) -> Flask:
+    """A Flask application that answers with ``parts`` and shows ``pages``.
+
+    Raises ConfigurationError for bad origins.
+    """
     app = Flask("service.web", static_folder=None)
     # A preflight must not be redirected, and users of the sandbox type a slash at the end.
     app.url_map.merge_slashes = False
@@ -78,6 +82,8 @@ def build_app(parts: Parts) -> Flask:
     public_url, feedback_is_taken = parts.settings.public_url, parts.record_feedback is not None
     document = orjson.dumps(openapi.document(public_url=public_url, feedback=feedback_is_taken))
     _add(app, "/openapi.json", "GET", functools.partial(answer, document))
+    if pages is not None:
+        add_pages(app, pages, functools.partial(_body, parts, parts.settings.max_body_bytes))
     return app
 
 

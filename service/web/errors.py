@@ -65,7 +65,7 @@ def _service_error(error: errors.ServiceError) -> Response:
     trace().note(refused=type(error).__name__)
     if isinstance(error, errors.NotAuthenticated):
         trace().note(reason=error.reason, **error.details)
-        return _outcome(reply, headers=[("WWW-Authenticate", "Bearer")])
+        return _outcome(reply, headers=[("WWW-Authenticate", error.challenge)])
     trace().note(reason=str(error))
     if isinstance(error, errors.MalformedRequest):
         trace().note(jsonPath=logs.safe_path(error.path))

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 _SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
     ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Referrer-Policy", "no-referrer"),
 )
+
+
+_POLICY = "Content-Security-Policy"
+_NOTHING_MAY_LOAD = ((_POLICY, "default-src 'none'; frame-ancestors 'none'"),)
 
 
 def with_headers(application: WSGIApplication, origins: Origins) -> WSGIApplication:
@@ -29,8 +32,13 @@ def with_headers(application: WSGIApplication, origins: Origins) -> WSGIApplicat
         cors = origins.headers(environ.get("HTTP_ORIGIN"), preflight=is_preflight)
 
         def start(status: str, headers: list[tuple[str, str]], failure: Any = None) -> Any:
-            return start_response(status, [*headers, *_SECURITY, *cors], failure)
+            return start_response(status, [*headers, *_SECURITY, *_policy(headers), *cors], failure)
 
         return application(environ, start)
 
     return answer
+
+
+def _policy(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The strictest one, unless the answer is a page and brings its own."""
+    return () if any(name == _POLICY for name, _ in headers) else _NOTHING_MAY_LOAD

@@ -45,11 +45,14 @@ from service.store.database import Store, open_store, readiness
 from service.store.feedback import record_feedback
 from service.store.issued import Call, IssuedCardWriter, Origin, shown_cards
 from service.store.memory import Viewer, patient_key, recall, recipient_key
+from service.store.report import report
 from service.store.secret import read_secret
 from service.store.tokens import remember_token
 from service.translations import load_translations
 from service.web.app import build_app
 from service.web.logs import configure_logging, write_event
+from service.web.pages.access import read_password
+from service.web.pages.views import Pages
 from service.web.parts import Answered, Parts, anybody
 
 _LOGGER = logging.getLogger("service.web.wiring")
@@ -73,7 +76,7 @@ def wired_app(settings: Settings | None = None) -> Flask:
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
     respond = _responder(settings, sites=sites, store=store)
     parts = _parts(settings, sites=sites, clients=clients, respond=respond, store=store, writer=writer)
-    app = build_app(parts)
+    app = build_app(parts, _pages(settings, sites[ENGLISH], parts, store))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
     _log_start(settings, sites[ENGLISH].content, clients, store)
@@ -142,6 +145,19 @@ def _parts(
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(readiness, store),
         lapsed_approvals=lambda: tuple(site.content.lapsed(_today())),
+    )
+
+
+def _pages(settings: Settings, site: Site, parts: Parts, store: Store) -> Pages | None:
+    """The pages, where they are shown. Feedback of the page is taken where callers need no name."""
+    if not settings.shows_pages:
+        return None
+    return Pages(
+        site=site,
+        cards_dir=settings.cards_dir,
+        password=read_password(settings),
+        record_issued=None if settings.authentication_required else parts.record_issued,
+        report=functools.partial(report, store),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.cards import CardText
-from service.commands.cases import in_words
+from service.cases import in_words
 from tests.asking import answers, knowledge
 from tests.cards.rows import Case, cases
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
+from service.commands.charts import Chart, request_document
 
 from fhir_fixtures import hospital
 from fhir_fixtures.vocabulary import TODAY, build_bundle, build_request
@@ -17,7 +18,6 @@ from service.__main__ import main
 from service.cohort.assess import Options
 from service.cohort.owners import owner_of
 from service.cohort.run import Plan, run, whole
-from service.commands.charts import Chart, request_document
 from service.config import read_settings
 from service.engine import respond
 from service.errors import InputFileError

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from service.commands.charts import Chart
+from service.charts import Chart
 from service.commands.prefetch import Unresolvable, resolve
 from service.fhir.queries import QUERIES
 from tests.certificates import encrypted

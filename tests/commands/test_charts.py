@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from service.commands import charts
-from service.commands.charts import read_chart, request_document
+from service import charts
+from service.charts import read_chart, request_document
 from service.errors import InputFileError
 
 PATIENT: dict[str, Any] = {"resourceType": "Patient", "id": "p"}

@@ -10,8 +10,8 @@ import pytest
 
 from fhir_fixtures.vocabulary import build_bundle
 from service.__main__ import main
+from service.charts import Chart, read_chart
 from service.commands import exits
-from service.commands.charts import Chart, read_chart
 from service.commands.fhir_server import Level, Reply, check_answer
 from service.fhir.whose import names_of
 from service.rules import RULES

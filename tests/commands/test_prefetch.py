@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.commands.charts import Chart
+from service.charts import Chart
 from service.commands.prefetch import Unresolvable, resolve
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)

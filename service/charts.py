@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import orjson
 
-from service.commands.documents import Document, elements, has_next, mapping, reference, string, typed
+from service.documents import Document, elements, has_next, mapping, reference, string, typed
 from service.errors import InputFileError, MalformedRequest
 from service.fhir import r4
 from service.fhir.queries import QUERIES

@@ -1,0 +1,225 @@
+"""The pages in a browser, as a reader uses them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from fhir_fixtures.vocabulary import build_bundle, build_request
+
+pytestmark = pytest.mark.slow
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+CARCINOID = "ileal-net-liver-metastases-carcinoid-syndrome-resection-planned"
+COVER = "no short-acting octreotide cover found"
+
+
+@pytest.fixture
+def playground(page: Page) -> Page:
+    page.goto("/")
+    expect(page.locator("#cards")).to_contain_text(COVER)
+    return page
+
+
+def switch(page: Page, key: str, how: str) -> None:
+    page.locator("#sections").get_by_label(key, exact=True).select_option(how)
+
+
+def row_of(page: Page, rule: str) -> Any:
+    return page.locator(f"#answers tr[data-rules='{rule}']")
+
+
+def test_the_first_page_shows_cards_and_says_that_nobody_reviewed_them(playground: Page) -> None:
+    expect(playground.locator("main")).to_contain_text("No clinician has reviewed its content.")
+    first = playground.locator(".card").first
+    expect(first).to_contain_text("warning")
+    expect(first.locator("strong", has_text="and").first).to_be_visible()
+
+
+def test_it_asks_nobody_else_keeps_nothing_and_is_small(page: Page, base_url: str) -> None:
+    complaints: list[str] = []
+    sizes: list[int] = []
+    page.on("console", lambda one: complaints.append(one.text))
+    page.on("pageerror", lambda one: complaints.append(str(one)))
+    page.on("request", lambda one: complaints.append(one.url) if not one.url.startswith(base_url) else None)
+    page.on("response", lambda one: sizes.append(len(one.body())) if "/playground/" not in one.url else None)
+    page.goto("/")
+    expect(page.locator("#cards")).to_contain_text(COVER)
+    assert complaints == []
+    assert 0 < sum(sizes) < 100_000
+    kept = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+    assert kept == [0, 0, ""]
+
+
+def test_another_patient_is_found_by_a_word_and_gets_other_cards(playground: Page) -> None:
+    playground.get_by_label("Search the synthetic patients").fill("no net healthy")
+    expect(playground.locator("#summary")).to_contain_text("No cards")
+    expect(row_of(playground, "ki67")).to_contain_text("silent")
+
+
+def test_a_section_that_is_withheld_is_not_called_missing(playground: Page) -> None:
+    expect(row_of(playground, "sstr-imaging")).to_contain_text("fires")
+    for key in ("imagingStudies", "diagnosticReports"):
+        switch(playground, key, "withheld")
+    expect(playground.locator("#read tr[data-section='imaging']")).to_contain_text("unknown")
+    expect(playground.locator("#facts li", has_text="Grade")).to_contain_text("not read whole: imaging")
+    expect(playground.locator("#cards")).not_to_contain_text(
+        "No somatostatin-receptor imaging on record for this neuroendocrine tumour"
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "state"), [("an OperationOutcome", "unknown"), ("its first page", "partial"), ("empty", "known")]
+)
+def test_a_switch_changes_how_much_is_known_of_a_section(playground: Page, how: str, state: str) -> None:
+    switch(playground, "procedures", how)
+    expect(playground.locator("#read tr[data-section='procedures'] td").first).to_have_text(state)
+    expect(playground.locator("#request")).to_contain_text('"procedures"')
+
+
+def test_without_conditions_the_page_says_what_is_needed(playground: Page) -> None:
+    switch(playground, "conditions", "withheld")
+    expect(playground.get_by_role("alert")).to_contain_text("The patient's conditions are needed")
+    expect(playground.locator(".card")).to_have_count(0)
+
+
+def test_later_the_same_chart_is_old(playground: Page) -> None:
+    playground.goto("/")
+    playground.locator("#patient").select_option(f"{CARCINOID}-dotatate-done")
+    expect(row_of(playground, "sstr-imaging")).to_contain_text("silent")
+    playground.locator("#days").fill("730")
+    expect(playground.locator("#days-shown")).to_have_text("730 days later")
+    expect(row_of(playground, "sstr-imaging")).to_contain_text("fires")
+    expect(playground.locator("#clock")).to_be_visible()
+
+
+def test_another_hook_asks_other_rules(playground: Page) -> None:
+    expect(row_of(playground, "histamine-release")).to_contain_text("not asked")
+    playground.locator("#hook").select_option("order-sign")
+    expect(row_of(playground, "histamine-release")).not_to_contain_text("not asked")
+
+
+def test_pointing_at_a_card_lights_its_evidence_and_the_reverse(playground: Page) -> None:
+    syndrome = playground.locator("[data-reference='Condition/carcinoid-syndrome-1']")
+    playground.locator(".card", has_text=COVER).locator("h3").hover()
+    expect(syndrome).to_have_class(re.compile(r"\blit\b"))
+    syndrome.focus()
+    expect(playground.locator(".card", has_text=COVER)).to_have_class(re.compile(r"\blit\b"))
+    expect(playground.locator(".card", has_text="Biopsy not found")).not_to_have_class(re.compile(r"\blit\b"))
+
+
+def test_results_are_drawn_against_their_own_range(playground: Page) -> None:
+    playground.locator("#patient").select_option("raised-chromogranin-a-with-omeprazole")
+    high = playground.locator("svg .event.high").first
+    expect(high).to_have_attribute("aria-label", re.compile("upper limit"))
+    expect(playground.locator("svg .range").first).to_be_attached()
+
+
+def test_the_call_is_copied_as_curl(playground: Page, base_url: str) -> None:
+    playground.get_by_role("button", name="Copy as curl").click()
+    expect(playground.locator("#copied")).to_have_text("Copied.")
+    copied = playground.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("curl ")
+    assert copied.endswith(f"'{base_url}/cds-services/net-patient-view'")
+
+
+def test_accepting_and_dismissing_reach_the_store(playground: Page) -> None:
+    first, second = playground.locator(".card").nth(0), playground.locator(".card").nth(1)
+    first.get_by_role("button", name="Accept").first.click()
+    expect(first).to_contain_text("Accepted; the service was told.")
+    second.get_by_role("combobox").select_option(index=1)
+    second.get_by_role("button", name="Dismiss").click()
+    expect(second).to_contain_text("Dismissed; the service was told.")
+    expect(second.get_by_role("button", name="Dismiss")).to_be_disabled()
+
+    def cover() -> str:
+        playground.goto("/insight")
+        return playground.locator("#by-rule tr", has_text="Octreotide cover").inner_text()
+
+    playground.wait_for_timeout(1500)  # cards are written to the store in the background
+    assert re.search(r"\t1 \(\d+ %\)\t0 ", cover())
+
+
+@pytest.mark.parametrize("kind", ["bundle", "request", "ndjson"])
+def test_a_file_is_taken_in_any_of_three_forms(playground: Page, tmp_path: Path, kind: str) -> None:
+    phrases = "pancreatic NET 30 days ago"
+    bundle = build_bundle(phrases)
+    written = {
+        "bundle": json.dumps(bundle),
+        "request": json.dumps(build_request(phrases)),
+        "ndjson": "\n".join(json.dumps(entry["resource"]) for entry in bundle["entry"]),
+    }
+    chart = tmp_path / "chart.json"
+    chart.write_text(written[kind])
+    playground.locator("#file").set_input_files(chart)
+    expect(playground.locator("#phrases")).to_have_text("From the file chart.json")
+    expect(playground.locator("#facts")).to_contain_text("neuroendocrine tumour of the pancreas")
+
+
+def test_a_file_of_something_else_is_refused_in_words(playground: Page, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"resourceType": "Patient"}')
+    playground.locator("#file").set_input_files(other)
+    expect(playground.get_by_role("alert")).to_contain_text("neither a FHIR Bundle")
+
+
+def test_markup_in_a_chart_is_shown_and_not_obeyed(playground: Page, tmp_path: Path) -> None:
+    bundle = build_bundle("pancreatic NET 30 days ago")
+    evil = "<img src=x onerror=alert(1)>"
+    for entry in bundle["entry"]:
+        if entry["resource"]["resourceType"] == "Condition":
+            entry["resource"]["code"]["text"] = evil
+    chart = tmp_path / "chart.json"
+    chart.write_text(json.dumps(bundle))
+    playground.locator("#file").set_input_files(chart)
+    expect(playground.locator("#answers")).to_contain_text(evil)
+    expect(playground.locator("main img")).to_have_count(0)
+
+
+def test_content_leads_from_a_statement_to_the_rule_with_its_cases(page: Page) -> None:
+    page.goto("/content")
+    page.get_by_label("Show the rules with").fill("octreotide cover")
+    expect(page.locator("#rules tbody tr:visible")).to_have_count(1)
+    page.locator("#rules").get_by_role("link", name="Octreotide cover").click()
+    for heading in ("When it appears", "Limits", "Sources", "Cases", "Review"):
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    expect(page.locator("table", has_text="has to be")).to_contain_text("passes")
+    expect(page.locator(".fails")).to_have_count(0)
+
+
+def test_lists_are_searched_for_a_code(page: Page) -> None:
+    page.goto("/content")
+    page.get_by_label("Search all lists").fill("29593-1")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("table")).to_contain_text("codelists/ki67-observation.csv")
+    page.goto("/content/lists?q=nothing-has-this-name")
+    expect(page.locator("main")).to_contain_text("No entry holds")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("address", ["/", "/content", "/content/ki67", "/content/lists?q=ki-67", "/insight"])
+def test_axe_finds_nothing_serious(page: Page, address: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(address)
+    if address == "/":
+        expect(page.locator("#cards")).to_contain_text(COVER)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    assert [
+        (one["id"], [node["html"] for node in one["nodes"]][:3])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ] == []
+
+
+@pytest.mark.parametrize("address", ["/", "/content", "/content/ki67", "/insight"])
+def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(address)
+    if address == "/":
+        expect(page.locator("#cards")).to_contain_text(COVER)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
