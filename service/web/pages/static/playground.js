@@ -81,7 +81,8 @@ function answerRow(one) {
 function showSwitches() {
   const rows = Object.keys(state.request.prefetch ?? {}).map((key) => {
     const options = Object.keys(SWITCHES).map((one) => element("option", state.switches[key] === one ? { selected: "" } : {}, one));
-    return element("label", {}, key, element("select", { name: key }, ...options));
+    const id = `switch-${key}`;
+    return element("div", {}, element("label", { for: id }, key), element("select", { id, name: key }, ...options));
   });
   byId("sections").replaceChildren(...rows);
 }
