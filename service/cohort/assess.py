@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from service.charts import Chart, read_chart, request_document
 from service.cohort.replay import as_of
-from service.commands.charts import Chart, read_chart, request_document
-from service.commands.documents import Document, typed
 from service.commands.own_codes import Proposal, proposals
 from service.commands.vocabulary import SeenUnit, seen_units
+from service.documents import Document, typed
 from service.engine import HookResult, respond
 from service.errors import InputFileError, MalformedRequest, MissingData
 from service.fhir.r4 import TYPES, Condition, Observation

@@ -21,11 +21,12 @@ from rich.progress import (
 from service.cohort.assess import Options
 from service.cohort.run import Advance, Found, Plan, now, run
 from service.commands import exits
-from service.commands.evaluate import HOOKS, hook_of
+from service.commands.evaluate import hook_of
 from service.commands.terminal import heading, rows, terminal
 from service.config import Settings
 from service.errors import InputFileError
 from service.hook_names import PATIENT_VIEW
+from service.why import HOOKS
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _HOUR = 8

@@ -22,7 +22,7 @@ import jwt
 import orjson
 import requests
 
-from service.commands.documents import elements, mapping, string
+from service.documents import elements, mapping, string
 from service.errors import InputFileError
 from service.fhir.r4 import TYPES
 

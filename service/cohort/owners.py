@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.cards import Knowledge
-from service.commands.documents import elements, mapping, string
+from service.documents import elements, mapping, string
 from service.errors import MalformedRequest
 from service.facts.tumour import may_hide_a_tumour, names_a_tumour, names_only_a_site
 from service.fhir.medications import Medications

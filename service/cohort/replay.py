@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from service.commands.charts import Chart
-from service.commands.documents import Document, string
+from service.charts import Chart
+from service.documents import Document, string
 from service.fhir import dates
 
 _WRITTEN = (

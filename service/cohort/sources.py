@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from service.cohort.assess import Job
-from service.commands.documents import elements, mapping, string
+from service.documents import elements, mapping, string
 from service.errors import InputFileError
 
 _LINES = (".ndjson", ".jsonl")

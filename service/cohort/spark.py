@@ -19,8 +19,8 @@ from service.cohort.assess import Job, Options, Outcome, assess
 from service.cohort.grouping import NAMING, faulty_lines
 from service.cohort.owners import may_matter, owner_of
 from service.cohort.sources import Problem
-from service.commands.documents import mapping, string
 from service.config import Settings
+from service.documents import mapping, string
 from service.errors import ConfigurationError
 from service.fhir.r4 import TYPES
 from service.site import Site

@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 import pytest
-from service.commands.charts import Chart, request_document
 
 from fhir_fixtures import hospital
 from fhir_fixtures.vocabulary import TODAY, build_bundle, build_request
 from service.__main__ import main
+from service.charts import Chart, request_document
 from service.cohort.assess import Options
 from service.cohort.owners import owner_of
 from service.cohort.run import Plan, run, whole
