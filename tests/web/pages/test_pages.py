@@ -107,7 +107,7 @@ def test_pointing_at_a_card_lights_its_evidence_and_the_reverse(playground: Page
     syndrome = playground.locator("[data-reference='Condition/carcinoid-syndrome-1']")
     playground.locator(".card", has_text=COVER).locator("h3").hover()
     expect(syndrome).to_have_class(re.compile(r"\blit\b"))
-    syndrome.focus()
+    syndrome.hover()
     expect(playground.locator(".card", has_text=COVER)).to_have_class(re.compile(r"\blit\b"))
     expect(playground.locator(".card", has_text="Biopsy not found")).not_to_have_class(re.compile(r"\blit\b"))
 
