@@ -25,7 +25,7 @@ from rich.text import Text
 from service.cards import Knowledge
 from service.commands import exits
 from service.commands.assessments import Assessment, assessments
-from service.commands.evaluate import HOOKS, hook_of
+from service.commands.evaluate import hook_of
 from service.commands.fhir_server import (
     Finding,
     Level,
@@ -62,6 +62,7 @@ from service.security.urls import parse_url, same_base
 from service.site import in_words, read_site
 from service.translations import load_translations
 from service.web.wiring import knowledge_of, templates_of
+from service.why import HOOKS
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _FHIR_ID = re.compile(ID)

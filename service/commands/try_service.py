@@ -23,7 +23,7 @@ from rich.text import Text
 
 from service.charts import Chart, context, name_of, read_chart, read_document, request_document
 from service.commands import exits
-from service.commands.evaluate import HOOKS, hook_of
+from service.commands.evaluate import hook_of
 from service.commands.prefetch import Unresolvable, resolve
 from service.commands.signing import Signer, signer
 from service.commands.terminal import heading, print_cards, rows, terminal
@@ -35,6 +35,7 @@ from service.fhir.r4 import TYPES
 from service.hook_names import PATIENT_VIEW
 from service.hooks import schemas
 from service.hooks.text import one_line
+from service.why import HOOKS
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _SECONDS = 30
