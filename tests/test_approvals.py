@@ -149,7 +149,7 @@ def test_what_a_card_does_not_rest_on_leaves_its_approval_alone(folder: Path) ->
 def test_a_limit_of_the_site_ends_an_approval_and_changes_the_version(tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
     site.write_text(
-        '[sstr_fresh_days]\nvalue = 200\nunit = "days"\nreason = "decided here"\n', encoding="utf-8"
+        '[pregnancy_days]\nvalue = 200\nunit = "days"\nreason = "decided here"\n', encoding="utf-8"
     )
     here = load_knowledge(CARDS, holes=HOLES, version="test", overrides=site)
 

@@ -187,7 +187,7 @@ def test_each_decision_is_part_of_the_version(site) -> None:
         "[site]\nshadow = true\n",
         "[site]\nshadow = false\n",
         "[site]\nmost_cards = 3\n",
-        "[site.limits]\nsstr_fresh_days = 400\n",
+        "[site.limits]\npregnancy_days = 280\n",
         "[site.limits]\nsstr_fresh_days = 401\n",
         '[[site.when]]\nrole = "surgeon"\nshadow = true\n',
         '[site]\nmdt_name = "x"\n',
@@ -311,7 +311,7 @@ def test_a_call_is_read_from_the_request() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[site.limits]\nsstr_fresh_days = 400\n", '[site.rules.sstr-imaging]\nhighest_indicator = "info"\n'],
+    ["[site.limits]\npregnancy_days = 280\n", '[site.rules.sstr-imaging]\nhighest_indicator = "info"\n'],
     ids=["limit", "indicator"],
 )
 def test_an_approval_does_not_hold_for_what_the_site_has_changed(site, text: str) -> None:

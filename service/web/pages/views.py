@@ -75,8 +75,8 @@ def add_pages(app: Flask, pages: Pages, read_body: Callable[[], bytes]) -> None:
     ):
         _add(app, address, "GET", functools.partial(_seen, pages, view))
     _add(app, "/static/<name>", "GET", _static)
-    for address, posted in (("/playground/answer", _answer), ("/playground/request", _request)):
-        _add(app, address, "POST", functools.partial(_posted, pages, posted, read_body))
+    for address, reply in (("/playground/answer", _answer), ("/playground/request", _request)):
+        _add(app, address, "POST", functools.partial(_posted, pages, reply, read_body))
 
 
 def _add(app: Flask, address: str, method: str, view: View) -> None:

@@ -45,7 +45,9 @@ function mark(event, x, y) {
   );
 }
 
-const dots = (events, across, y) => events.map((one) => mark(one, across(time(one.day)), y));
+/** Neighbours stand at three heights, so that each of one day can be pointed at. */
+const dots = (events, across, y) =>
+  events.map((one, place) => mark(one, across(time(one.day)), y + ((place % 3) - 1) * 10));
 
 /** Values upwards from nought; the band below is each result's own range. */
 function plot(events, across, top, height) {

@@ -113,13 +113,16 @@ async function takeFile(file) {
 
 const references = (one) => (one.dataset.restsOn ?? one.dataset.reference ?? "").split(" ").filter(Boolean);
 
+const isCard = (one) => one?.classList.contains("card") ?? false;
+
 /** Lights up whatever shares a resource with what is pointed at. */
 function light(event) {
   const about = "[data-rests-on], [data-reference]";
   const pointed = event.target.closest?.(about);
   const wanted = new Set(pointed ? references(pointed) : []);
   for (const one of document.querySelectorAll(about)) {
-    const shares = pointed !== one && references(one).some((reference) => wanted.has(reference));
+    const isOther = pointed !== one && !(isCard(pointed) && isCard(one));
+    const shares = isOther && references(one).some((reference) => wanted.has(reference));
     one.classList.toggle("lit", shares);
   }
 }
