@@ -1,7 +1,7 @@
 // The course as a drawing: a lane a kind, results against the upper limit of their own laboratory.
 import { drawn, element } from "./dom.js";
 
-const LEFT = 210, RIGHT = 980, LANE = 34, PLOT = 84, DAY = 86400000;
+const LEFT = 210, RIGHT = 980, LANE = 44, PLOT = 84, DAY = 86400000;
 const LANES = ["Diagnosis", "Ki-67", "Chromogranin A", "5-HIAA", "Imaging and reports", "Treatment", "Planned"];
 const PLOTTED = new Set(["Ki-67", "Chromogranin A", "5-HIAA"]);
 const time = (day) => Date.parse(day.length === 4 ? `${day}-01-01` : day.length === 7 ? `${day}-01` : day);
@@ -40,14 +40,14 @@ function mark(event, x, y) {
   const says = `${event.day ?? "no date"}: ${event.says}${limit}`;
   return drawn(
     "circle",
-    { class: high ? "event high" : "event", cx: x, cy: y, r: 9, tabindex: "0", role: "img", "aria-label": says, "data-reference": event.reference },
+    { class: high ? "event high" : "event", cx: x, cy: y, r: 8, tabindex: "0", role: "img", "aria-label": says, "data-reference": event.reference },
     drawn("title", {}, says),
   );
 }
 
 /** Neighbours stand at three heights, so that each of one day can be pointed at. */
 const dots = (events, across, y) =>
-  events.map((one, place) => mark(one, across(time(one.day)), y + ((place % 3) - 1) * 10));
+  events.map((one, place) => mark(one, across(time(one.day)), y + ((place % 3) - 1) * 12));
 
 /** Values upwards from nought; the band below is each result's own range. */
 function plot(events, across, top, height) {
