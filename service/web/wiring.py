@@ -66,7 +66,7 @@ def wired_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings.log_level)
     if problems := unusable_entries(settings.allowed_fhir_servers):
         raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
-    languages = languages_of(settings, knowledge_of(settings))
+    languages = _linked(settings, languages_of(settings, knowledge_of(settings)))
     clients = clients_of(settings, languages)
     decisions = read_site(settings.config_file, callers_of(clients))
     sites = {language: site_of(decisions, knowledge) for language, knowledge in languages.items()}
@@ -146,6 +146,14 @@ def _parts(
         check_store=functools.partial(readiness, store),
         lapsed_approvals=lambda: tuple(site.content.lapsed(_today())),
     )
+
+
+def _linked(settings: Settings, languages: Mapping[str, Knowledge]) -> Mapping[str, Knowledge]:
+    """The content whose cards link to the page of their rule, where this service shows pages."""
+    if not settings.shows_pages:
+        return languages
+    address = f"{settings.public_url}/content"
+    return {name: dataclasses.replace(one, pages_url=address) for name, one in languages.items()}
 
 
 def _pages(settings: Settings, site: Site, parts: Parts, store: Store) -> Pages | None:
