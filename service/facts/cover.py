@@ -158,7 +158,10 @@ def has_rescue_octreotide(patient: Patient) -> bool:
 def _is_anaesthetist_told(patient: Patient) -> bool:
     order = find_order(
         patient,
-        lambda one: one.about.is_named("anaesthesia-referral") and one.about.says("carcinoid-crisis-flag"),
+        lambda one: (
+            one.about.is_named("anaesthesia-referral")
+            and (one.about.says("carcinoid-crisis-flag", "neuroendocrine-tumour"))
+        ),
     )
     return order is not None and not order.is_refusal
 

@@ -101,6 +101,7 @@ def _folded(text: str) -> str:
 
 # A line that was broken by its length, or after a colon, goes on in the next.
 _BROKEN = re.compile(r"(?<=:) ?\n ?|(?<=[^\n]{60}) ?\n ?(?=[a-z0-9])")
+_FULL_STOP = re.compile(r"(?<=[.!?]) (?=[^\W\d_a-zß-ÿ])")
 _SENTENCE_ENDS = re.compile(r"(?<=[.;!?]) (?=[^\W\d_a-zß-ÿ]|\()|\n|;|•")
 
 
@@ -124,11 +125,12 @@ def read(text: str, words: tuple[GrammarWord, ...], *, is_named: bool = False) -
 
 
 def _sentences(text: str, grammar: _Grammar) -> Iterator[str]:
-    """Sentence by sentence, without the lines that only explain the grades."""
+    """Sentence by sentence, without those that only explain the grades."""
     lines = re.sub(r"[^\S\n]+", " ", text).replace("\r", "\n")
     for line in _BROKEN.sub(" ", lines).split("\n"):
-        if len(set(grammar.legend.findall(_folded(line)))) < 2:
-            yield from (one.strip() for one in _SENTENCE_ENDS.split(line) if one.strip())
+        for part in _FULL_STOP.split(line):
+            if len(set(grammar.legend.findall(_folded(part)))) < 2:
+                yield from (one.strip() for one in _SENTENCE_ENDS.split(part) if one.strip())
 
 
 def _state(folded: str, grammar: _Grammar) -> str:

@@ -35,10 +35,15 @@ def owner_of_specimen(stated: str, patient: Patient) -> Owner:
 
 
 def owner_of_report(report: Report, patient: Patient) -> Owner:
-    """Whose a report's findings are: beside another cancer the NET's only where the report names it."""
-    if not tumour(patient).other_cancers:
-        return Owner.THE_TUMOUR
+    """Whose a report's findings are: beside another cancer the NET's only where the report names it.
+
+    Tissue of an organ in which none begins is another's, also where no other cancer is on record.
+    """
     if patient.terminology.says("neuroendocrine-tumour", report.resource.name, report.text):
+        return Owner.THE_TUMOUR
+    if report.is_pathology and patient.terminology.says("other-organ", report.resource.name, report.text):
+        return Owner.ANOTHER_CANCER
+    if not tumour(patient).other_cancers:
         return Owner.THE_TUMOUR
     names_another = patient.terminology.says("other-malignancy-words", report.resource.name, report.text)
     return Owner.ANOTHER_CANCER if names_another else owner_of_specimen(report.resource.name, patient)

@@ -156,6 +156,7 @@ class Timing(Element, kw_only=True):
 
     event: list[When] | None = None
     repeat: Repeat | None = None
+    code: CodeableConcept | None = None
 
     @property
     def span(self) -> Span:
@@ -1002,11 +1003,14 @@ class Dosage(Element, kw_only=True):
     method: CodeableConcept | None = None
     as_needed_boolean: bool | None = None
     as_needed_codeable_concept: CodeableConcept | None = None
+    additional_instruction: list[CodeableConcept] | None = None
 
     @property
     def words(self) -> str:
-        """Texts, route and method."""
-        concept_words = [one.words for one in (self.route, self.method) if one]
+        """Texts, route, method, when it is needed, and the code of the timing."""
+        timed = self.timing.code if self.timing else None
+        concepts = (self.route, self.method, self.as_needed_codeable_concept, timed)
+        concept_words = [one.words for one in (*concepts, *(self.additional_instruction or ())) if one]
         return "; ".join([part for part in (self.text, self.patient_instruction, *concept_words) if part])
 
     @property
