@@ -56,9 +56,14 @@ def charts(
         yield patient_id(number), lines
 
 
+_OWN = {"reference": "Patient/patient-1"}
+
+
 def _situation(phrases: str, identity: str, today: date) -> list[tuple[str, bytes]]:
     """The resources of one of the synthetic patients, under ids of this hospital."""
-    resources = [entry["resource"] for entry in build_bundle(phrases, today=today)["entry"]]
+    found = [entry["resource"] for entry in build_bundle(phrases, today=today)["entry"]]
+    # What the chart says of somebody else belongs to nobody here.
+    resources = [one for one in found if one.get("subject", _OWN) == _OWN]
     names = {
         f"{one['resourceType']}/{one['id']}": f"{one['resourceType']}/{identity}-{one['id']}"
         for one in resources

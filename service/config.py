@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from service.errors import ConfigurationError
 from service.toml_file import TomlFile, fault_in_words, meant, read_toml
@@ -96,6 +104,14 @@ class Settings(BaseModel):
     """What an operator can choose; the defaults are those of ``make run``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: object) -> object:
+        """No setting is true or false, and pydantic would read the one as 1."""
+        if isinstance(value, bool):
+            raise ValueError(f"{str(value).lower()} is no value of this setting")
+        return value
 
     config_file: Annotated[
         Annotated[Path, AfterValidator(_existing_file)] | None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -135,9 +135,9 @@ class Call:
     specialties: frozenset[str] = frozenset()
 
 
-def call_of(request: HookRequest, *, client: str = "", tenant: str = "") -> Call:
-    """The call of a client (its issuer, and the tenant of its token) with a request."""
-    user = roles_in(request.prefetch)
+def call_of(request: HookRequest, now: datetime, *, client: str = "", tenant: str = "") -> Call:
+    """The call of a client (its issuer, and the tenant of its token) with a request, made ``now``."""
+    user = roles_in(request.prefetch, request.user_id, now)
     return Call(request.hook, client, tenant, user.roles, user.specialties)
 
 

@@ -302,11 +302,14 @@ def test_operators_and_integrators_are_told_what_is_kept_back(site) -> None:
 
 
 def test_a_call_is_read_from_the_request() -> None:
-    role = {"resourceType": "PractitionerRole", "code": [{"text": " Surgeon "}]}
     request = hook_request(NEW)
+    user = {"reference": request.user_id}
+    role = {"resourceType": "PractitionerRole", "practitioner": user, "code": [{"text": " Surgeon "}]}
     request.prefetch["user"] = role  # type: ignore[index]
 
-    assert call_of(request, client="c", tenant="t") == Call(PATIENT_VIEW, "c", "t", frozenset({"surgeon"}))
+    assert call_of(request, now_on(TODAY), client="c", tenant="t") == Call(
+        PATIENT_VIEW, "c", "t", frozenset({"surgeon"})
+    )
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def _called(chart: Chart, hook: str) -> HookRequest:
 
 
 def _add(request: HookRequest, moment: datetime, site: Site, options: Options, outcome: Outcome) -> None:
-    rules = site.rules_of(call_of(request))
+    rules = site.rules_of(call_of(request, moment))
     result = respond(request, knowledge=rules.knowledge, shadow_rules=rules.shadow, now=moment)
     who = pseudonym(request.patient_id, options.key)
     call = (who, request.hook, moment.astimezone(UTC).date().isoformat())

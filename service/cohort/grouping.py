@@ -19,12 +19,11 @@ import duckdb
 
 from service.cohort.assess import Job
 from service.cohort.owners import owner_of
-from service.cohort.sources import Problem
+from service.cohort.sources import LONGEST_LINE, Problem
 from service.errors import MalformedRequest
 from service.fhir.r4 import TYPES
 from service.json_body import read_object
 
-_LONGEST_LINE = 8 * 1024 * 1024  # bytes
 _MEMORY_MB = 600
 
 _PATHS = (
@@ -82,7 +81,7 @@ class Lines:
         return f"""
             WITH raw AS (
                 SELECT filename, line FROM read_csv([{named}], {columns}, header=false, auto_detect=false,
-                    filename=true, max_line_size={_LONGEST_LINE}, buffer_size={2 * _LONGEST_LINE},
+                    filename=true, max_line_size={LONGEST_LINE}, buffer_size={2 * LONGEST_LINE},
                     strict_mode=false, ignore_errors=true)
                 WHERE {where}
             ),

@@ -40,7 +40,7 @@ COMPARED = "compared"
 
 WORKLISTS = {
     "net-without-receptor-imaging": "rule = 'sstr-imaging'",
-    "operation-without-cover": "rule = 'octreotide-prophylaxis'",
+    "operation-without-cover": "rule = 'octreotide-prophylaxis' AND wording <> 'anticipatory'",
 }
 """File -> which rows of cards it lists, each patient once."""
 

@@ -101,8 +101,13 @@ def whole(settings: Settings) -> Site:
 def _opened(plan: Plan, sources: Sources, site: Site) -> Plan:
     """Make the folder, or go on in it; the moment and the key of a run that was stopped stay the same."""
     work = plan.output / _WORK
-    work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    plan.output.chmod(0o700)
+    is_new = not plan.output.exists()
+    try:
+        work.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise InputFileError(f"{plan.output}: cannot be used as folder ({fault.strerror}).") from None
+    if is_new:
+        plan.output.chmod(0o700)
     mark, stated = work / "plan.json", _identity(plan, sources, site)
     if mark.exists():
         earlier = orjson.loads(mark.read_bytes())

@@ -6,6 +6,7 @@ https://hl7.org/fhir/uv/bulkdata/ (NDJSON, one resource a line), https://hl7.org
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from service.documents import elements, mapping, string
 from service.errors import InputFileError
 
 _LINES = (".ndjson", ".jsonl")
+LONGEST_LINE = 8 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,7 +47,7 @@ def find_sources(inputs: Iterable[str]) -> Sources:
     sources = Sources()
     for path in dict.fromkeys(found for name in inputs for found in _files(name)):
         if path.name.removesuffix(".gz").endswith(_LINES):
-            sources.lines.append(str(path))
+            _check_lines(path, sources)
         elif path.name.removesuffix(".gz").endswith(".json"):
             _read_document(path, sources)
     if not (sources.lines or sources.documents or sources.problems):
@@ -64,6 +66,28 @@ def _files(name: str) -> Iterator[Path]:
         yield path
     else:
         raise InputFileError(f"{name}: there is no such file or folder.")
+
+
+def _check_lines(path: Path, sources: Sources) -> None:
+    """Note the lines that would not come through the reading of the file, and the file where it is broken."""
+    try:
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as opened:
+            sources.problems += list(_odd_lines(str(path), opened))
+    except (OSError, EOFError, zlib.error) as fault:
+        sources.problems.append(Problem(str(path), 0, f"cannot be read to its end: {_shown(fault)}"))
+    else:
+        sources.lines.append(str(path))
+
+
+def _odd_lines(name: str, lines: Iterable[bytes]) -> Iterator[Problem]:
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_LINE:
+            yield Problem(name, number, f"is longer than {LONGEST_LINE // 1024**2} MB")
+        elif not line.isascii():
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                yield Problem(name, number, "is not UTF-8")
 
 
 def _read_document(path: Path, sources: Sources) -> None:

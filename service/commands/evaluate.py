@@ -88,12 +88,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         content = dataclasses.replace(content, results_by_code=False)
     knowledge = _in_language(arguments.language, languages_of(settings, content))
     request = read_request(document, service_id=SERVICE_OF[hook].id, hook=hook)
-    rules = site_of(read_site(settings.config_file), knowledge).rules_of(call_of(request))
+    now = arguments.today or datetime.now(UTC)
+    rules = site_of(read_site(settings.config_file), knowledge).rules_of(call_of(request, now))
     result = respond(
         request,
         knowledge=rules.knowledge,
         shadow_rules=rules.shadow,
-        now=arguments.today or datetime.now(UTC),
+        now=now,
         ask_all=arguments.why,
     )
     response = response_document(result.cards)

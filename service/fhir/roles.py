@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from service.fhir.dates import Moment, parse
 
 USER_TEMPLATES: Mapping[str, str] = {
     "user": "{{context.userId}}",
@@ -26,14 +29,40 @@ class Roles:
     specialties: frozenset[str] = frozenset()
 
 
-def roles_in(prefetch: Mapping[str, Any]) -> Roles:
-    """The roles and specialties of the user. What was not sent, or cannot be read, gives none."""
+def roles_in(prefetch: Mapping[str, Any], user_id: str, now: datetime) -> Roles:
+    """The roles and specialties of the user. What was not sent, or cannot be read, gives none.
+
+    Those of somebody else count for nothing, as do those that have ended or not begun.
+    """
     resources = [one for key in USER_TEMPLATES for one in _resources(prefetch.get(key))]
-    current = [one for one in resources if one.get("active") is not False]
+    own = [one for one in resources if _is_of(one, user_id)]
+    current = [one for one in own if one.get("active") is not False and _is_now(one.get("period"), now)]
     roles = [name for one in current for name in _names(one.get("code"))]
     qualified = [name for one in current for name in _qualifications(one.get("qualification"))]
     specialties = [name for one in current for name in _names(one.get("specialty"))]
     return Roles(frozenset([*roles, *qualified]), frozenset(specialties))
+
+
+def _is_of(resource: Mapping[str, Any], user_id: str) -> bool:
+    """Whether a resource is the user, or a role of the user; ids are compared, as servers have many names."""
+    kind, identity = resource["resourceType"], resource.get("id")
+    user_type, _slash, user = user_id.rpartition("/")
+    if user_type.rpartition("/")[2] == kind:
+        return identity == user
+    practitioner = resource.get("practitioner")
+    named = practitioner.get("reference") if isinstance(practitioner, dict) else None
+    return kind == "PractitionerRole" and isinstance(named, str) and named.endswith(f"Practitioner/{user}")
+
+
+def _is_now(period: Any, now: datetime) -> bool:
+    if not isinstance(period, dict):
+        return True
+    starts, ends = (_moment(period.get(name)) for name in ("start", "end"))
+    return (starts is None or starts.first <= now) and (ends is None or ends.last >= now)
+
+
+def _moment(text: Any) -> Moment | None:
+    return parse(text) if isinstance(text, str) else None
 
 
 def _resources(value: Any) -> Iterator[Mapping[str, Any]]:

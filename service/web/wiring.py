@@ -199,7 +199,7 @@ def _responder(settings: Settings, *, sites: Mapping[str, Site], store: Store) -
     def respond(request: HookRequest, client: Client) -> Answered:
         now = datetime.now(UTC)
         site = sites.get(client.language, sites[ENGLISH])
-        rules = site.rules_of(call_of(request, client=client.issuer, tenant=client.tenant))
+        rules = site.rules_of(call_of(request, now, client=client.issuer, tenant=client.tenant))
         result = engine.respond(
             request,
             knowledge=rules.knowledge,

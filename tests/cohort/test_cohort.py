@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import stat
 from dataclasses import replace
@@ -154,6 +155,27 @@ def test_lines_that_cannot_be_read_are_named_and_stop_nothing(
         "the Condition does not say whose it is",
     }
     assert rows(tmp_path / "out" / "cards.csv") == rows(found / "cards.csv")
+
+
+def test_what_is_not_utf8_or_broken_off_is_named(clinic: Path, found: Path, tmp_path: Path) -> None:
+    for path in clinic.glob("*.ndjson"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    latin = tmp_path / "Latin.ndjson"
+    latin.write_bytes(
+        '{"resourceType":"Condition","code":{"text":"Karzinoid, fr\xfcher"}}\n'.encode("latin-1")
+    )
+    (tmp_path / "Broken.ndjson.gz").write_bytes(gzip.compress(latin.read_bytes() * 50)[:40])
+    (tmp_path / "None.ndjson.gz").write_bytes(b"no gzip")
+    run(plan(tmp_path / "out", tmp_path), quiet)
+    problems = [(Path(one["file"]).name, one["line"]) for one in rows(tmp_path / "out" / "problems.csv")]
+    assert problems == [("Broken.ndjson.gz", ""), ("Latin.ndjson", "1"), ("None.ndjson.gz", "")]
+    assert rows(tmp_path / "out" / "cards.csv") == rows(found / "cards.csv")
+
+
+def test_results_need_a_folder(clinic: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputFileError, match="cannot be used as folder"):
+        run(plan(tmp_path / "file", clinic), quiet)
 
 
 def test_bundles_and_requests_are_assessed_as_well(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Told:
 
 def answered(request: HookRequest, site: Site, now: datetime) -> Told:
     """The response, the words of its cards as HTML by uuid, and why. Raises MissingData, MalformedRequest."""
-    rules = site.rules_of(call_of(request))
+    rules = site.rules_of(call_of(request, now))
     ask = functools.partial(
         engine.respond, request, knowledge=rules.knowledge, shadow_rules=rules.shadow, now=now
     )
