@@ -351,8 +351,8 @@ def _overridden(site: Site) -> int:
     command = [sys.executable, "-m", "service", "feedback", "report", "--format", "json"]
     environment = {**os.environ, **site.settings}
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, check=True)
-    rules = json.loads(done.stdout)["rules"]
-    return sum(rule["overridden"] for rule in rules if rule["rule"] == _DECLINED)
+    lines = json.loads(done.stdout)["lines"]
+    return sum(line["overridden"] for line in lines if line["rule"] == _DECLINED)
 
 
 def _not_kept(

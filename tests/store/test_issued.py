@@ -338,9 +338,13 @@ while True:
         database_url,
     )
     worker.stdout.readline()
-    time.sleep(0.5)
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.wait()
     store = open_store(database_url, secret=b"k")
-    assert {row["recipient"] for row in _rows(store)} == {""}
-    store.engine.dispose()
+    try:
+        until = time.monotonic() + 30
+        while not _rows(store) and time.monotonic() < until:
+            time.sleep(0.1)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        assert {row["recipient"] for row in _rows(store)} == {""}
+    finally:
+        store.engine.dispose()
