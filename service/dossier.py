@@ -17,6 +17,9 @@ from service.cards import CardText, Knowledge
 from service.cases import Asked, asked
 from service.content_files import read_text
 
+TEMPLATES = Path(__file__).parent / "templates"
+"""``card_body.html``: what stands on the page of a card wherever it is shown."""
+
 _SECTIONS = ("When it appears", "What it does not cover", "Current guidance differs")
 
 

@@ -13,17 +13,17 @@ from jinja2 import Environment, FileSystemLoader
 
 from service.cards import Knowledge
 from service.config import Settings
-from service.dossier import page_on
+from service.dossier import TEMPLATES, page_on
 from service.errors import InputFileError
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_PAGES = Path(__file__).parent / "templates"
 
 
 def write_dossier(
     names: Iterable[str], knowledge: Knowledge, settings: Settings, *, folder: Path, today: date
 ) -> list[Path]:
     """One page a card, and one that lists them. Raises InputFileError where the folder cannot be written."""
-    environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
+    environment = Environment(loader=FileSystemLoader([_PAGES, TEMPLATES]), autoescape=True, trim_blocks=True)
     pages = [page_on(knowledge.cards[name], knowledge, settings.cards_dir, today) for name in names]
     shown = {"version": knowledge.version, "today": today}
     written = {"index.html": environment.get_template("index.html").render(pages=pages, **shown)}

@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 from jinja2 import Environment, FileSystemLoader
 from werkzeug.exceptions import NotFound
 
-from service.dossier import page_on
+from service.dossier import TEMPLATES, page_on
 from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.json_body import read_object
 from service.security.clients import ANONYMOUS
@@ -35,7 +35,10 @@ from service.web.parts import Answered, RecordIssued
 _HERE = Path(__file__).parent
 _STATIC = {one.name: one for one in (_HERE / "static").iterdir()}
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    loader=FileSystemLoader([_HERE / "templates", TEMPLATES]),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
 _POLICY = (
     "Content-Security-Policy",
