@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from service.cohort.assess import Options
-from service.cohort.run import Advance, Found, Plan, now, run
+from service.cohort.run import Advance, Found, Plan, run
 from service.commands import exits
 from service.commands.evaluate import hook_of
 from service.commands.terminal import heading, rows, terminal
@@ -167,7 +167,7 @@ def _exported(arguments: argparse.Namespace, settings: Settings) -> str:
 
 def _moments(arguments: argparse.Namespace) -> tuple[datetime, ...]:
     if arguments.replay is None:
-        return (arguments.today or now(),)
+        return (arguments.today or datetime.now(UTC),)
     first, last = arguments.replay
     if first > last:
         raise InputFileError("--replay: FROM has to be before TO.")

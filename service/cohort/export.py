@@ -7,7 +7,6 @@ same command goes on where it was stopped; the manifest's errors are kept beside
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import jwt
 import orjson
 import requests
 
+from service.cohort.private_files import create, write
 from service.documents import elements, mapping, string
 from service.errors import InputFileError
 from service.fhir.r4 import TYPES
@@ -62,12 +62,6 @@ def export(access: Access, folder: Path, *, certificate_authorities: bool | str 
         for number, one in enumerate(elements(manifest.get("error"))):
             # Not .ndjson: they are no part of a chart.
             _download(server, string(one.get("url")), folder / f"{number:04d}-errors.txt", manifest)
-
-
-def errors_in(folder: Path) -> Iterator[str]:
-    """What the server said that it could not export: a line of OperationOutcome each."""
-    for path in sorted(folder.glob("*-errors.txt")):
-        yield from (line for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
 
 
 class _Server:
@@ -165,7 +159,7 @@ def _manifest(server: _Server, folder: Path) -> dict[str, Any]:
     if kept.exists():
         return dict(mapping(orjson.loads(kept.read_bytes())))
     manifest = _polled(server, _started(server, folder))
-    _write(kept, orjson.dumps(manifest))
+    write(kept, orjson.dumps(manifest))
     return manifest
 
 
@@ -184,7 +178,7 @@ def _started(server: _Server, folder: Path) -> str:
             f"{_shown(url)}: does not begin an export (status {answer.status_code}{_diagnosis(answer)}); the "
             "server has to support Bulk Data $export, and the client to be allowed to use it."
         )
-    _write(kept, urljoin(url, location).encode())
+    write(kept, urljoin(url, location).encode())
     return urljoin(url, location)
 
 
@@ -237,7 +231,7 @@ def _download(server: _Server, url: str, path: Path, manifest: Mapping[str, Any]
             f"{_shown(url)}: cannot be fetched (status {answer.status_code}); give the command again."
         )
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
+        with create(part) as opened:
             for chunk in answer.iter_content(_CHUNK):
                 opened.write(chunk)
     except requests.RequestException as fault:
@@ -272,8 +266,3 @@ def _diagnosis(answer: requests.Response) -> str:
 def _shown(url: str) -> str:
     """A URL without its query, which may hold a secret."""
     return url.partition("?")[0]
-
-
-def _write(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-        opened.write(content)

@@ -9,17 +9,15 @@ https://duckdb.org/docs/stable/data/csv/overview
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
 
 import duckdb
 
 from service.cohort.assess import Job
 from service.cohort.owners import owner_of
-from service.cohort.sources import LONGEST_LINE, Problem
+from service.cohort.sources import LONGEST_LINE, Problem, opened
 from service.errors import MalformedRequest
 from service.fhir.r4 import TYPES
 from service.json_body import read_object
@@ -233,14 +231,10 @@ def _quoted(names: Iterable[str]) -> str:
 
 def faulty_lines(name: str) -> Iterator[Problem]:
     """Read one file again, line by line, for the places of what is wrong in it."""
-    with _opened(name) as lines:
+    with opened(name) as lines:
         for number, line in enumerate(lines, start=1):
             if says := _fault_of(line.removeprefix(codecs.BOM_UTF8).strip()):
                 yield Problem(name, number, says)
-
-
-def _opened(name: str) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(name)) if name.endswith(".gz") else Path(name).open("rb")
 
 
 def _fault_of(line: bytes) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import jinja2
 import orjson
 
+from service.cohort.private_files import write
 from service.cohort.results import WORKLISTS, Results
 from service.cohort.sources import Problem
 
@@ -83,16 +83,16 @@ def write_report(
     )
     page = _page(summary=summary, timing=timing, proposed=proposed, problems=problems)
     return [
-        _write(
+        write(
             folder / "summary.json",
             orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
         ),
-        _write(
+        write(
             folder / "timing.json",
             orjson.dumps(timing, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
         ),
-        _write(folder / "problems.csv", _csv(problems)),
-        _write(folder / "report.html", page.encode()),
+        write(folder / "problems.csv", _csv(problems)),
+        write(folder / "report.html", page.encode()),
     ]
 
 
@@ -121,10 +121,3 @@ def _csv(problems: Sequence[Problem]) -> bytes:
     writer.writerow(("file", "line", "says"))
     writer.writerows((one.file, one.line or "", one.says) for one in problems)
     return text.getvalue().encode()
-
-
-def _write(path: Path, content: bytes) -> Path:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-        opened.write(content)
-    path.chmod(0o600)
-    return path

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import secrets
 import shutil
 import time
@@ -16,8 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import islice
+from datetime import datetime
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +26,7 @@ import orjson
 from service.cohort.assess import Job, Options, Outcome, assess
 from service.cohort.grouping import Lines
 from service.cohort.owners import may_matter
+from service.cohort.private_files import create_new
 from service.cohort.report import summarise, write_report
 from service.cohort.results import Results
 from service.cohort.sources import Problem, Sources, find_sources
@@ -75,14 +75,15 @@ def run(plan: Plan, advance: Advance) -> Found:
     """Carry a plan out. Raises InputFileError, ContentError."""
     begun = time.perf_counter()
     sources, site = find_sources(plan.inputs), whole(plan.settings)
-    plan = _opened(plan, sources, site)
+    compared = whole(plan.compared) if plan.compared else None
+    plan = _opened(plan, sources, site, compared)
     work = plan.output / _WORK
     results = Results(work / "results.duckdb")
     advance("reading the files", 0, 0)
     if plan.engine == "spark" and sources.lines:
         grouped = _on_spark(plan, sources, results, advance)
     else:
-        grouped = _grouped(plan, sources, site)
+        grouped = _grouped(plan, sources, site, compared)
     _assess_all(plan, sources, grouped, results, advance)
     advance("writing the results", 0, 0)
     found = _written(plan, sources, grouped, results, site, time.perf_counter() - begun)
@@ -98,7 +99,7 @@ def whole(settings: Settings) -> Site:
     return site_of(read_site(settings.config_file), content)
 
 
-def _opened(plan: Plan, sources: Sources, site: Site) -> Plan:
+def _opened(plan: Plan, sources: Sources, site: Site, compared: Site | None) -> Plan:
     """Make the folder, or go on in it; the moment and the key of a run that was stopped stay the same."""
     work = plan.output / _WORK
     is_new = not plan.output.exists()
@@ -108,7 +109,7 @@ def _opened(plan: Plan, sources: Sources, site: Site) -> Plan:
         raise InputFileError(f"{plan.output}: cannot be used as folder ({fault.strerror}).") from None
     if is_new:
         plan.output.chmod(0o700)
-    mark, stated = work / "plan.json", _identity(plan, sources, site)
+    mark, stated = work / "plan.json", _identity(plan, sources, site, compared)
     if mark.exists():
         earlier = orjson.loads(mark.read_bytes())
         if earlier["identity"] != stated:
@@ -125,19 +126,19 @@ def _opened(plan: Plan, sources: Sources, site: Site) -> Plan:
     return dataclasses.replace(plan, options=dataclasses.replace(plan.options, moments=moments, key=key))
 
 
-def _identity(plan: Plan, sources: Sources, site: Site) -> str:
+def _identity(plan: Plan, sources: Sources, site: Site, compared: Site | None) -> str:
     names = [*sources.lines, *(one.file for one in sources.documents)]
     files = [(name, (stat := Path(name).stat()).st_size, stat.st_mtime_ns) for name in dict.fromkeys(names)]
     moments = [one.isoformat() for one in plan.options.moments] if plan.options.is_replay else []
-    compared = whole(plan.compared).content.version if plan.compared else ""
-    stated = [files, plan.options.hooks, moments, plan.with_ids, site.content.version, compared, plan.engine]
+    versions = [one.content.version if one else "" for one in (site, compared)]
+    stated = [files, plan.options.hooks, moments, plan.with_ids, *versions, plan.engine]
     return hashlib.sha256(orjson.dumps(stated)).hexdigest()
 
 
 def _key(path: Path) -> bytes:
     """The key of the pseudonyms; kept beside the results, for the same names in the next run."""
     if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        with create_new(path) as opened:
             opened.write(secrets.token_bytes(32))
     return path.read_bytes()[:64]
 
@@ -181,12 +182,11 @@ class NoCharts:
         """Nothing to do."""
 
 
-def _grouped(plan: Plan, sources: Sources, site: Site) -> Charts:
+def _grouped(plan: Plan, sources: Sources, site: Site, compared: Site | None) -> Charts:
     if not sources.lines:
         return NoCharts()
     lines = Lines(sources.lines, plan.output / _WORK / "lines.duckdb", threads=plan.processes)
-    others = [whole(plan.compared).content] if plan.compared else []
-    contents = [site.content, *others]
+    contents = [one.content for one in (site, compared) if one]
     lines.survey(
         lambda found: [
             any(flags) for flags in zip(*(may_matter(found, one) for one in contents), strict=True)
@@ -214,18 +214,13 @@ def _on_spark(plan: Plan, sources: Sources, results: Results, advance: Advance) 
 
 def _assess_all(plan: Plan, sources: Sources, grouped: Charts, results: Results, advance: Advance) -> None:
     done = results.done()
-    jobs = (one for one in _chained(sources.documents, grouped.jobs()) if one.name not in done)
+    jobs = (one for one in chain(sources.documents, grouped.jobs()) if one.name not in done)
     finished, total = len(done), len(sources.documents) + grouped.patients
     advance("assessing charts", finished, total)
     for pairs in assessed(jobs, plan):
         results.add(pairs)
         finished += len(pairs)
         advance("assessing charts", finished, total)
-
-
-def _chained(documents: Iterable[Job], charts: Iterable[Job]) -> Iterator[Job]:
-    yield from documents
-    yield from charts
 
 
 def assessed(jobs: Iterable[Job], plan: Plan) -> Iterator[list[Pair]]:
@@ -284,8 +279,3 @@ def _written(
     )
     files += write_report(plan.output, summary, results, problems, seconds=seconds)
     return Found(summary, problems, differences, tuple(files))
-
-
-def now() -> datetime:
-    """The moment by which a run judges where none is named."""
-    return datetime.now(UTC)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 import orjson
 
@@ -68,11 +69,16 @@ def _files(name: str) -> Iterator[Path]:
         raise InputFileError(f"{name}: there is no such file or folder.")
 
 
+def opened(name: str) -> IO[bytes]:
+    """A file of lines, unpacked."""
+    return cast("IO[bytes]", gzip.open(name)) if name.endswith(".gz") else Path(name).open("rb")
+
+
 def _check_lines(path: Path, sources: Sources) -> None:
     """Note the lines that would not come through the reading of the file, and the file where it is broken."""
     try:
-        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as opened:
-            sources.problems += list(_odd_lines(str(path), opened))
+        with opened(str(path)) as lines:
+            sources.problems += list(_odd_lines(str(path), lines))
     except (OSError, EOFError, zlib.error) as fault:
         sources.problems.append(Problem(str(path), 0, f"cannot be read to its end: {_shown(fault)}"))
     else:

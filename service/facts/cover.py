@@ -160,7 +160,7 @@ def _is_anaesthetist_told(patient: Patient) -> bool:
         patient,
         lambda one: (
             one.about.is_named("anaesthesia-referral")
-            and (one.about.says("carcinoid-crisis-flag", "neuroendocrine-tumour"))
+            and one.about.says("carcinoid-crisis-flag", "neuroendocrine-tumour")
         ),
     )
     return order is not None and not order.is_refusal
