@@ -57,12 +57,23 @@ def page_on(card: CardText, knowledge: Knowledge, cards_dir: Path, today: date) 
         state=knowledge.review_in_words(knowledge.states(today)[card.id]),
         digest=knowledge.card_digest(card.id),
         basis=dict(knowledge.bases[card.id]),
-        sections={name: to_html(card.sections[name]) for name in _SECTIONS if name in card.sections},
+        sections={
+            name: to_html(_with_limits(card.sections[name], knowledge))
+            for name in _SECTIONS
+            if name in card.sections
+        },
         details={name: to_html(wording.detail) for name, wording in card.wordings.items()},
         limits=[_limit(name, knowledge, limits[name]) for name in card.limits],
         orders={one.id: _json(one.resource) for one in card.suggestions},
         cases=asked(card, knowledge),
     )
+
+
+def _with_limits(words: str, knowledge: Knowledge) -> str:
+    """Words with the numbers in force in place of their names; other holes are filled for a patient only."""
+    for name, value in knowledge.limits.items():
+        words = words.replace(f"{{{name}}}", value)
+    return words
 
 
 def _limit(name: str, knowledge: Knowledge, table: dict[str, Any]) -> Limit:

@@ -169,3 +169,11 @@ def test_a_dossier_shows_what_an_approval_answers_for(folder: Path, tmp_path: Pa
     assert "<link" not in page
     assert "<script" not in page
     assert (tmp_path / "pages" / "index.html").is_file()
+
+
+def test_the_dossier_shows_the_numbers_in_force(tmp_path: Path) -> None:
+    assert main(["content", "dossier", "sstr-imaging", "--to", str(tmp_path)]) == 0
+
+    text = (tmp_path / "sstr-imaging.html").read_text(encoding="utf-8")
+    assert "done within 365 days" in text
+    assert "{sstr_fresh_days}" not in text
