@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.web import wiring
+from service.web import logs, wiring
 from tests.asking import CARDS
 
 _SLOW_FIXTURES = frozenset({"postgresql_server", "start_process"})
@@ -28,6 +28,14 @@ def cards_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "load_knowledge", partial(_load, {}, wiring.load_knowledge))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_log_is_as_python_has_it() -> Iterator[None]:
+    """A service that lives longer than the tests of one file leaves its log level to those of the next."""
+    logs.remove_logging()
+    yield
+    logs.remove_logging()
 
 
 def _load(remembered: dict[str, Any], load: Any, cards_dir: Path, **options: Any) -> Any:

@@ -19,7 +19,6 @@ from flask.testing import FlaskClient
 
 from service import AT_EXIT, create_app
 from service.config import Settings
-from service.web.logs import remove_logging
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +60,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     yield app.test_client()
     for finish in app.extensions[AT_EXIT]:
         finish()
-    remove_logging()
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

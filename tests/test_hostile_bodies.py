@@ -21,7 +21,6 @@ from werkzeug.test import TestResponse
 
 from service import create_app
 from service.config import Settings
-from service.web.logs import remove_logging
 from service.web.wiring import AT_EXIT
 
 REQUESTS = Path(__file__).parent.parent / "fhir_fixtures" / "requests"
@@ -214,7 +213,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     yield app.test_client()
     for finish in app.extensions[AT_EXIT]:
         finish()
-    remove_logging()
 
 
 class Cost(NamedTuple):

@@ -1565,6 +1565,10 @@ _READ = (
 TYPES: Mapping[str, type[Resource]] = {one.__name__: one for one in _READ}
 """Name of a resource type -> its class."""
 
+for _type in TYPES.values():
+    # msgspec works out a class at its first use, and ends the process if two threads do so at once.
+    msgspec.json.Decoder(_type)
+
 TYPES_OF_OTHER_RELEASES: Mapping[str, str] = {
     **dict.fromkeys(("ProcedureRequest", "ReferralRequest"), "STU3"),
     **dict.fromkeys(("MedicationOrder", "DiagnosticOrder", "Order"), "DSTU2"),

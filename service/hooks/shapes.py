@@ -111,6 +111,9 @@ def _name(service: Service, ending: str) -> str:
 
 
 _TYPES = {service.hook: _request_type(service) for service in SERVICES}
+for _type in _TYPES.values():
+    # As for the resources (service/fhir/r4.py): before there are threads that might do so at once.
+    msgspec.json.Decoder(_type)
 _EXPECTED: Mapping[str, Mapping[str, str]] = {
     service.hook: {
         member.name: member.expected

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -85,7 +86,7 @@ class Site:
 
 @dataclass(slots=True)
 class Outcome:
-    """What callers saw: of each answer its status and when it came, and the cards of those with 200."""
+    """What callers saw: status (0: none) and time of each answer, and the cards of those with 200."""
 
     statuses: list[tuple[int, float]] = field(default_factory=list)
     cards: dict[str, float] = field(default_factory=dict)
@@ -95,6 +96,12 @@ class Outcome:
     def failures(self) -> list[float]:
         """When an answer other than 200, or none, came; seconds since 1970."""
         return [moment for status, moment in self.statuses if status != 200]
+
+    @property
+    def failed(self) -> str:
+        """How many answers were not a 200, and what they were."""
+        statuses = Counter(status for status, _ in self.statuses if status != 200)
+        return f"{statuses.total()} failed {dict(statuses) or ''}".rstrip()
 
 
 def main() -> int:
@@ -205,7 +212,7 @@ def _crash(site: Site, edge: Nginx, database: str, process: int) -> dict[str, fl
     early = sum(moment < killed_at - 0.1 for moment in outcome.failures)
     cards, reports = _not_kept(outcome, database, but_for=(killed_at - _RECORDED_WITHIN, killed_at + 0.1))
     print(
-        f"a replica killed under load: {len(outcome.statuses)} answers, {len(outcome.failures)} failed, "
+        f"a replica killed under load: {len(outcome.statuses)} answers, {outcome.failed}, "
         f"{beyond} of them not on its connections; cards not recorded {cards}, acknowledged reports not kept "
         f"{reports}"
     )
@@ -239,7 +246,7 @@ def _upgrade(site: Site, edge: Nginx, database: str, replicas: list[ExitStack]) 
         revision = connection.execute("SELECT version_num FROM alembic_version").fetchall()[0][0]
     print(
         f"upgrade from {LATEST_REVISION} to {revision} under load: {len(outcome.statuses)} answers, "
-        f"{len(outcome.failures)} failed, cards not recorded {cards}, acknowledged reports not kept {reports}"
+        f"{outcome.failed}, cards not recorded {cards}, acknowledged reports not kept {reports}"
     )
     return {
         "upgrade_answers": len(outcome.statuses),

@@ -9,7 +9,6 @@ from flask.testing import FlaskClient
 
 from service import AT_EXIT, create_app
 from service.config import Settings
-from service.web import logs
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,7 +29,6 @@ def service_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     yield make
     for close in closing:
         close()
-    logs.remove_logging()
 
 
 @pytest.fixture(scope="module")

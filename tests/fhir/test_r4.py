@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -7,6 +9,29 @@ import pytest
 
 from service.fhir import r4
 from service.fhir.dates import Moment
+
+_FIRST_USE = """
+import sys, threading
+import msgspec
+from fhir_fixtures.vocabulary import build_bundle
+from service.fhir.r4 import TYPES
+
+phrases = "ileal NET 60 days ago; carcinoid syndrome 50 days ago; small-bowel resection planned in 2 days"
+resources = [entry["resource"] for entry in build_bundle(phrases)["entry"]]
+together = threading.Barrier(8)
+
+def read(first):
+    together.wait()
+    for one in resources[first:] + resources[:first]:
+        msgspec.convert(one, TYPES[one["resourceType"]])
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=read, args=(first % len(resources),)) for first in range(8)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+"""
 
 
 def day(moment: Moment | None) -> str | None:
@@ -103,3 +128,9 @@ def test_every_element_that_names_a_resource_is_one_that_is_read(kind: type[r4.R
 )
 def test_death_is_read_where_it_is_stated(members: dict[str, Any], is_deceased: bool) -> None:
     assert msgspec.convert(members, r4.Patient).is_deceased is is_deceased
+
+
+def test_the_first_calls_of_a_process_may_come_at_once():
+    # One run in three ended with a segmentation fault while the classes were worked out at their first use.
+    ended = [subprocess.run([sys.executable, "-c", _FIRST_USE], check=False).returncode for _ in range(8)]
+    assert ended == [0] * 8

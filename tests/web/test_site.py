@@ -16,7 +16,6 @@ from service import AT_EXIT, create_app
 from service.config import read_settings
 from service.errors import ConfigurationError, ContentError
 from service.hooks.hooks import SERVICES
-from service.web import logs
 from tests.contract.support import chart, explanations, post, rules_of, with_prefetch
 from tests.security.keys import ISSUER, PUBLIC_URL, claims, elliptic, key_set, public, signed
 
@@ -39,7 +38,6 @@ def service_of(tmp_path: Path) -> Iterator[ServiceOf]:
     for app in made:
         for close in app.extensions[AT_EXIT]:
             close()
-    logs.remove_logging()
 
 
 def said(client: Any, request: dict[str, Any]) -> set[str]:

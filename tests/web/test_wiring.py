@@ -17,7 +17,6 @@ from werkzeug.test import TestResponse
 from service import AFTER_FORK, AT_EXIT, VERSION, create_app
 from service.config import Settings
 from service.errors import ConfigurationError
-from service.web import logs
 from tests.certificates import of_private_authority, server_side
 from tests.contract.support import (
     CHECKOUT,
@@ -46,7 +45,6 @@ def app_with(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     for app in made:
         for close in app.extensions[AT_EXIT]:
             close()
-    logs.remove_logging()
 
 
 def test_the_version_is_that_of_the_project() -> None:

@@ -10,7 +10,6 @@ from werkzeug.serving import make_server
 
 from service import AFTER_FORK, AT_EXIT, create_app
 from service.config import Settings
-from service.web import logs
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -44,4 +43,3 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.server_close()
     for call in app.extensions[AT_EXIT]:
         call()
-    logs.remove_logging()

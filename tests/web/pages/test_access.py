@@ -14,7 +14,6 @@ from fhir_fixtures.vocabulary import build_request
 from service import AT_EXIT, create_app
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
-from service.web import logs
 
 PASSWORD = "long enough to guess at"
 PAGES = ("/", "/content", "/content/ki67", "/content/lists", "/insight")
@@ -34,7 +33,6 @@ def client_with(tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
     for app in made:
         for close in app.extensions[AT_EXIT]:
             close()
-    logs.remove_logging()
 
 
 @pytest.fixture
@@ -60,6 +58,23 @@ def test_unasked_they_are_there_only_while_just_this_machine_is_answered(
         assert here.get(address).status_code == 200
         assert everywhere.get(address).status_code == 404
         assert off.get(address).status_code == 404
+
+
+def test_a_card_leads_to_the_page_of_its_rule_where_there_are_pages(
+    client_with: Callable[..., FlaskClient],
+) -> None:
+    def address(**changes: Any) -> str:
+        body = build_request("pancreatic NET 30 days ago")
+        answer = client_with(public_url="https://cds.example.org", **changes).post(
+            "/cds-services/net-patient-view", json=body
+        )
+        cards = {card["source"]["topic"]["code"]: card["source"] for card in answer.get_json()["cards"]}
+        return str(cards["sstr-imaging"].get("url"))
+
+    with_pages, without = address(), address(pages="off")
+    assert with_pages.startswith("https://cds.example.org/content/")
+    assert client_with().get(with_pages.removeprefix("https://cds.example.org")).status_code == 200
+    assert "/content/" not in without
 
 
 def test_a_page_of_elsewhere_under_its_own_name_is_refused(client_with: Callable[..., FlaskClient]) -> None:
