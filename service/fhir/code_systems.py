@@ -64,17 +64,24 @@ def plain_address(system: str) -> str:
 
 
 def written(system: str, code: str) -> Iterator[tuple[str, str]]:
-    """What a code of ICD says, by system and code: ``M8240/3-C17.2`` is a histology and a site."""
+    """What a code of ICD says, by system and code: ``M8240/3-C17.2`` is a histology and a site.
+
+    The dot after the category, which claims and many extracts leave out (``C7A012``), is put back.
+    """
     is_of_icdo = system == ICDO3 or (code[:1] == "M" and "/" in code)
     found = _MORPHOLOGY.fullmatch(code) if is_of_icdo else None
     if found is None:
-        yield system, code[:_LONGEST_ICD]
+        yield system, _dotted(code)[:_LONGEST_ICD]
         return
     histology, behaviour, site = found.groups()
     # Metastatic (6) and unstated (9) behaviour have no rows: the histology is that of the malignant one.
     yield ICDO3, f"{histology}/{behaviour if behaviour and behaviour not in '69' else 3}"
     if site:
         yield ICDO3, site.upper()
+
+
+def _dotted(code: str) -> str:
+    return f"{code[:3]}.{code[3:]}" if code.isalnum() and len(code) > 3 else code
 
 
 def parents(code: str) -> Iterator[str]:

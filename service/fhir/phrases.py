@@ -2,9 +2,10 @@
 
 The automaton (https://en.wikipedia.org/wiki/Aho%E2%80%93Corasick_algorithm) walks a text once, however many
 phrases there are. A phrase is found as whole words, without regard to accents; a blank in it matches white
-space and hyphens, a ``*`` at its end any ending and at its beginning any beginning ("Lebermetastasen"). A
-phrase after ``!`` takes back the mentions that end in it; where none does, all of its sentence. One after
-``=`` counts in capitals only, and only beside a phrase of the list ``bare-letters``.
+space and hyphens, a ``~`` these or nothing at all ("neuro-endocrine"), a ``*`` at its end any ending and at
+its beginning any beginning ("Lebermetastasen"). A phrase after ``!`` takes back the mentions that end in it;
+where none does, all of its sentence. One after ``=`` counts in capitals only, and only beside a phrase of the
+list ``bare-letters``.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class WordLists:
     def __init__(self, phrases: Iterable[Phrase], cues: Iterable[Cue] = (), *, longest: int = 20_000) -> None:
         self.longest = longest
         meanings: dict[str, dict[_Meaning, None]] = {}
-        for stem, meaning in (*map(_of_phrase, phrases), *map(_of_cue, cues)):
+        spelled = (_of_phrase(spelling) for one in phrases for spelling in _spellings(one))
+        for stem, meaning in (*spelled, *map(_of_cue, cues)):
             meanings.setdefault(stem, {})[meaning] = None
         self._automaton = ahocorasick.Automaton()
         for stem, found in meanings.items():
@@ -139,7 +141,7 @@ class WordLists:
                     found.exceptions.append(Span(start, end, name))
                 elif kind is _Kind.BESIDE:
                     is_tumour = True
-                elif cased[start:end].isupper():
+                elif cased[start:end].removesuffix("s").isupper():  # "NETs"
                     bare.append(Span(start, end, name))
         if is_tumour:
             found.mentions.extend(bare)
@@ -227,6 +229,11 @@ def _continues(character: str) -> bool:
 
 
 _MARKS = {"!": _Kind.EXCEPTION, "=": _Kind.BARE}
+
+
+def _spellings(phrase: Phrase) -> Iterator[Phrase]:
+    """A phrase as one word and as two, where a ``~`` leaves that open."""
+    yield from (phrase._replace(text=text) for text in {phrase.text.replace("~", one) for one in ("", " ")})
 
 
 def _of_phrase(phrase: Phrase) -> tuple[str, _Meaning]:

@@ -45,6 +45,16 @@ class Coding(msgspec.Struct, rename="camel", gc=False, kw_only=True):
     system: str | None = None
     code: str | None = None
     display: str | None = None
+    extension: list[Extension] | None = None
+
+    @property
+    def certainty(self) -> str:
+        """How sure a German diagnosis is: ``A`` excluded, ``G``, ``V`` suspected, ``Z`` over; else empty.
+
+        http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit, as basisprofil.de defines it.
+        """
+        stated = [one.code for one in self.extension or () if one.is_certainty]
+        return next((one.upper() for one in stated if one), "")
 
 
 class CodeableConcept(msgspec.Struct, rename="camel", gc=False, kw_only=True):
@@ -462,11 +472,23 @@ class PatientLink(Element, kw_only=True):
 
 
 class Extension(msgspec.Struct, rename="camel", gc=False, kw_only=True):
-    """https://hl7.org/fhir/R4/extensibility.html, as far as it holds a concept or further extensions."""
+    """https://hl7.org/fhir/R4/extensibility.html, as far as it holds a concept, a code or further extensions."""
 
     url: str | None = None
     value_codeable_concept: CodeableConcept | None = None
+    value_coding: Coding | None = None
+    value_code: str | None = None
     extension: list[Extension] | None = None
+
+    @property
+    def code(self) -> str:
+        """The lone code that it holds; empty where there is none."""
+        return self.value_code or (self.value_coding and self.value_coding.code) or ""
+
+    @property
+    def is_certainty(self) -> bool:
+        """Whether it says how sure a German diagnosis is."""
+        return (self.url or "").rpartition("/")[2].lower() == "icd-10-gm-diagnosesicherheit"
 
     def concepts(self) -> Iterator[CodeableConcept]:
         """The concepts that it holds, however deep."""
@@ -588,9 +610,16 @@ class Condition(OfPatient, kw_only=True):
         return self.verification_status.code_of(self.VERIFICATION) if self.verification_status else ""
 
     @property
+    def _certainty(self) -> str:
+        """What its codes say, the least sure first: there a status is often a mere default."""
+        stated = {one.certainty for one in self.code.codings} if self.code else set()
+        return next((one for one in "AZV" if one in stated), "")
+
+    @property
     def verification(self) -> str:
-        """The verificationStatus; absent counts as confirmed (R4 allows absence)."""
-        return self._verification or "confirmed"
+        """The certainty of its codes, else the verificationStatus; absent is confirmed (R4 allows absence)."""
+        by_code = {"A": "refuted", "V": "provisional"}.get(self._certainty)
+        return by_code or self._verification or "confirmed"
 
     @property
     def is_refuted(self) -> bool:
@@ -599,7 +628,8 @@ class Condition(OfPatient, kw_only=True):
 
     def is_in_force(self, now: datetime) -> bool:
         """Whether it holds now: not refuted, not resolved, not abated in the past."""
-        if self.is_refuted or self.clinical in ("inactive", "remission", "resolved"):
+        is_over = self._certainty == "Z" or self.clinical in ("inactive", "remission", "resolved")
+        if self.is_refuted or is_over:
             return False
         if self.abatement_date_time is None and self.abatement_period is None:
             return True
