@@ -341,11 +341,22 @@ def _worded_primary(condition: r4.Condition, patient: Patient) -> Primary | None
         return None
     if any(row.get("organ") for row in about.rows("other-malignancy")) or _is_no_diagnosis(condition):
         return None
-    if about.has_row(SITES, roles=("out",)):
-        return None
     site, region = _site(condition, (), patient)
+    if about.has_row(SITES, roles=("out",)) or (site == UNKNOWN_SITE and _is_elsewhere(condition, patient)):
+        return None
     certainty = Certainty.SUSPECTED if said is Assertion.UNCERTAIN else _stated_certainty(condition)
     return Primary(condition, certainty, site=site.replace("-", " "), region=region, is_worded=True)
+
+
+def _is_elsewhere(condition: r4.Condition, patient: Patient) -> bool:
+    """Whether each sentence that names the tumour names an organ of which the rules say nothing."""
+    lists = ("neuroendocrine-tumour", "organ-elsewhere")
+    told: dict[str, set[str]] = {name: set() for name in lists}
+    for one in patient.terminology.word_lists.mentions(condition.name, *lists):
+        if one.assertion in (Assertion.ASSERTED, Assertion.UNCERTAIN):
+            told[one.word_list].add(one.sentence)
+    tumours, organs = (told[name] for name in lists)
+    return tumours <= organs
 
 
 def _is_coded_otherwise(about: About) -> bool:

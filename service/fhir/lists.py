@@ -149,6 +149,7 @@ WORD_LISTS = frozenset(
         "octreotide-plan",
         "octreotide-short-acting",
         "operation-words",
+        "organ-elsewhere",
         "other-malignancy-words",
         "other-organ",
         "other-surgery",

@@ -472,7 +472,7 @@ class PatientLink(Element, kw_only=True):
 
 
 class Extension(msgspec.Struct, rename="camel", gc=False, kw_only=True):
-    """https://hl7.org/fhir/R4/extensibility.html, as far as it holds a concept, a code or further extensions."""
+    """https://hl7.org/fhir/R4/extensibility.html, as far as it holds concepts, codes, extensions."""
 
     url: str | None = None
     value_codeable_concept: CodeableConcept | None = None
@@ -617,7 +617,7 @@ class Condition(OfPatient, kw_only=True):
 
     @property
     def verification(self) -> str:
-        """The certainty of its codes, else the verificationStatus; absent is confirmed (R4 allows absence)."""
+        """The certainty of its codes, else the verificationStatus; absent is confirmed, as R4 allows."""
         by_code = {"A": "refuted", "V": "provisional"}.get(self._certainty)
         return by_code or self._verification or "confirmed"
 

@@ -41,7 +41,7 @@ from service.fhir.lists import (
     read_queried,
     word_list_files,
 )
-from service.fhir.phrases import Cue, Phrase, WordLists, plain
+from service.fhir.phrases import BARE_LETTERS, Cue, Phrase, WordLists, plain
 from service.fhir.r4 import CodeableConcept
 
 HISTOLOGIES = "net-icdo3-morphology"
@@ -248,7 +248,7 @@ def load_terminology(
         by_code=_with_parents(_index(codes, systems)),
         by_list=_by_list(codes),
         categories=frozenset([row.code[:3].upper() for row in codes]),
-        word_lists=WordLists(phrases, cues, longest=longest_text),
+        word_lists=WordLists([*phrases, *_organs(sites or ())], cues, longest=longest_text),
         drug_words=drug_words or (),
         queried=queried or (),
         operations=operations or {},
@@ -285,6 +285,11 @@ def _histology_codes(index: Mapping[tuple[str, str], tuple[ListedCode, ...]]) ->
 def _read_sites(path: Path) -> tuple[SiteName, ...]:
     rows = read_rows(path, (*SiteName._fields, "source"))
     return tuple([SiteName(plain(row["stem"]), row["site"], row["region"]) for row in rows])
+
+
+def _organs(sites: Iterable[SiteName]) -> Iterator[Phrase]:
+    """An organ beside bare letters shows that they are a tumour."""
+    return (Phrase(BARE_LETTERS, f"{one.stem.strip()}*") for one in sites)
 
 
 def _read_operations(path: Path) -> dict[str, tuple[Block, ...]]:
