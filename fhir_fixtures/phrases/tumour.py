@@ -203,20 +203,31 @@ _PLACES = (*_EXTENSIONS, "its stage", "its evidence", "a result", "a linked resu
 @phrase(
     rf"code (?P<code>\S+) of (?P<edition>{'|'.join(sorted(_EDITIONS, key=len, reverse=True))})"
     rf'(?: text "(?P<text>[^"]*)")?'
-    rf"(?: with histology (?P<histology>\S+) in (?P<place>{'|'.join(_PLACES)}))?",
+    r"(?: with certainty (?P<certainty>[AGVZ]))?"
+    rf"(?: with histology (?P<histology>\"[^\"]*\"|\S+) in (?P<place>{'|'.join(_PLACES)}))?",
     example="code C17.2 of ICD-10-GM with histology 8240/3 in its stage",
     qualifiers=QUALIFIERS - {"text only"},
 )
 def condition_of_an_edition(found: Phrase) -> list[Resource]:
-    """A Condition by a code of one country's ICD-10, and a histology where a country's profiles put it."""
-    code = {"coding": [{"system": _EDITIONS[found.words["edition"]], "code": found.words["code"]}]}
+    """A Condition by a code of one country's ICD-10, and a histology where a country's profiles put it.
+
+    A histology in quotation marks is in words; the certainty is that of German diagnoses.
+    """
+    coding = {"system": _EDITIONS[found.words["edition"]], "code": found.words["code"]}
+    if "certainty" in found.words:
+        coding["extension"] = [{"url": _CERTAINTY, "valueCoding": {"code": found.words["certainty"]}}]
+    code = {"coding": [coding]}
     resource = condition(found, stem="net", codes=code)
     if "histology" not in found.words:
         return [resource]
-    histology = {"coding": [{"system": _ICD_O_3, "code": found.words["histology"]}]}
+    named = found.words["histology"]
+    histology = {"coding": [{"system": _ICD_O_3, "code": named}]}
+    if named.startswith('"'):
+        histology = {"text": named.strip('"')}
     return _with_histology(resource, histology, found)
 
 
+_CERTAINTY = "http://fhir.de/StructureDefinition/icd-10-gm-diagnosesicherheit"
 _ICD_O_3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
 
 

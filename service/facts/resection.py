@@ -61,7 +61,7 @@ _OPERATIONS = ("primary-resection", "enucleation", "endoscopic-resection")
 
 def _histories(patient: Patient) -> Iterator[Sign]:
     """The tumour's own Condition in words of the past, or a code of its history beside it."""
-    own = [one for one in tumour(patient).conditions if _is_told_as_past(one)]
+    own = [one for one in tumour(patient).conditions if _is_told_as_past(one, patient)]
     coded = patient.record.about(r4.Condition, _HISTORY)
     for one in (*own, *[one for one in coded if not one.is_refuted and _is_of_site(one, patient)]):
         yield Sign(None, stated(one, patient))
@@ -77,10 +77,26 @@ def _is_of_site(condition: r4.Condition, patient: Patient) -> bool:
     return any(row.get("site") in {own, *broad} for row in condition.about.rows(_HISTORY))
 
 
-def _is_told_as_past(condition: r4.Condition) -> bool:
+def _is_told_as_past(condition: r4.Condition, patient: Patient) -> bool:
     about = condition.about
     told = (Assertion.ASSERTED, Assertion.HISTORICAL)
     if about.says_of(_TAKEN_OUT) in told or about.finds_of(_TAKEN_OUT) in told:
         return True
-    said = [about.says_of("neuroendocrine-tumour"), *[about.says_of(one) for one in _OPERATIONS]]
-    return Assertion.HISTORICAL in [*said, *[about.finds_of(one) for one in _OPERATIONS]]
+    is_past = about.says_of("neuroendocrine-tumour") is Assertion.HISTORICAL
+    return is_past or any(_is_of_this_organ(one, patient) for one in _past_operations(condition, patient))
+
+
+def _past_operations(condition: r4.Condition, patient: Patient) -> Iterator[str]:
+    """The operations that its name or its notes call past, in their words."""
+    for text in (condition.name, condition.findings):
+        for one in patient.terminology.word_lists.mentions(text, *_OPERATIONS):
+            if one.assertion is Assertion.HISTORICAL:
+                yield one.sentence[one.start : one.end]
+
+
+def _is_of_this_organ(operation: str, patient: Patient) -> bool:
+    """Whether it could have removed this primary: one that names no organ did, an appendectomy seldom."""
+    named = patient.terminology.organs_operated_on(operation)
+    own = tumour(patient).site
+    removing = {own.replace(" ", "-"), *patient.terminology.removed_by.get(own, ())}
+    return not named or not tumour(patient).has_known_site or not named.isdisjoint(removing)

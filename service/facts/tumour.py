@@ -20,7 +20,7 @@ from service.fhir.context import Assertion
 from service.fhir.dates import Moment
 from service.fhir.evidence import Evidence
 from service.fhir.record import Record
-from service.fhir.terminology import HISTOLOGIES
+from service.fhir.terminology import HISTOLOGIES, TUMOUR_WORDS
 
 PRIMARY_LISTS = ("net-malignant-icd10cm", "net-benign-icd10cm", "net-snomed-primary", HISTOLOGIES)
 SITES = "topography"
@@ -29,7 +29,7 @@ SECONDARY_LISTS = ("net-secondary-icd10cm", "net-snomed-metastasis")
 HORMONE_LIST = "net-functional-syndromes"
 """Its rows with the role ``tumour`` (insulinoma, gastrinoma ...) name a tumour as well as a syndrome."""
 SYNDROME_WORDS = ("carcinoid-syndrome", "carcinoid-heart-disease", "carcinoid-crisis")
-NAMING_LISTS = (*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST, "neuroendocrine-tumour", *SYNDROME_WORDS)
+NAMING_LISTS = (*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST, TUMOUR_WORDS, *SYNDROME_WORDS)
 """A Condition that is, or belongs to, a neuroendocrine tumour hits one of these lists."""
 
 UNKNOWN_SITE = "unknown"
@@ -162,7 +162,12 @@ class Tumour:
 
 def names_a_tumour(record: Record) -> bool:
     """Whether anything could be, or belong to, a neuroendocrine tumour; nearly no patient has one."""
-    return bool(record.about(r4.Condition, *NAMING_LISTS) or record.about(r4.Observation, HISTOLOGIES))
+    is_result = any(_is_histology(one) for one in _results(record))
+    return is_result or bool(record.about(r4.Condition, *NAMING_LISTS))
+
+
+def _results(record: Record) -> Iterable[r4.Observation]:
+    return record.about(r4.Observation, HISTOLOGIES, TUMOUR_WORDS)
 
 
 def may_hide_a_tumour(record: Record) -> bool:
@@ -233,8 +238,16 @@ def _primaries(patient: Patient) -> list[Primary]:
 @fact
 def _histologies(patient: Patient) -> tuple[r4.Observation, ...]:
     """The delivered results that state the histology of a neuroendocrine tumour."""
-    found = patient.record.about(r4.Observation, HISTOLOGIES)
-    return tuple([one for one in found if one.is_done])
+    return tuple([one for one in _results(patient.record) if one.is_done and _is_histology(one)])
+
+
+def _is_histology(result: r4.Observation) -> bool:
+    """Whether a code names such a tumour, or the result of a morphology does in words."""
+    about = result.about
+    is_worded = about.says_of(TUMOUR_WORDS) is Assertion.ASSERTED
+    return bool(about.rows(HISTOLOGIES)) or (
+        is_worded and about.has_row("grade-differentiation", roles=("morphology",))
+    )
 
 
 def _named_by_results(named: Sequence[Primary], patient: Patient) -> Iterator[Primary]:
@@ -248,8 +261,17 @@ def _named_by_results(named: Sequence[Primary], patient: Patient) -> Iterator[Pr
             results.setdefault(owner.reference, []).append(one)
     for reference, owner in owners.items():
         rows = [row for one in results[reference] for row in one.about.rows(HISTOLOGIES)]
+        if not rows and not _names_an_organ_of_ours(owner):
+            continue
         primary = _coded_primary(owner, rows, patient)
-        yield replace(primary, results=tuple([one for one in results[reference] if one is not owner]))
+        told = tuple([one for one in results[reference] if one is not owner])
+        yield replace(primary, results=told, is_worded=not rows)
+
+
+def _names_an_organ_of_ours(owner: r4.Condition | r4.Observation) -> bool:
+    """Whether a histology in words suffices: it needs a Condition beside it that names an organ of ours."""
+    is_other = any(row.get("organ") for row in owner.about.rows("other-malignancy"))
+    return isinstance(owner, r4.Condition) and not is_other
 
 
 def _owner(
@@ -312,7 +334,7 @@ def _coded_primary(
     condition: r4.Condition | r4.Observation, rows: list[ListedCode], patient: Patient
 ) -> Primary:
     site, region = _site(condition, rows, patient)
-    is_histology = {row.list_name for row in rows} == {HISTOLOGIES}
+    is_histology = {row.list_name for row in rows} <= {HISTOLOGIES}
     elsewhere = is_histology and condition.about.has_row(SITES, roles=("out",))
     kinds = {row.get("differentiation") for row in rows} - {""}
     small_cell_elsewhere = region in ("thoracic", "unknown") and any(
@@ -336,7 +358,7 @@ _TRUSTED_LISTS = ("net-history-icd10cm", *SECONDARY_LISTS)
 def _worded_primary(condition: r4.Condition, patient: Patient) -> Primary | None:
     """A Condition that names the tumour in words alone: confirmed, or suspected where its words doubt."""
     about = condition.about
-    said = about.says_of("neuroendocrine-tumour")
+    said = about.says_of(TUMOUR_WORDS)
     if said not in (Assertion.ASSERTED, Assertion.UNCERTAIN) or _is_coded_otherwise(about):
         return None
     if any(row.get("organ") for row in about.rows("other-malignancy")) or _is_no_diagnosis(condition):
@@ -350,7 +372,7 @@ def _worded_primary(condition: r4.Condition, patient: Patient) -> Primary | None
 
 def _is_elsewhere(condition: r4.Condition, patient: Patient) -> bool:
     """Whether each sentence that names the tumour names an organ of which the rules say nothing."""
-    lists = ("neuroendocrine-tumour", "organ-elsewhere")
+    lists = (TUMOUR_WORDS, "organ-elsewhere")
     told: dict[str, set[str]] = {name: set() for name in lists}
     for one in patient.terminology.word_lists.mentions(condition.name, *lists):
         if one.assertion in (Assertion.ASSERTED, Assertion.UNCERTAIN):
@@ -538,7 +560,7 @@ def _may_explain(condition: r4.Condition, patient: Patient) -> bool:
 
 def _is_another_cancer(condition: r4.Condition) -> bool:
     about = condition.about
-    if about.rows(*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST) or about.is_named("neuroendocrine-tumour"):
+    if about.rows(*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST) or about.is_named(TUMOUR_WORDS):
         return False
     if rows := about.rows("other-malignancy"):
         return any(row.get("role") == "malignancy" for row in rows)

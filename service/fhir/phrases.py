@@ -24,7 +24,10 @@ import ahocorasick
 from service.fhir.context import Assertion, Sentences, Span
 
 BARE_LETTERS = "bare-letters"
-"""The word list of what shows that bare letters ("NET") are a tumour: organs, grades, "tumour"."""
+"""The word list of what shows that bare letters ("NET") are a tumour: organs, grades, "tumour".
+
+The loader adds the organs of ``sites.csv``.
+"""
 
 
 class Phrase(NamedTuple):

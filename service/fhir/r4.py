@@ -585,8 +585,8 @@ class Condition(OfPatient, kw_only=True):
         return [one for one in (self.code, *stated) if one]
 
     def histologies(self) -> Iterable[CodeableConcept]:
-        """Its stages, and the codes of its evidence."""
-        stages = [one.summary for one in self.stage or () if one.summary]
+        """Its stages and of what these are, and the codes of its evidence."""
+        stages = [concept for one in self.stage or () for concept in (one.summary, one.type) if concept]
         return [*stages, *[one for evidence in self.evidence or () for one in concepts(evidence.code)]]
 
     def rests_on(self, observation: Observation) -> bool:
@@ -733,7 +733,9 @@ class Observation(OfPatient, kw_only=True):
             return ()
         parts: tuple[Measured, ...] = (self, *(self.component or ()))
         written = [
-            CodeableConcept(coding=[Coding(code=one.value_string)]) for one in parts if one.value_string
+            CodeableConcept(text=one.value_string, coding=[Coding(code=one.value_string)])
+            for one in parts
+            if one.value_string
         ]
         return [*[one.value_codeable_concept for one in parts if one.value_codeable_concept], *written]
 

@@ -29,7 +29,7 @@ from service.fhir.code_systems import (
     read_code_systems,
     written,
 )
-from service.fhir.context import KINDS
+from service.fhir.context import KINDS, Assertion
 from service.fhir.lists import (
     DrugWords,
     Queried,
@@ -46,6 +46,9 @@ from service.fhir.r4 import CodeableConcept
 
 HISTOLOGIES = "net-icdo3-morphology"
 """The list of histologies; it alone is asked of a stage, of evidence, and of the value of a result."""
+
+TUMOUR_WORDS = "neuroendocrine-tumour"
+"""The word list of such tumours, where no code names one."""
 
 
 class SiteName(NamedTuple):
@@ -109,6 +112,7 @@ class Terminology:
     metastasis_sites: tuple[tuple[str, str], ...] = ()
     removed_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Site of a primary -> the organs whose resection removes it; any resection, for a site without a row."""
+    operation_organs: tuple[tuple[str, str], ...] = ()
 
     def about(
         self,
@@ -131,12 +135,15 @@ class Terminology:
         return self.about((concept,), name=concept.words) if concept else About()
 
     def with_histologies(self, about: About, concepts: Iterable[CodeableConcept]) -> About:
-        """The same, with the histologies that these concepts name beside what names the resource."""
-        found = [row for row in self.rows(concepts, system=ICDO3) if row.list_name == HISTOLOGIES]
-        if not found:
+        """The same, with the histologies that these concepts name by code or in words, beside its name."""
+        stated = [*concepts]
+        found = [row for row in self.rows(stated, system=ICDO3) if row.list_name == HISTOLOGIES]
+        said = self.word_lists.said_in("; ".join([one.words for one in stated])).get(TUMOUR_WORDS)
+        if found:
+            about = replace(about, codes={**about.codes, HISTOLOGIES: (*about.rows(HISTOLOGIES), *found)})
+        if said is None or said <= (about.says_of(TUMOUR_WORDS) or Assertion.NOTHING):
             return about
-        codes = {**about.codes, HISTOLOGIES: (*about.rows(HISTOLOGIES), *found)}
-        return replace(about, codes=codes)
+        return replace(about, said_in_name={**about.said_in_name, TUMOUR_WORDS: said})
 
     def rows(self, concepts: Iterable[CodeableConcept], *, system: str = "") -> list[ListedCode]:
         """The rows that the codes of these concepts hit; ``system`` is that of codes that name none."""
@@ -192,6 +199,11 @@ class Terminology:
         words = f" {_NO_WORD.sub(' ', plain(text))}"
         return frozenset([site for stem, site in self.metastasis_sites if f" {stem}" in words])
 
+    def organs_operated_on(self, operation: str) -> frozenset[str]:
+        """The organs that the name of an operation names; "excision of the primary" names none."""
+        words = plain(operation)
+        return frozenset([organ for stem, organ in self.operation_organs if stem in words])
+
     def observation_codes(self) -> tuple[tuple[str, str], ...]:
         """The ``(system, code)`` of every Observation that a rule may rest on, this site's own included."""
         listed = [
@@ -239,7 +251,8 @@ def load_terminology(
     sites = collect(problems, lambda: _read_sites(cards_dir / "sites.csv"))
     removed_by = collect(problems, lambda: _read_removed_by(cards_dir / "removed-by.csv"))
     mapped = collect(problems, partial(read_code_map, code_map)) if code_map else ()
-    places = collect(problems, lambda: _read_places(cards_dir / "metastasis-sites.csv"))
+    places = collect(problems, lambda: _read_places(cards_dir / "metastasis-sites.csv", "site"))
+    organs = collect(problems, lambda: _read_places(cards_dir / "operation-organs.csv", "organ"))
     grammar = collect(problems, lambda: _read_grammar(grammar_files(cards_dir, languages)))
     if problems or systems is None:
         raise ContentError(problems)
@@ -256,6 +269,7 @@ def load_terminology(
         ki67_grammar=grammar or (),
         metastasis_sites=places or (),
         removed_by=removed_by or {},
+        operation_organs=organs or (),
     )
     return _with_own_codes(terminology, mapped or ())
 
@@ -300,8 +314,8 @@ def _read_operations(path: Path) -> dict[str, tuple[Block, ...]]:
     }
 
 
-def _read_places(path: Path) -> tuple[tuple[str, str], ...]:
-    return tuple([(plain(row["stem"]), row["site"]) for row in read_rows(path, ("stem", "site", "source"))])
+def _read_places(path: Path, place: str) -> tuple[tuple[str, str], ...]:
+    return tuple([(plain(row["stem"]), row[place]) for row in read_rows(path, ("stem", place, "source"))])
 
 
 def _read_grammar(paths: Iterable[Path]) -> tuple[GrammarWord, ...]:

@@ -96,6 +96,16 @@ def test_what_is_no_tumour_of_this_patient_is_none(record: str) -> None:
         ("Niece with carcinoid", Certainty.NONE),
         ("internet use (NET addiction)", Certainty.NONE),
         ("Kein Anhalt für neuroendokrinen Tumor", Certainty.NONE),
+        ("Neuroendocrine carcinoma of the prostate", Certainty.NONE),
+        ("Neuroendocrine tumor of the skin", Certainty.NONE),
+        ("Neuroendokrines Karzinom der Schilddrüse", Certainty.NONE),
+        ("Carcinoma neuroendocrino de piel", Certainty.NONE),
+        ("Carcinoid of ovary", Certainty.NONE),
+        ("Neuroendocrine tumour of ileum, history of carcinoma of the breast", Certainty.CONFIRMED),
+        ("Neuroendocrine tumour of ileum, carcinoma of the breast", Certainty.CONFIRMED),
+        ("Neuroendocrine tumour. History of carcinoma of the breast", Certainty.CONFIRMED),
+        ("Neuroendocrine tumour metastatic to the breast", Certainty.CONFIRMED),
+        ("Carcinoid tumour with skin flushing", Certainty.CONFIRMED),
     ],
 )
 def test_a_tumour_named_in_words_is_as_sure_as_they_are(name: str, certainty: Certainty) -> None:
@@ -123,6 +133,21 @@ def test_the_code_of_another_organ_of_a_symptom_or_of_a_contact_is_no_tumour(cod
     record = gather(request, knowledge=knowledge(), whole=True)
 
     assert not read_tumour(patient_of(request, record, knowledge(), now=now_on(TODAY))).is_present
+
+
+@pytest.mark.parametrize(
+    ("certainty", "expected"),
+    [
+        ("A", Certainty.NONE),
+        ("Z", Certainty.NONE),
+        ("V", Certainty.SUSPECTED),
+        ("G", Certainty.CONFIRMED),
+    ],
+)
+def test_the_certainty_of_a_german_code_counts(certainty: str, expected: Certainty) -> None:
+    record = f'code C17.2 of ICD-10-GM text "Neuroendokriner Tumor des Ileums" with certainty {certainty}'
+
+    assert tumour(record).certainty is expected
 
 
 def test_none_says_why() -> None:
@@ -337,6 +362,36 @@ def test_a_histology_names_the_tumour_wherever_it_stands(place: str) -> None:
     assert found.is_confirmed
     assert (found.site, found.region, found.differentiation) == ("ileum", "midgut", Differentiation.WELL)
     assert not found.other_malignancy
+
+
+_IN_WORDS = 'code {code} of ICD-10-GM with histology "{words}" in {place}'
+
+
+@pytest.mark.parametrize("place", ["its stage", "its evidence", "a result", "a linked result"])
+def test_a_histology_in_words_names_the_tumour_of_the_organ_beside_it(place: str) -> None:
+    found = tumour(
+        _IN_WORDS.format(code="C17.2", words="Well differentiated neuroendocrine tumor", place=place)
+    )
+
+    assert (found.certainty, found.site) == (Certainty.CONFIRMED, "ileum")
+    assert "named in words, not coded" in found.evidence[0].says
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("C17.2", "Adenocarcinoma with neuroendocrine features"),
+        ("C17.2", "No neuroendocrine tumor"),
+        ("C17.2", "Suspected neuroendocrine tumor"),
+        ("C61", "Neuroendocrine carcinoma"),
+        ("C56", "Neuroendocrine carcinoma"),
+        ("Z00.0", "Neuroendocrine tumor"),
+    ],
+)
+def test_a_result_in_words_is_no_tumour_of_another_kind_of_another_organ_or_of_none(
+    code: str, words: str
+) -> None:
+    assert not tumour(_IN_WORDS.format(code=code, words=words, place="a result")).is_present
 
 
 def test_a_histology_that_is_a_condition_of_its_own_has_the_organ_of_the_other() -> None:

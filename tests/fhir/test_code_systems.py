@@ -54,6 +54,17 @@ def test_what_only_the_american_edition_has_counts_there_alone(code: str) -> Non
 
 @pytest.mark.parametrize(
     ("system", "code"),
+    [(ICD10CM, "C7A.012"), (ICD10CM, "C7B.02"), (ICD10, "C78.7"), (ICD10CM, "E34.09"), (ICDO3, "C17.2")],
+)
+def test_a_code_without_its_dot_is_the_same_code(system: str, code: str) -> None:
+    terminology = knowledge().terminology
+
+    assert terminology.lookup(system, code.replace(".", "")) == terminology.lookup(system, code)
+    assert terminology.lookup(system, code)
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
     [
         (ICDO3, "8240/3"),
         (ICDO3, "M8240/3"),

@@ -52,6 +52,27 @@ def test_a_cue_reaches_over_a_few_words_of_its_sentence(text: str, assertion: As
     assert said(text) is assertion
 
 
+@pytest.mark.parametrize(
+    "text", ["neuroendocrine tumour", "Neuro-endocrine tumour", "neuro  endocrine tumours"]
+)
+def test_a_tilde_is_nothing_a_blank_or_a_hyphen(text: str) -> None:
+    assert WordLists([Phrase("list", "neuro~endocrine tumo*")]).lists_in(text) == {"list"}
+
+
+@pytest.mark.parametrize(
+    ("text", "assertion"),
+    [
+        ("Small bowel NETs", Assertion.ASSERTED),
+        ("NET alvleesklier", Assertion.ASSERTED),
+        ("NET Wurmfortsatz", Assertion.ASSERTED),
+        ("nets in the small bowel", None),
+        ("safety NETs", None),
+    ],
+)
+def test_bare_letters_need_capitals_and_an_organ(text: str, assertion: Assertion | None) -> None:
+    assert said(text) is assertion
+
+
 def test_an_exception_takes_back_what_it_holds_and_else_its_sentence() -> None:
     lists = WordLists(
         [Phrase("list", "carcinoid*"), Phrase("list", "!carcinoid syndrome"), Phrase("list", "!dog")]

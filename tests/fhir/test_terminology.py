@@ -31,6 +31,7 @@ def lists(folder: Path, *, rows: str = f"{LOINC},0,Any,verified,\n", words: str 
     (folder / "sites.csv").write_text("stem,site,region,source\n", encoding="utf-8")
     (folder / "removed-by.csv").write_text("site,removed_by\n", encoding="utf-8")
     (folder / "metastasis-sites.csv").write_text("stem,site,source\n", encoding="utf-8")
+    (folder / "operation-organs.csv").write_text("stem,organ,source\n", encoding="utf-8")
     return folder
 
 
