@@ -23,7 +23,7 @@ from service.fhir.bookings import name_bookings
 from service.fhir.medications import Medications, reads_of
 from service.fhir.phrasebook import Phrases
 from service.fhir.queries import QUERIES
-from service.fhir.read import MISSING, Entry, Reading, State, holds_code, read_key, read_resources
+from service.fhir.read import Entry, Reading, State, holds_code, read_key, read_resources
 from service.fhir.reasons import Reason, Why
 from service.fhir.record import DRAFTS, Record, Shelf, assemble, names_in, shelve
 from service.hooks.card import Card, Indicator, NotAssessed
@@ -118,7 +118,7 @@ def respond(
     marks.append(time.perf_counter())
     if not ask_all and not names_a_tumour(record):
         said = _incomplete_problem_list(record, knowledge, now)
-        is_heard = any(rule.id not in shadow_rules for rule in _asked(request.hook, knowledge, now))
+        is_heard = said and any(rule.id not in shadow_rules for rule in _asked(request.hook, knowledge, now))
         return HookResult(said if is_heard else (), (), record, _durations(marks))
     patient = patient_of(request, record, knowledge, now=now)
     verdicts = ask_rules(patient, knowledge)
@@ -193,11 +193,12 @@ def gather(
 
 def _holds_a_histology(request: HookRequest, knowledge: Knowledge) -> bool:
     """Whether one of the few results that can name a tumour was sent; the others are not even looked at."""
-    return holds_code(request.prefetch.get("observations"), knowledge.terminology.histology_codes)
+    codes = knowledge.terminology.histology_codes
+    return request.may_hold("observations", codes) and holds_code(request.sent("observations"), codes)
 
 
 def _prefetched(request: HookRequest, key: str) -> Reading:
-    return read_key(key, request.prefetch.get(key, MISSING))
+    return read_key(key, request.sent(key))
 
 
 def _shelves(
@@ -245,7 +246,7 @@ def _drugs_read_singly(
 
 def _answered(key: str, outcome: Fetched, request: HookRequest, phrases: Phrases) -> Reading:
     """What the server gave; what was prefetched where it gave nothing."""
-    value = request.prefetch.get(key, MISSING) if outcome.resource is None else outcome.resource
+    value = request.sent(key) if outcome.resource is None else outcome.resource
     return read_key(key, value, why_incomplete=why_incomplete(outcome, phrases))
 
 

@@ -60,8 +60,11 @@ _AFTER = {"unexcluded-after": 4, "negation-after": 3, UNSEEN: 3, "uncertain-afte
 _LONGEST_CUE = 8  # words
 
 _WORD = re.compile(r"[^\W_]+")
-_END = re.compile(r"(?<=[^\s(\[])(?<!\b[^\W\d_])[.!?]+(?=\s|$)|[;\n•]")
-"""The end of a sentence; no full stop after a lone letter, and no question mark before its question."""
+_END = re.compile(r"[.!?;\n•](?:(?<=[;\n•])|(?<=[^\s(\[].)(?<!\b[^\W\d_].)[.!?]*(?=\s|$))")
+"""The end of a sentence; no full stop after a lone letter, and no question mark before its question.
+
+It begins with what a text has little of, which is looked for much faster than what has to stand before it.
+"""
 
 
 class Sentences:

@@ -93,10 +93,11 @@ class WordLists:
         cased = _folded(_closed_up(text[: self.longest]))
         folded = cased.lower()
         found = self._walk(folded, cased)
+        plainly = dict.fromkeys([one.name for one in found.mentions], Assertion.ASSERTED)
+        if not found.cues and not any(one.name in plainly for one in found.exceptions):
+            return plainly
         if not found.mentions:
             return {}
-        if not found.cues and not found.exceptions:
-            return {one.name: Assertion.ASSERTED for one in found.mentions}
         said: dict[str, Assertion] = {}
         sentences = Sentences(folded, found.cues, found.mentions, is_report=is_report)
         for one in _standing(found, sentences):

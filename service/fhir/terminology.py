@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from service.content_files import collect, read_rows, read_text
 from service.errors import ContentError
-from service.fhir.about import About, ListedCode
+from service.fhir.about import NOTHING, About, ListedCode
 from service.fhir.code_map import MappedCode, read_code_map
 from service.fhir.code_systems import (
     ICD10,
@@ -122,13 +122,16 @@ class Terminology:
         codes: dict[str, tuple[ListedCode, ...]] = {}
         for row in self.rows(concepts):
             codes[row.list_name] = (*codes.get(row.list_name, ()), row)
-        said = partial(self.word_lists.said_in, is_report=is_report)
+        in_name = self.word_lists.said_in(name, is_report=is_report)
+        in_findings = self.word_lists.said_in(findings, is_report=is_report)
         is_longer = max(len(name), len(findings)) > self.word_lists.longest
-        return About(codes, said(name), said(findings), left_unread=is_longer)
+        if not (codes or in_name or in_findings or is_longer):
+            return NOTHING  # as most of a chart is
+        return About(codes, in_name, in_findings, left_unread=is_longer)
 
     def about_concept(self, concept: CodeableConcept | None) -> About:
         """What one concept is about, by its codes and its words."""
-        return self.about((concept,), name=concept.words) if concept else About()
+        return self.about((concept,), name=concept.words) if concept else NOTHING
 
     def with_histologies(self, about: About, concepts: Iterable[CodeableConcept]) -> About:
         """The same, with the histologies that these concepts name beside what names the resource."""

@@ -32,7 +32,7 @@ from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
 from service.hooks.override_reasons import COMMON_CODES, published_reasons
 from service.hooks.profiles import PROFILES
-from service.hooks.recall import Recall
+from service.hooks.recall import Asked, Recall, Remembered
 from service.hooks.request import HookRequest
 from service.hooks.response import response_document
 from service.rules import RULES
@@ -223,12 +223,12 @@ def _recaller(
     own_reasons = _own_reasons(knowledge)
 
     def recalled(request: HookRequest, client: Client, now: datetime, limits: Defaults) -> Recall:
-        if not settings.authentication_required:
-            limits = dataclasses.replace(limits, seldom_days=0)
-        viewer = _viewer(store, request, client)
-        return functools.partial(
-            recall, store, viewer=viewer, own_reasons=own_reasons, limits=limits, now=now
-        )
+        def remembered(asked: Sequence[Asked]) -> Sequence[Remembered]:
+            viewer = _viewer(store, request, client)
+            own = limits if settings.authentication_required else dataclasses.replace(limits, seldom_days=0)
+            return recall(store, asked, viewer=viewer, own_reasons=own_reasons, limits=own, now=now)
+
+        return remembered
 
     return recalled
 
