@@ -70,9 +70,14 @@ def read_part(part: Raw, *, path: str) -> Any:
 
 
 def may_hold(part: Raw, texts: Collection[str]) -> bool:
-    """Whether one of these texts can be in a part that nobody has parsed; anything, where one is escaped."""
+    """Whether one of these texts can be a string in a part that nobody has parsed; escaped, any can."""
     written = bytes(part)
-    return b"\\u" in written or any(text.encode() in written for text in texts)
+    return _holds(written, b"\\u") or any(f'"{text}"'.encode() in written for text in texts)
+
+
+def _holds(written: bytes, *escapes: bytes) -> bool:
+    # Looking for the one byte first is more than ten times as fast as looking for the others.
+    return b"\\" in written and any(one in written for one in escapes)
 
 
 def _read(raw: bytes) -> Any:
@@ -122,9 +127,7 @@ def _may_lack_a_member(written: bytes, *, of: bytes) -> bool:
     """
     if written == of:
         return False
-    # Looking for the one byte first is ten times as fast as looking for the six.
-    escaped = b"\\" in of and (b"\\u003a" in of or b"\\u003A" in of)
-    return escaped or of.count(b":") != written.count(b":")
+    return _holds(of, b"\\u003a", b"\\u003A") or of.count(b":") != written.count(b":")
 
 
 @dataclass(slots=True)
