@@ -537,12 +537,6 @@ def _with_the_rest(
     return tuple(cards)
 
 
-def silent_because(verdict: Verdict, knowledge: Knowledge) -> str:
-    """Why a rule is silent, for reports; empty where it is not."""
-    silences = [one for one in verdict.said if isinstance(one, Silent)]
-    return "; ".join([because(verdict.rule, one, knowledge) for one in silences])
-
-
 def because(rule: Rule, silent: Silent, knowledge: Knowledge) -> str:
     """A reason for silence in words."""
     return knowledge.silence(rule.id, silent.because).because.format_map(silent.values)

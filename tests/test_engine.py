@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fhir_fixtures.vocabulary import TODAY, build_request, now_on
-from service.engine import HookResult, respond, silent_because
+from service.engine import HookResult, because, respond
 from service.errors import MalformedRequest, MissingData
 from service.fhir.access import FhirAccess
 from service.fhir.medications import queries_for
@@ -18,6 +18,7 @@ from service.hooks.card import Card, Indicator
 from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rules import RULES
+from service.rules.base import Silent
 from tests.asking import as_read, hook_request, knowledge, result, templates
 
 ILEAL = "ileal NET 60 days ago"
@@ -630,7 +631,8 @@ def test_every_rule_of_the_hook_answers_with_a_reason() -> None:
     answer = ask(hook_request("ileal NET (refuted) 60 days ago"), ask_all=True)
 
     assert answer.verdicts
-    assert all(silent_because(verdict, knowledge()) for verdict in answer.verdicts)
+    silences = [(one.rule, said) for one in answer.verdicts for said in one.said]
+    assert all(isinstance(said, Silent) and because(rule, said, knowledge()) for rule, said in silences)
 
 
 def test_the_same_call_gives_the_same_cards() -> None:

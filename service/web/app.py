@@ -134,7 +134,7 @@ def _call(parts: Parts, service_id: str) -> Response:
     line.note(deviations=hook_request.deviations)
     parsed = time.perf_counter()
     speaker = dataclasses.replace(client, language=language)
-    answered = _answered(parts, hook_request, speaker)
+    answered = _answered(parts, hook_request, client, speaker)
     document = adapted(response_document(answered.cards), client.profile, client.order_codes)
     if parts.record_issued:
         parts.record_issued(document["cards"], answered=answered, request=hook_request, client=speaker)
@@ -266,10 +266,11 @@ def _check_type(kind: str, *, is_local: bool) -> None:
         raise UnsupportedMediaType("The body has to be JSON: send Content-Type: application/json.")
 
 
-def _answered(parts: Parts, hook_request: HookRequest, client: Client) -> Answered:
+def _answered(parts: Parts, hook_request: HookRequest, client: Client, speaker: Client) -> Answered:
+    """The answer to a client; ``speaker`` is the same client in the language of the call."""
     permitted = _without_forbidden_server(parts, hook_request, client)
     try:
-        return parts.respond(permitted, client)
+        return parts.respond(permitted, speaker)
     except MissingData as problem:
         hints = _hints(parts, hook_request, is_forbidden=permitted is not hook_request)
         raise MissingData(" ".join([str(problem), *hints])) from None
