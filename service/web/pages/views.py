@@ -74,6 +74,7 @@ def add_pages(app: Flask, pages: Pages, read_body: Callable[[], bytes]) -> None:
         ("/content/lists", _lists),
         ("/content/<card_id>", _card),
         ("/insight", _insight),
+        ("/playground/codes", _codes),
         ("/playground/patients/<name>/<hook>", _patient),
     ):
         _add(app, address, "GET", functools.partial(_seen, pages, view))
@@ -136,6 +137,12 @@ def _patient(_pages: Pages, name: str, hook: str) -> Response:
     if found is None or hook not in SERVICE_OF:
         raise NotFound
     return answer(dict(request_for(found, hook, today=_today())))
+
+
+def _codes(pages: Pages) -> Response:
+    """The listed codes that are called like the words of ``q``."""
+    words = request.args.get("q", "")
+    return answer({"codes": playground.codes_with(words, pages.site.loaded.terminology)})
 
 
 def _request(_pages: Pages, document: Mapping[str, Any]) -> Response:

@@ -26,6 +26,7 @@ def playground(page: Page) -> Page:
 
 
 def switch(page: Page, key: str, how: str) -> None:
+    page.locator("#withhold").evaluate("one => { one.open = true; }")
     page.locator("#sections").get_by_label(key, exact=True).select_option(how)
 
 
@@ -95,6 +96,86 @@ def test_later_the_same_chart_is_old(playground: Page) -> None:
     expect(playground.locator("#days-shown")).to_have_text("730 days later")
     expect(row_of(playground, "sstr-imaging")).to_contain_text("fires")
     expect(playground.locator("#clock")).to_be_visible()
+
+
+def order(page: Page, kind: str, words: str) -> None:
+    page.locator("#order").evaluate("one => { one.open = true; }")
+    page.get_by_label("What it is").select_option(label=kind)
+    page.get_by_label("Its name").fill(words)
+    page.get_by_role("button", name="Add to what is ordered or booked").click()
+
+
+def test_an_order_of_ones_own_is_judged_where_it_is_signed(playground: Page) -> None:
+    order(playground, "a drug", "Morphine sulfate")
+    expect(playground.locator("#hook")).to_have_value("order-sign")
+    expect(row_of(playground, "histamine-release")).to_contain_text("Morphine sulfate")
+    playground.locator("#hook").select_option("order-select")
+    expect(row_of(playground, "histamine-release")).to_contain_text("fires")
+    expect(playground.locator("#request")).to_contain_text('"MedicationRequest/own-1"')
+    playground.get_by_role("button", name="Remove Morphine sulfate").click()
+    expect(row_of(playground, "histamine-release")).to_contain_text("silent")
+
+
+def test_a_listed_code_is_offered_and_read(playground: Page) -> None:
+    playground.locator("#order").evaluate("one => { one.open = true; }")
+    playground.get_by_label("Its name").fill("capecit")
+    offered = playground.locator("#codes option[value*='L01BC06']")
+    expect(offered).to_be_attached()
+    order(playground, "a drug", offered.get_attribute("value") or "")
+    expect(playground.locator("#request")).to_contain_text("http://www.whocc.no/atc")
+    expect(row_of(playground, "chemotherapy-check")).to_contain_text("fires")
+
+
+def test_an_appointment_of_ones_own_is_judged_while_it_is_booked(playground: Page) -> None:
+    order(playground, "an appointment", "Right hemicolectomy")
+    expect(playground.locator("#hook")).to_have_value("appointment-book")
+    expect(playground.locator("#cards")).to_contain_text("planned Right hemicolectomy: no short-acting")
+    playground.locator("#hook").select_option("patient-view")
+    expect(playground.locator("#drafts")).to_contain_text("not sent on patient-view")
+
+
+def test_the_phase_of_care_is_a_step_and_unknown_where_the_past_was_not_read(playground: Page) -> None:
+    phase = playground.locator("#facts li", has_text="Phase of care")
+    expect(phase).to_contain_text("before treatment")
+    switch(playground, "procedures", "withheld")
+    expect(phase).to_contain_text("not read whole: procedures")
+    expect(phase).to_have_class("unknown")
+
+
+def test_words_of_a_report_are_marked_by_what_is_said_of_them(playground: Page, tmp_path: Path) -> None:
+    said = "No liver metastases. Mesenteric mass, suspicious for metastasis."
+    bundle = build_bundle(f'ileal NET 60 days ago; imaging report conclusion "{said}"')
+    take(playground, tmp_path, json.dumps(bundle))
+    report = playground.locator(".text", has_text="Mesenteric mass")
+    expect(report.locator("mark.negated", has_text="metastases")).to_contain_text("not")
+    expect(report.locator("mark.uncertain", has_text="metastasis")).to_contain_text("perhaps")
+    report.hover()
+    expect(report).to_have_attribute("data-reference", re.compile("^DiagnosticReport/"))
+
+
+def test_why_a_card_appeared_stands_in_it(playground: Page) -> None:
+    card = playground.locator(".card", has_text=COVER)
+    card.get_by_text("Why it appeared").click()
+    expect(card.locator(".because")).to_contain_text("Carcinoid syndrome")
+    card.get_by_role("link", name="octreotide-prophylaxis").click()
+    expect(playground.get_by_role("heading", level=1)).to_contain_text("Octreotide cover")
+
+
+def test_another_hook_of_a_request_from_a_file_is_asked_for_the_same_chart(
+    playground: Page, tmp_path: Path
+) -> None:
+    take(playground, tmp_path, json.dumps(build_request("pancreatic NET 30 days ago")))
+    expect(playground.locator("#facts")).to_contain_text("pancreas")
+    playground.locator("#hook").select_option("order-sign")
+    expect(row_of(playground, "histamine-release")).not_to_contain_text("not asked")
+    expect(playground.locator("#facts")).to_contain_text("pancreas")
+
+
+def take(page: Page, folder: Path, text: str) -> None:
+    """Choose a file with this text."""
+    chart = folder / "chart.json"
+    chart.write_text(text)
+    page.locator("#file").set_input_files(chart)
 
 
 def test_another_hook_asks_other_rules(playground: Page) -> None:

@@ -26,6 +26,7 @@ export function cardElement(card, detail, sendFeedback) {
   for (const one of card.suggestions ?? []) shown.append(suggestionElement(one, sendFeedback && report));
   if (card.links?.length) shown.append(linksElement(card.links));
   if (sendFeedback) shown.append(dismissElement(card, report), state);
+  shown.append(becauseElement(card));
   return shown;
 }
 
@@ -47,9 +48,17 @@ function suggestionElement(suggestion, report) {
   return shown;
 }
 
+/** What an EHR does not show: the rules that speak, and what on record they rest on. */
+function becauseElement(card) {
+  const rules = rulesOf(card).flatMap((one) => [" ", element("a", { href: `/content/${one}` }, one)]);
+  const evidence = (card.extension?.[EXPLANATION]?.evidence ?? []).map((one) => element("li", {}, one.says));
+  const shown = evidence.length ? element("ul", {}, ...evidence) : "On nothing that is on record: what it names was looked for and not found.";
+  return element("details", { class: "because" }, element("summary", {}, "Why it appeared"), element("p", {}, "Rule:", ...rules), "On record:", shown);
+}
+
 function linksElement(links) {
   const entries = links.filter((one) => isWeb(one.url)).map((one) => element("li", {}, element("a", { href: one.url, rel: "noreferrer" }, one.label)));
-  return element("details", {}, element("summary", {}, `${entries.length} links`), element("ul", {}, ...entries));
+  return element("details", {}, element("summary", {}, entries.length === 1 ? "1 link" : `${entries.length} links`), element("ul", {}, ...entries));
 }
 
 function dismissElement(card, report) {
