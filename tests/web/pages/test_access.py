@@ -16,7 +16,7 @@ from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 
 PASSWORD = "long enough to guess at"
-PAGES = ("/", "/content", "/content/ki67", "/content/lists", "/insight")
+PAGES = ("/", "/content", "/content/ki67", "/content/lists", "/content/changes", "/insight")
 SERVICE = {"authentication": "off"}
 
 

@@ -185,7 +185,7 @@ def test_another_hook_asks_other_rules(playground: Page) -> None:
 
 
 def test_pointing_at_a_card_lights_its_evidence_and_the_reverse(playground: Page) -> None:
-    syndrome = playground.locator("[data-reference='Condition/carcinoid-syndrome-1']")
+    syndrome = playground.locator("svg [data-reference='Condition/carcinoid-syndrome-1']")
     playground.locator(".card", has_text=COVER).locator("h3").hover()
     expect(syndrome).to_have_class(re.compile(r"\blit\b"))
     syndrome.hover()
@@ -271,6 +271,34 @@ def test_content_leads_from_a_statement_to_the_rule_with_its_cases(page: Page) -
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
     expect(page.locator("table", has_text="has to be")).to_contain_text("passes")
     expect(page.locator(".fails")).to_have_count(0)
+
+
+def test_what_changed_since_the_content_was_kept_stands_by_file(page: Page, tmp_path: Path) -> None:
+    page.goto("/content")
+    page.get_by_role("link", name="What changed since a review").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save content").click()
+    saved = tmp_path / "saved.json"
+    download.value.save_as(saved)
+    kept = json.loads(saved.read_text())
+    page.locator("#kept").set_input_files(saved)
+    expect(page.locator("#changes")).to_contain_text("Nothing of the content differs")
+
+    kept["files"]["ki67.md"]["title"] = "As it was"
+    kept["bases"]["ki67"]["ki67.md"] = "another digest"
+    kept["approved"] = ["ki67"]
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps(kept))
+    page.locator("#kept").set_input_files(earlier)
+    expect(page.locator("#changes section", has_text="ki67.md")).to_contain_text(
+        "title: was: As it was; is: Ki-67"
+    )
+    expect(page.locator("#changes")).to_contain_text("Approvals that end: ki67.")
+
+    other = tmp_path / "other.json"
+    other.write_text("{}")
+    page.locator("#kept").set_input_files(other)
+    expect(page.get_by_role("alert")).to_contain_text("no state of the content that was kept")
 
 
 def test_lists_are_searched_for_a_code(page: Page) -> None:

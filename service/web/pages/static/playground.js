@@ -1,4 +1,5 @@
 // The first page: a chart, an answer, and how it came about. Nothing is kept in the browser's storage.
+import { asked } from "./asked.js";
 import { cardElement } from "./cards.js";
 import { courseElement } from "./course.js";
 import { byId, element } from "./dom.js";
@@ -11,15 +12,6 @@ const state = { request: null, sent: null, file: null, switches: {}, drafts: [],
 const codes = new Map();
 const takesFeedback = byId("choices").dataset.takesFeedback === "true";
 const patient = byId("patient"), hook = byId("hook"), days = byId("days");
-
-async function asked(address, body) {
-  const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(address, options);
-  const text = await response.text();
-  const document = text ? JSON.parse(text) : {};
-  if (!response.ok) throw new Error(document.issue?.[0]?.details?.text ?? `The service answered ${response.status}.`);
-  return document;
-}
 
 /** Runs a step of which the newest alone counts, and says what went wrong. */
 async function attempt(step) {
