@@ -85,7 +85,7 @@ def test_another_patient_is_found_by_a_word_and_gets_other_cards(playground: Pag
 
 
 def test_a_section_that_is_withheld_is_not_called_missing(playground: Page) -> None:
-    expect(row_of(playground, "sstr-imaging")).to_contain_text("fires")
+    expect(row_of(playground, "sstr-imaging")).to_contain_text("spoke")
     for key in ("imagingStudies", "diagnosticReports"):
         switch(playground, key, "withheld")
     expect(playground.locator("#read tr[data-section='imaging']")).to_contain_text("unknown")
@@ -114,7 +114,7 @@ def test_later_the_same_chart_is_old(playground: Page) -> None:
     expect(row_of(playground, "sstr-imaging")).to_contain_text("silent")
     playground.locator("#days").fill("730")
     expect(playground.locator("#days-shown")).to_have_text("730 days later")
-    expect(row_of(playground, "sstr-imaging")).to_contain_text("fires")
+    expect(row_of(playground, "sstr-imaging")).to_contain_text("spoke")
     expect(playground.locator("#clock")).to_be_visible()
 
 
@@ -130,7 +130,7 @@ def test_an_order_of_ones_own_is_judged_where_it_is_signed(playground: Page) -> 
     expect(playground.locator("#hook")).to_have_value("order-sign")
     expect(row_of(playground, "histamine-release")).to_contain_text("Morphine sulfate")
     playground.locator("#hook").select_option("order-select")
-    expect(row_of(playground, "histamine-release")).to_contain_text("fires")
+    expect(row_of(playground, "histamine-release")).to_contain_text("spoke")
     expect(playground.locator("#request")).to_contain_text('"MedicationRequest/own-1"')
     playground.get_by_role("button", name="Remove Morphine sulfate").click()
     expect(row_of(playground, "histamine-release")).to_contain_text("silent")
@@ -143,7 +143,7 @@ def test_a_listed_code_is_offered_and_read(playground: Page) -> None:
     expect(offered).to_be_attached()
     order(playground, "a drug", offered.get_attribute("value") or "")
     expect(playground.locator("#request")).to_contain_text("http://www.whocc.no/atc")
-    expect(row_of(playground, "chemotherapy-check")).to_contain_text("fires")
+    expect(row_of(playground, "chemotherapy-check")).to_contain_text("spoke")
 
 
 def test_an_appointment_of_ones_own_is_judged_while_it_is_booked(playground: Page) -> None:
@@ -171,6 +171,15 @@ def test_words_of_a_report_are_marked_by_what_is_said_of_them(playground: Page, 
     expect(report.locator("mark.uncertain", has_text="metastasis")).to_contain_text("perhaps")
     report.hover()
     expect(report).to_have_attribute("data-reference", re.compile("^DiagnosticReport/"))
+
+
+def test_one_click_leads_to_why_a_rule_kept_silent_and_from_a_rule_to_its_card(playground: Page) -> None:
+    playground.get_by_role("link", name="why each did not speak").click()
+    silent = row_of(playground, "insulinoma-ssa")
+    expect(silent).to_be_in_viewport()
+    expect(silent).to_contain_text("no insulinoma is on record")
+    row_of(playground, "octreotide-prophylaxis").get_by_role("link", name=COVER).click()
+    expect(playground.locator(".card", has_text=COVER).locator("h3")).to_be_in_viewport()
 
 
 def test_why_a_card_appeared_stands_in_it(playground: Page) -> None:
@@ -366,7 +375,7 @@ SHIFTS = """() => new Promise(resolve => {
 })"""
 
 
-@pytest.mark.parametrize("width", [1366, 390])
+@pytest.mark.parametrize("width", [1366, 768, 390])
 def test_what_is_there_stays_where_it_is_while_the_rest_arrives(page: Page, width: int) -> None:
     """https://web.dev/articles/cls: below 0.1 is good."""
     page.set_viewport_size({"width": width, "height": 768})

@@ -1,6 +1,6 @@
 // The first page: a chart, an answer, and how it came about. Nothing is kept in the browser's storage.
 import { asked } from "./asked.js";
-import { cardElement } from "./cards.js";
+import { cardElement, rulesOf } from "./cards.js";
 import { courseElement } from "./course.js";
 import { byId, element } from "./dom.js";
 import { carries, drafted, draftsIn, hookFor, nameOf, onHook, withDrafts } from "./drafts.js";
@@ -25,6 +25,7 @@ async function attempt(step) {
 }
 
 function clear() {
+  settle();
   for (const id of ["cards", "facts", "course", "texts"]) byId(id).replaceChildren();
   for (const id of ["answers", "read"]) byId(id).tBodies[0].replaceChildren();
   for (const id of ["summary", "response"]) byId(id).textContent = "";
@@ -42,6 +43,11 @@ const choose = () => attempt(async (isNewest) => {
   if (isNewest()) { state.request = request; showSwitches(); await answer(isNewest); }
 });
 
+/** The room that was kept for the first answer is given back. */
+function settle() {
+  for (const one of document.querySelectorAll("[aria-busy]")) one.removeAttribute("aria-busy");
+}
+
 async function answer(isNewest) {
   state.sent = withDrafts(switched(state.request, state.switches), state.drafts);
   showDrafts();
@@ -54,6 +60,7 @@ const again = () => state.request && attempt(answer);
 
 function show(found) {
   const cards = found.response.cards;
+  settle();
   byId("response").textContent = JSON.stringify(found.response, null, 2);
   byId("summary").replaceChildren(...summary(found));
   const address = `/cds-services/${SERVICES.get(state.sent.hook)}/feedback`;
@@ -62,18 +69,20 @@ function show(found) {
   byId("facts").replaceChildren(...found.facts.map(factElement));
   byId("course").replaceChildren(courseElement(found.course, found.day));
   byId("texts").replaceChildren(textsElement(found.texts));
-  byId("answers").tBodies[0].replaceChildren(...[...found.answers].sort(byAnswer).map(answerRow));
+  byId("answers").tBodies[0].replaceChildren(...answerRows(found));
   byId("read").tBodies[0].replaceChildren(...Object.entries(found.sections).map(([name, one]) =>
     element("tr", { "data-section": name }, element("th", { scope: "row" }, name), element("td", { class: one.state === "known" ? null : "could" }, one.state), element("td", {}, one.because))));
 }
 
-const ANSWERS = ["fires", "could not be assessed", "silent", "not asked"];
-const byAnswer = (one, other) => ANSWERS.indexOf(one.answer) - ANSWERS.indexOf(other.answer);
+/** Every answer in the order in which a reader looks for it, and what it is called here. */
+const ANSWERS = new Map([["fires", "spoke"], ["could not be assessed", "could not be assessed"], ["silent", "kept silent"], ["not asked", "not asked"]]);
+const place = [...ANSWERS.keys()];
+const byAnswer = (one, other) => place.indexOf(one.answer) - place.indexOf(other.answer);
 
 /** How many cards there are, and where it stands why others are not. */
 function summary(found) {
   const cards = found.response.cards.length, silent = found.answers.filter((one) => one.answer === "silent").length;
-  const why = element("a", { href: "#rules-heading" }, "why each did not speak");
+  const why = element("a", { href: "#silent" }, "why each did not speak");
   return [`${cards || "No"} card${cards === 1 ? "" : "s"}, judged on ${found.day}; ${silent} rules were asked and kept silent: `, why, "."];
 }
 
@@ -83,10 +92,20 @@ function factElement(fact) {
   return element("li", attributes, element("strong", {}, fact.name), fact.value, unread);
 }
 
-function answerRow(one) {
+/** One rule; a row that spoke leads to its cards. */
+function answerRow(one, found) {
   const name = element("th", { scope: "row" }, element("a", { href: `/content/${one.rule}` }, one.title));
+  const cards = one.answer === "fires" ? found.response.cards.filter((card) => rulesOf(card).includes(one.rule)) : [];
+  const links = cards.map((card) => element("div", {}, element("a", { href: `#${card.uuid}` }, card.summary)));
   const attributes = { "data-rests-on": one.rests_on.join(" "), "data-rules": one.rule };
-  return element("tr", attributes, name, element("td", { class: one.answer.split(" ")[0] }, one.answer), element("td", {}, one.because));
+  return element("tr", attributes, name, element("td", { class: one.answer.split(" ")[0] }, ANSWERS.get(one.answer)), element("td", {}, ...links, one.because));
+}
+
+function answerRows(found) {
+  const answers = [...found.answers].sort(byAnswer);
+  const rows = answers.map((one) => answerRow(one, found));
+  rows[answers.findIndex((one) => one.answer === "silent")]?.setAttribute("id", "silent");
+  return rows;
 }
 
 function showSwitches() {
@@ -217,4 +236,4 @@ document.addEventListener("focusin", light);
 
 for (const one of hook.options) SERVICES.set(one.value, one.dataset.service);
 byId("at").value = inAWeek();
-if (patient) newPatient();
+if (patient) newPatient(); else settle();
