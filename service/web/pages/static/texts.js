@@ -21,6 +21,6 @@ function textElement(text) {
 /** Every text; what is a diagnosis by its name alone stands together, and opens. */
 export function textsElement(texts) {
   const long = texts.filter((one) => one.findings.length), short = texts.filter((one) => !one.findings.length);
-  const names = short.length && element("details", {}, element("summary", {}, `Names of ${short.length} diagnoses`), ...short.map(textElement));
+  const names = short.length && element("details", {}, element("summary", {}, short.length === 1 ? "The name of 1 diagnosis" : `The names of ${short.length} diagnoses`), ...short.map(textElement));
   return element("div", {}, ...(long.length ? long.map(textElement) : [element("p", {}, "No report, document or note of this chart has words that matter here.")]), names || "");
 }
