@@ -88,7 +88,7 @@ def compared(old: ContentState, new: ContentState) -> Differences:
 def state_in_force(knowledge: Knowledge, cards_dir: Path, today: date) -> ContentState:
     """The state that a server shows, with the numbers of its site."""
     return ContentState(
-        name=f"{knowledge.version} as kept on {today}",
+        name=f"{knowledge.version} of {today}",
         files=_files(cards_dir),
         code=_code(SERVICE),
         bases=knowledge.bases,

@@ -189,7 +189,7 @@ def _beyond(patient: Patient) -> Iterator[Fact]:
 PHASES = {
     Phase.INITIAL: "before treatment",
     Phase.TREATMENT: "under treatment, or watched by agreement",
-    Phase.SURVEILLANCE: "after cure: removed, and nothing left",
+    Phase.SURVEILLANCE: "after cure: removed, nothing left on record",
     Phase.RESECTED: "removed; whether something is left is not told",
     Phase.PROGRESSION: "progression, not treated since",
     Phase.UNCLEAR: "",

@@ -143,7 +143,9 @@ function write(event) {
 
 /** Offers the listed codes that are called like what is typed. */
 async function offer() {
-  const found = await asked(`/playground/codes?q=${encodeURIComponent(byId("words").value)}`);
+  const typed = byId("words").value;
+  const found = await asked(`/playground/codes?q=${encodeURIComponent(typed)}`).catch(() => ({ codes: [] }));
+  if (byId("words").value !== typed) return;
   for (const one of found.codes) codes.set(`${one.display} (${one.code})`, one);
   byId("codes").replaceChildren(...found.codes.map((one) => element("option", { value: `${one.display} (${one.code})` })));
 }
