@@ -1,8 +1,8 @@
 """What was written in the record, with the words marked that were read in it, and what is said of them.
 
 The marks are those of the reading itself (:mod:`service.fhir.phrases`, :mod:`service.fhir.context`), with
-which every resource was read before a rule was asked; nothing is read again in another way. A Ki-67 and a
-stage, which are read as numbers, are among the facts and not marked.
+which every resource was read before a rule was asked; nothing is read again in another way. A Ki-67, a stage
+and an extent are more than words on a list: what the facts took from a text stands beside it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from service.facts.grade import proliferation
 from service.facts.patient import Patient
+from service.facts.spread import spread
+from service.facts.staging import staging
 from service.fhir import dates
+from service.fhir.evidence import Evidence
 from service.fhir.phrases import Mark, Marked
 from service.fhir.r4 import Condition, Resource
 
@@ -34,7 +38,8 @@ class Text:
     """The words of one resource: what it is called and what it found, each in pieces that join to the whole.
 
     ``day`` is as written (``YYYY-MM-DD``), None where there is none. ``status`` is that of a report or
-    document which is not a delivered one, so that no fact rests on it; else empty.
+    document which is not a delivered one, so that no fact rests on it; else empty. ``taken`` is what the
+    facts of grade, stage and extent took from it, in their words.
     """
 
     reference: str
@@ -43,6 +48,7 @@ class Text:
     is_whole: bool
     name: tuple[Piece, ...]
     findings: tuple[Piece, ...]
+    taken: tuple[str, ...] = ()
 
 
 def marked_texts(patient: Patient) -> list[Text]:
@@ -66,7 +72,18 @@ def _text(resource: Resource, patient: Patient) -> Text:
         is_whole=max(len(resource.name), len(resource.findings)) <= longest,
         name=_read(resource.name, resource, patient),
         findings=_read(resource.findings, resource, patient),
+        taken=tuple(
+            dict.fromkeys(one.says for one in _taken(patient) if one.reference == resource.reference)
+        ),
     )
+
+
+def _taken(patient: Patient) -> Iterator[Evidence]:
+    stage = staging(patient)
+    yield from (one.evidence for one in proliferation(patient).counts)
+    for category in (stage.t, stage.n, stage.m, stage.group, *stage.sites):
+        yield from category.evidence
+    yield from spread(patient).evidence
 
 
 def _read(text: str, resource: Resource, patient: Patient) -> tuple[Piece, ...]:

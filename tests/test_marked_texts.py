@@ -74,3 +74,13 @@ def test_reports_and_diagnoses_are_shown_the_newest_first() -> None:
     assert found[0].findings
     assert not found[1].findings
     assert all(one.is_whole and not one.status for one in found)
+
+
+def test_what_the_facts_took_from_a_report_stands_beside_it() -> None:
+    found = texts_of(
+        'ileal NET 60 days ago; pathology report "pT3 N1 neuroendocrine tumour. Ki-67 8 %" 20 days ago'
+    )
+    report = next(one for one in found if one.reference.startswith("DiagnosticReport/"))
+    assert any(one.startswith("Ki-67 8 %") for one in report.taken)
+    assert any(one.startswith("T3") for one in report.taken)
+    assert all("8 %" not in one for text in found if text is not report for one in text.taken)

@@ -4,9 +4,10 @@ import { element } from "./dom.js";
 /** What stands after a marked word that is not simply so. */
 const SAID = { asserted: "", uncertain: "perhaps", historical: "was", negated: "not", family: "family", nothing: "of nobody" };
 
-const piece = (one) => {
+/** Where one mention runs into the next of which the same is said, that is told once. */
+const piece = (one, place, all) => {
   if (!one.said) return one.words;
-  const tag = SAID[one.said] && element("span", { class: "says" }, ` ${SAID[one.said]}`);
+  const tag = SAID[one.said] && all[place + 1]?.said !== one.said && element("span", { class: "says" }, ` ${SAID[one.said]}`);
   return element("mark", { class: one.said, title: `read as ${one.lists.join(", ")}` }, one.words, tag || "");
 };
 
@@ -14,8 +15,9 @@ const about = (text) => [text.day ?? "no date", text.status && `${text.status}: 
 
 function textElement(text) {
   const findings = text.findings.length ? element("p", { class: "findings" }, ...text.findings.map(piece)) : "";
+  const taken = text.findings.length && text.taken.length ? element("p", { class: "quiet" }, `Taken from it: ${text.taken.join("; ")}`) : "";
   return element("article", { class: "text", tabindex: "0", "data-reference": text.reference },
-    element("p", {}, element("strong", {}, ...text.name.map(piece)), ` ${about(text)}`), findings);
+    element("p", {}, element("strong", {}, ...text.name.map(piece)), ` ${about(text)}`), findings, taken);
 }
 
 /** Every text; what is a diagnosis by its name alone stands together, and opens. */
