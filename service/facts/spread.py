@@ -135,7 +135,7 @@ def spread(patient: Patient) -> Spread:
         m_category=stage.m.value,
         lesions=_lesion_count(patient),
         is_multifocal=_says_of_liver(patient, ("multifocal",), ("many",)),
-        is_solitary=_says_of_liver(patient, ("solitary",)),
+        is_solitary=_says_of_liver(patient, ("solitary",), ("one-lesion",)),
         newest=newest_metastasis(patient),
         evidence=tuple(dict.fromkeys([one.evidence for one in found if one.level > Level.POSSIBLE])),
     )

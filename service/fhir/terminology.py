@@ -59,7 +59,7 @@ class SiteName(NamedTuple):
 class RemovedOrgan(NamedTuple):
     """Words that name the organ which an operation takes out, each with ``*`` for any ending or beginning.
 
-    All of them must stand in the name, in any order; ``within`` is an organ that is then not meant as a whole.
+    All must stand in the name, in any order; ``within`` is an organ that is then not meant as a whole.
     """
 
     words: tuple[str, ...]
