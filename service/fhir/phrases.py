@@ -41,13 +41,17 @@ class Cue(NamedTuple):
 
 
 class Mention(NamedTuple):
-    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence."""
+    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence.
+
+    ``clause`` is what stands around it up to a stop such as "but".
+    """
 
     word_list: str
     assertion: Assertion
     sentence: str
     start: int
     end: int
+    clause: str = ""
 
 
 class _Kind(Enum):
@@ -118,7 +122,9 @@ class WordLists:
             if one.name in word_lists:
                 begins, ends = sentences.bounds(sentences.number(one.start))
                 there = Span(places[one.start], places[one.end - 1] + 1, one.name)
-                yield _quoted(there, written, (places[begins], places[ends]), sentences.says_of(one))
+                quoted = _quoted(there, written, (places[begins], places[ends]), sentences.says_of(one))
+                begins, ends = sentences.clause(one)
+                yield quoted._replace(clause=written[places[begins] : places[ends]])
 
     def _walk(self, folded: str, cased: str) -> _Found:
         found = _Found([], [], [])

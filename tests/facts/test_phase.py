@@ -49,12 +49,12 @@ SPREAD = "ileal NET 400 days ago; liver metastases 390 days ago"
         (f'{CUT}; pathology report "Foie: métastase, marges saines" 298 days ago', "surveillance"),
         (f'{CUT}; pathology report "Liver: metastasis of NET, margins positive" 298 days ago', "unclear"),
         (f'{CUT}; pathology report "Ileum: R0" 398 days ago', "unclear"),
-        (f'{CUT}; CT abdomen conclusion "NED." done 20 days ago', "surveillance"),
+        (f'{CUT}; CT abdomen conclusion "Ileal NET resected. NED." done 20 days ago', "surveillance"),
         (
             f'{CUT}; CT abdomen conclusion "No evidence of recurrent disease." done 20 days ago',
             "surveillance",
         ),
-        (f'{CUT}; CT abdomen conclusion "Not NED." done 20 days ago', "unclear"),
+        (f'{CUT}; CT abdomen conclusion "Ileal NET, not NED." done 20 days ago', "unclear"),
         (
             f'{CUT}; pathology report "Liver: R0" 298 days ago'
             '; CT abdomen conclusion "Residual liver metastases" done 280 days ago',
