@@ -88,7 +88,7 @@ class Sentences:
         return self._ends[number - 1] if number else 0, self._ends[number]
 
     def clause(self, phrase: Span) -> tuple[int, int]:
-        """Where the part of the sentence between two stops ("but") begins and ends in which a phrase stands."""
+        """Where the part of the sentence around a phrase begins and ends, between stops such as "but"."""
         begins, ends = self.bounds(self.number(phrase.start))
         stops = [cue for cue in self._between(begins, ends, phrase) if cue.name == STOP]
         before = [cue.end for cue in stops if cue.end <= phrase.start]
