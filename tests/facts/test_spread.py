@@ -295,7 +295,7 @@ def test_the_problem_list_in_words(text: str, body_site: str, extent: Extent) ->
     ],
 )
 def test_a_denied_site_in_the_same_sentence_is_none(conclusion: str, is_of_liver: bool) -> None:
-    found = spread(patient(f'ileal NET 60 days ago; CT abdomen conclusion "{conclusion}" done 20 days ago'))
+    found = spread(f'ileal NET 60 days ago; CT abdomen conclusion "{conclusion}" done 20 days ago')
 
     assert found.extent is Extent.REPORTED
     assert found.has_reported_liver_metastases is is_of_liver
