@@ -68,7 +68,7 @@ def given_of_late(patient: Patient) -> Iterator[Drug]:
 
 
 def is_scheduled(drug: Drug, patient: Patient) -> bool:
-    """One line of the dosage that is neither as needed nor by mouth is enough; without words its notes tell."""
+    """One line that is neither as needed nor by mouth is enough; where none has words, the notes tell."""
     says, lines = patient.terminology.says, drug.resource.dosages()
     is_worded = any(one.words for one in lines)
     if says("as-needed", words(list(drug.resource.drug))) or (not is_worded and drug.says("as-needed")):
