@@ -90,6 +90,14 @@ class Sentences:
         """Where a sentence begins and ends."""
         return self._ends[number - 1] if number else 0, self._ends[number]
 
+    def clause(self, phrase: Span) -> tuple[int, int]:
+        """Where the part of the sentence around a phrase begins and ends, between stops such as "but"."""
+        begins, ends = self.bounds(self.number(phrase.start))
+        stops = [cue for cue in self._between(begins, ends, phrase) if cue.name == STOP]
+        before = [cue.end for cue in stops if cue.end <= phrase.start]
+        after = [cue.start for cue in stops if cue.start >= phrase.end]
+        return max(before, default=begins), min(after, default=ends)
+
     def says_of(self, phrase: Span) -> Assertion:
         """What its sentence says of a phrase."""
         number = self.number(phrase.start)

@@ -41,13 +41,17 @@ class Cue(NamedTuple):
 
 
 class Mention(NamedTuple):
-    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence."""
+    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence.
+
+    ``clause`` is what stands around it up to a stop such as "but".
+    """
 
     word_list: str
     assertion: Assertion
     sentence: str
     start: int
     end: int
+    clause: str = ""
 
 
 class Mark(NamedTuple):
@@ -106,6 +110,11 @@ class _Walked(NamedTuple):
         begins, ends = self.sentences.bounds(self.sentences.number(one.start))
         return self.places[begins], self.places[ends]
 
+    def clause(self, one: Span) -> str:
+        """What stands around it up to a stop, as it is written."""
+        begins, ends = self.sentences.clause(one)
+        return self.written[self.places[begins] : self.places[ends]]
+
 
 class WordLists:
     """The automaton of every phrase; made once, when the content is loaded."""
@@ -148,7 +157,8 @@ class WordLists:
         for one in walked.standing:
             if one.name in word_lists:
                 said = walked.sentences.says_of(one)
-                yield _quoted(walked.there(one), walked.written, walked.bounds(one), said)
+                quoted = _quoted(walked.there(one), walked.written, walked.bounds(one), said)
+                yield quoted._replace(clause=walked.clause(one))
 
     def marked(self, text: str, *, is_report: bool = False) -> Marked:
         """The text with every mention of any word list, for people who look at how it was read."""
