@@ -61,7 +61,7 @@ _Told = tuple[str, Sign]
 
 def _coded(patient: Patient) -> Iterator[_Told]:
     """The newest disease status; "stable" and "undetermined" have no role and leave all open."""
-    told = (*_results("status", patient), *_conclusions(patient))
+    told: tuple[_Result, ...] = (*_results("status", patient), *_conclusions(patient))
     newest = max(told, key=_when, default=None)
     if newest is not None:
         yield from _told_by(newest, patient)
@@ -88,20 +88,23 @@ def _results(role: str, patient: Patient) -> list[r4.Observation]:
     return [one for one in found if one.is_done and one.about.has_row(_LIST, roles=(role,))]
 
 
-def _when(result: r4.Observation | r4.DiagnosticReport) -> tuple[float, str]:
+_Result = r4.Observation | r4.DiagnosticReport
+
+
+def _when(result: _Result) -> tuple[float, str]:
     return dates.order(result.happened()), result.reference
 
 
-def _told_by(result: r4.Observation | r4.DiagnosticReport, patient: Patient) -> Iterator[_Told]:
+def _told_by(result: _Result, patient: Patient) -> Iterator[_Told]:
     """By the value of a result; by the conclusion of a report only where its code speaks of the disease.
 
     "No abnormality detected" says so of whatever was looked at.
     """
-    is_report = isinstance(result, r4.DiagnosticReport)
-    values = r4.concepts(result.conclusion_code if is_report else result.value_codeable_concept)
-    for value in values:
+    is_value = isinstance(result, r4.Observation)
+    said = result.value_codeable_concept if isinstance(result, r4.Observation) else result.conclusion_code
+    for value in r4.concepts(said):
         for row in patient.terminology.about_concept(value).rows(_LIST):
-            if row.get("concludes") or not is_report:
+            if is_value or row.get("concludes"):
                 yield row.get("role"), _sign(result, r4.label(value), patient)
 
 

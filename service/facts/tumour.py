@@ -166,7 +166,9 @@ class Tumour:
 
 def names_a_tumour(record: Record) -> bool:
     """Whether anything could be, or belong to, a neuroendocrine tumour; nearly no patient has one."""
-    if record.about(r4.Condition, *NAMING_LISTS) or record.about(r4.Observation, HISTOLOGIES):
+    if record.about(r4.Condition, *NAMING_LISTS):
+        return True
+    if record.about(r4.Observation, HISTOLOGIES):
         return True
     return names_only_a_site(record) and bool(record.saying(r4.DiagnosticReport, _WORDS))
 
