@@ -178,6 +178,7 @@ WORD_LISTS = frozenset(
         "sstr-low-uptake",
         "sstr-no-lesion",
         "sstr-positive",
+        "stated-grade",
         "surgery-booking",
         "surgical-referral",
         "surveillance",
