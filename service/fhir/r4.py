@@ -1353,7 +1353,7 @@ class Appointment(Resource, kw_only=True):
     NAMED_BY = ("service_type", "specialty", "reason_code", "appointment_type", "ordered")
     NAMED_IN = ("description", "comment")
     PARTS = ("participant",)
-    OTHER_RELEASES = {"reason": "another release", "class": "R5"}
+    OTHER_RELEASES = {"reason": "DSTU2, STU3, R5", "class": "R5"}
     NEEDS_STATUS = True
     DRAFT = "proposed"
     OFTEN_HIDDEN = ("proposed", "pending", "booked")
@@ -1505,7 +1505,7 @@ class Encounter(OfPatient, kw_only=True):
     period: Period | None = None
 
     NAMED_BY = ("type", "service_type", "reason_code")
-    OTHER_RELEASES = {"reason": "another release", "actualPeriod": "R5"}
+    OTHER_RELEASES = {"reason": "DSTU2, STU3, R5", "actualPeriod": "R5"}
     DONE = ("finished", "in-progress", "arrived")
 
     def naming_concepts(self) -> list[CodeableConcept]:
@@ -1532,6 +1532,7 @@ class AllergyReaction(Element, kw_only=True):
     """One reaction to the substance."""
 
     manifestation: Concepts | None = None
+    description: str | None = None
     severity: str | None = None
 
 
@@ -1545,9 +1546,11 @@ class AllergyIntolerance(Resource, kw_only=True):
     type: str | None = None
     recorded_date: When | None = None
     reaction: list[AllergyReaction] | None = None
+    note: list[Annotation] | None = None
 
     NAMED_BY = ("code",)
     WHOSE = "patient"
+    NOTES_MATTER = True
 
     @property
     def recorded(self) -> Moment | None:
@@ -1557,7 +1560,8 @@ class AllergyIntolerance(Resource, kw_only=True):
     @property
     def manifestations(self) -> str:
         """The reactions in words."""
-        return "; ".join(filter(None, [words(one.manifestation) for one in self.reaction or ()]))
+        told = [text for one in self.reaction or () for text in (words(one.manifestation), one.description)]
+        return "; ".join(filter(None, told))
 
     @property
     def is_severe(self) -> bool:
