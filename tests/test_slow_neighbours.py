@@ -16,11 +16,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.security.keys import ISSUER, PUBLIC_URL, elliptic, key_set, public, signed
 from tests.web.support import request_of
@@ -169,6 +171,53 @@ def registered_client(folder: Path) -> tuple[Path, Any]:
     clients = folder / "clients.toml"
     clients.write_text(f'[[client]]\niss = "{ISSUER}"\njwks_file = "{folder}/keys.json"\n')
     return clients, signed
+
+
+def test_a_collector_that_hangs_costs_no_answer_and_no_time_to_stop(tmp_path: Path) -> None:
+    with hanging_server() as (port, came):
+        with serving(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}") as base:
+            assert max(seconds_of(lambda: post(base, prefetch=CHART)) for _ in range(20)) < 1.5
+            began = time.monotonic()
+        assert time.monotonic() - began < 6
+        assert came
+
+
+def test_every_worker_sends_its_spans(tmp_path: Path) -> None:
+    with collector() as (endpoint, received):
+        with serving(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_SERVICE_NAME="net") as base:
+            for _ in range(40):
+                post(base, prefetch=CHART)
+        spans = [span for one in received for scope in one.scope_spans for span in scope.spans]
+        workers = {said(one.resource.attributes)["service.instance.id"] for one in received}
+    assert sum(span.name == "POST /cds-services/<service_id>" for span in spans) == 40
+    assert {said(one.resource.attributes)["service.name"] for one in received} == {"net"}
+    assert len(workers) == 2
+
+
+def said(attributes: Any) -> dict[str, str]:
+    return {one.key: one.value.string_value for one in attributes}
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, list[Any]]]:
+    """The address of what takes spans, and what it was sent."""
+    received: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.extend(ExportTraceServiceRequest.FromString(body).resource_spans)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
 
 
 def test_a_log_on_a_full_disk_costs_no_answer(tmp_path: Path) -> None:

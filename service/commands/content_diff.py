@@ -11,7 +11,6 @@ import io
 import subprocess
 import tarfile
 import tempfile
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any
 
 from service import VERSION
 from service.cards import Knowledge, load_knowledge
-from service.content_files import read_text
+from service.content_files import read_tables, read_text
 from service.errors import ContentError, InputFileError
 from service.front_matter import read_markdown
 from service.rule_code import SERVICE, read_code
@@ -136,7 +135,7 @@ def _said(place: str, old: str | None, new: str | None) -> str:
 def _entries(path: Path) -> dict[str, str]:
     """Every entry of a file by the place at which a reader finds it."""
     if path.suffix == ".toml":
-        return dict(_flat(tomllib.loads(read_text(path))))
+        return dict(_flat(read_tables(path)))
     file = read_markdown(path)
     return {**dict(_flat(file.front)), **{f"## {name}": text for name, text in file.sections.items()}}
 

@@ -11,11 +11,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+from service import tracing
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.neighbours import Conversation, Neighbours, NotAsked
@@ -64,7 +65,8 @@ class FetchLimits:
     """How much is read: pages and bytes for one key, bytes and JSON values for one call with all its keys.
 
     A value takes far more memory than the few bytes that it is written in, so these are counted apart; one of
-    FHIR takes some 15 bytes. ``certificate_authorities`` is a PEM file, or True for the usual ones.
+    FHIR takes some 15 bytes. ``certificate_authorities`` is a PEM file, or True for the usual ones;
+    ``traced_servers`` are base URLs of those that are told in which trace they are asked.
     """
 
     max_pages: int = 20
@@ -72,6 +74,7 @@ class FetchLimits:
     max_bytes_of_call: int = 32 * 1024 * 1024
     max_values_of_call: int = 2_500_000
     certificate_authorities: str | bool = True
+    traced_servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class FetchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """Where and how to ask: the same for every query of one hook call."""
+    """Where and how to ask: the same for every query of one hook call, but for the type that is asked for."""
 
     access: FhirAccess
     same_base: SameBase
@@ -105,6 +108,7 @@ class _Server:
     bytes_left: Allowance
     values_left: Allowance
     conversation: Conversation
+    resource_type: str = ""
 
 
 @dataclass(slots=True)
@@ -167,7 +171,7 @@ def _asked(server: _Server, queries: Mapping[str, str], deadline_seconds: float)
     parsed = {key: _QUERY.fullmatch(relative) for key, relative in queries.items()}
     refused = {key: refusal for key, query in parsed.items() if (refusal := _refusal(server, query))}
     jobs = {
-        (key, search): functools.partial(_fetch, server, search)
+        (key, search): tracing.carried(functools.partial(_fetch, server, search))
         for key in queries.keys() - refused.keys()
         for search in searches(queries[key])
     }
@@ -213,6 +217,7 @@ def _fetch(server: _Server, search: Search, exchange: Exchange) -> FetchOutcome:
     if query is None:
         return FetchOutcome(reason=_NO_QUERY)
     server.conversation.was_asked = True
+    server = replace(server, resource_type=query["type"])
     if query["id"] is not None:
         return _read(server, query, exchange)
     read = _search_for_components if search.is_extra else _search
@@ -414,13 +419,10 @@ def _tried_twice(
     server: _Server, url: str, exchange: Exchange, max_bytes: int, *, form: str | None = None
 ) -> Answer:
     """The answer to one request, tried once more where the fault may have passed by then."""
-    headers = {"Accept": "application/fhir+json"}
-    if server.access.token is not None:
-        headers["Authorization"] = f"Bearer {server.access.token}"
     attempt = functools.partial(
-        get,
+        _exchanged,
+        server,
         url,
-        headers,
         exchange=exchange,
         max_bytes=max_bytes,
         allowance=server.bytes_left,
@@ -439,6 +441,30 @@ def _tried_twice(
         return answer
     time.sleep(pause)
     return attempt()
+
+
+def _exchanged(server: _Server, url: str, **how: Any) -> Answer:
+    """One request and its answer, as a span that names neither the address nor who is asked about."""
+    method = "GET" if how["form"] is None else "POST"
+    where = urlsplit(server.access.base_url)
+    of_span = {"http.request.method": method, "server.address": where.hostname or ""}
+    with tracing.step(f"{method} {server.resource_type}", of_span):
+        try:
+            answer = get(url, _headers(server), **how)
+        except ExchangeFailed as failure:
+            tracing.note({"net_cds.reason": failure.reason})
+            raise
+        tracing.note({"http.response.status_code": answer.status}, failed=answer.status >= 400)
+        return answer
+
+
+def _headers(server: _Server) -> Mapping[str, str]:
+    """What goes with every request to this server."""
+    base = server.access.base_url
+    token = {} if server.access.token is None else {"Authorization": f"Bearer {server.access.token}"}
+    is_traced = any(server.same_base(one, base) for one in server.limits.traced_servers)
+    trace = tracing.outgoing_headers() if is_traced else {}
+    return {"Accept": "application/fhir+json", **token, **trace}
 
 
 def _pause_before_retry(answer: Answer) -> float | None:
