@@ -97,7 +97,7 @@ def _read(source: str, name: str) -> bytes:
         return _unpacked(sys.stdin.buffer, name)
     path = Path(source)
     if path.is_dir():
-        raise InputFileError(f"{name}: is a folder; name one file with a FHIR Bundle.")
+        raise InputFileError(f"{name}: is a folder; name one file.")
     try:
         with path.open("rb") as opened:
             return _unpacked(opened, name)

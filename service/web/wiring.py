@@ -241,6 +241,7 @@ def _pages(settings: Settings, site: Site, parts: Parts, store: Store) -> Pages 
     return Pages(
         site=site,
         cards_dir=settings.cards_dir,
+        public_url=settings.public_url,
         password=read_password(settings),
         record_issued=None if settings.authentication_required else parts.record_issued,
         report=functools.partial(report, store),
