@@ -106,10 +106,12 @@ def seconds_of(call: Any) -> float:
     return time.monotonic() - began
 
 
-def slowest_health(base: str) -> float:
-    """Seconds of the slowest of some questions after liveness and readiness."""
-    addresses = [f"{base}/health/{state}" for state in ("live", "ready")] * 5
-    return max(seconds_of(lambda url=url: requests.get(url, timeout=10)) for url in addresses)
+def assert_health_is_told_at_once(base: str) -> None:
+    """Most answers take a tenth of a second at most, and none much more on a busy machine."""
+    addresses = [f"{base}/health/{state}" for state in ("live", "ready")] * 8
+    seconds = sorted(seconds_of(lambda url=url: requests.get(url, timeout=10)) for url in addresses)
+    assert seconds[len(seconds) * 3 // 4] < 0.1
+    assert seconds[-1] < 0.5
 
 
 def test_a_fhir_server_that_hangs_makes_nobody_wait_who_does_not_need_it(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_a_fhir_server_that_hangs_makes_nobody_wait_who_does_not_need_it(tmp_pat
         time.sleep(0.3)
         answers = [seconds_of(lambda: post(base, prefetch=CHART)) for _ in range(5)]
         assert max(answers) < 1.5
-        assert slowest_health(base) < 0.5
+        assert_health_is_told_at_once(base)
         refused = [call.result() for call in hung]
     assert {answer.status_code for answer in refused} == {412}
     reasons = " ".join(answer.text for answer in refused)
@@ -147,10 +149,10 @@ def test_a_database_that_hangs_refuses_tokens_soon_and_kills_no_worker(tmp_path:
         ) as base:
             with ThreadPoolExecutor(8) as many:
                 calls = [many.submit(_timed_token_call, base, sign()) for _ in range(8)]
-                assert slowest_health(base) < 0.5
+                assert_health_is_told_at_once(base)
                 outcomes = [call.result() for call in calls]
             assert {status for status, _ in outcomes} == {503}
-            assert max(seconds for _, seconds in outcomes) < 4
+            assert max(seconds for _, seconds in outcomes) < 2.5
             assert requests.get(f"{base}/health/ready", timeout=5).status_code == 503
 
 

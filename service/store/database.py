@@ -42,6 +42,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
 from service import tracing
 from service.errors import ConfigurationError, StoreUnavailable
+from service.store.patience import patience, take_your_time
 from service.store.tables import SEEN_TOKEN
 
 LATEST_REVISION = "0005"
@@ -178,7 +179,7 @@ def after_fork(store: Store) -> None:
 @contextmanager
 def reading(store: Store) -> Iterator[Connection]:
     """A transaction that reads. Raises StoreUnavailable."""
-    with store_errors(store), _step("read", store), store.engine.begin() as connection:
+    with store_errors(store), _step("read", store), patience(), store.engine.begin() as connection:
         yield connection
 
 
@@ -215,7 +216,7 @@ def writing(store: Store, *, durable: bool = False, although_down: bool = False)
     if not although_down:
         _require_up(store)
     engine = store.engine.execution_options(sqlite_writes=True, sqlite_durable=durable)
-    with store_errors(store), _step("write", store), engine.begin() as connection:
+    with store_errors(store), _step("write", store), patience(), engine.begin() as connection:
         yield connection
 
 
@@ -269,7 +270,7 @@ def unhurried(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
-        connection.connection.driver_connection.patience_seconds = None  # type: ignore[union-attr]
+        take_your_time()
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -399,7 +400,7 @@ def _create_file(path: Path) -> None:
 
 
 def _migrate_postgresql(engine: Engine) -> None:
-    with engine.begin() as connection:
+    with patience(), engine.begin() as connection:
         if _revision(connection) == LATEST_REVISION:
             return
         unhurried(connection)
