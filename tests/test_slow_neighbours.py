@@ -6,6 +6,7 @@ Each is an attack that once stopped the service: ``service/adr/0013-slow-neighbo
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import socket
@@ -52,6 +53,13 @@ def free_port() -> int:
 @contextmanager
 def serving(folder: Path, *, output: Any = subprocess.DEVNULL, **settings: str) -> Iterator[str]:
     """The base URL of ``python -m service serve`` with these settings."""
+    with started(folder, output=output, **settings) as (base, _):
+        yield base
+
+
+@contextmanager
+def started(folder: Path, *, output: Any = subprocess.DEVNULL, **settings: str) -> Iterator[tuple[str, int]]:
+    """The base URL of the service, and the id of its first process."""
     port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("NET_CDS_")},
@@ -65,7 +73,7 @@ def serving(folder: Path, *, output: Any = subprocess.DEVNULL, **settings: str) 
         base = f"http://127.0.0.1:{port}"
         try:
             _wait_for(base)
-            yield base
+            yield base, process.pid
         finally:
             process.terminate()
             process.wait(timeout=20)
@@ -138,6 +146,56 @@ def test_a_fhir_server_that_hangs_is_soon_not_asked_any_more(tmp_path: Path) -> 
         assert time.monotonic() - began < 1
         assert "was not asked" in answer.text
         assert len(came) == asked
+
+
+@pytest.mark.parametrize(
+    "element",
+    [b'{"a":1}', b"1", b"[[[[[[[[1]]]]]]]]", b'{"a":1,"a":2}'],
+    ids=["members", "numbers", "arrays", "members-twice"],
+)
+@pytest.mark.parametrize("values", [900_000, 5_000_000], ids=["all-that-is-read", "more-than-is-read"])
+def test_answers_that_unpack_to_a_thousand_times_their_size_are_read_in_bounds(
+    tmp_path: Path, element: bytes, values: int
+) -> None:
+    each = 1 + element.count(b",") + element.count(b"{") + element.count(b"[")
+    count = min(values // each, 16_000_000 // (len(element) + 1))
+    packed = gzip.compress(
+        b'{"resourceType":"Bundle","type":"searchset","entry":[' + b",".join([element] * count) + b"]}"
+    )
+    with packed_answers(packed) as server, started(tmp_path, NET_CDS_WORKERS="1") as (base, process):
+        (worker,) = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        assert seconds_of(lambda: post(base, fhirServer=f"{server}/fhir")) < 2 + 5
+        assert peak_mb(int(worker)) < 350
+        assert post(base, prefetch=CHART).status_code == 200
+
+
+def peak_mb(process: int) -> int:
+    """The most memory that a process ever had."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+
+@contextmanager
+def packed_answers(packed: bytes) -> Iterator[str]:
+    """The base URL of a server that answers everything with this gzip stream."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/fhir+json")
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(packed)))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(packed)
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_a_database_that_hangs_refuses_tokens_soon_and_kills_no_worker(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -47,6 +48,9 @@ _PASSING_STATUSES = (502, 503, 504)
 _NOT_UNDERSTOOD = (400, 422, 501)  # what a search with a parameter that is not supported is answered with
 _NOT_SUPPORTED = (*_NOT_UNDERSTOOD, 403, 404, 405, 410, 500)
 _CAN_DO_WITHOUT = ("_count", "_sort", "_include")
+_LARGE_BYTES = 1024 * 1024
+_ONE_LARGE_ANSWER = threading.Lock()
+"""Parsing takes many times the memory of the answer, and keeps all other threads of the process waiting."""
 _PAUSE_SECONDS = 0.05  # before a failed request is tried once more
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]+")
 _QUERY = re.compile(rf"(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>(?!\.+$){ID})|\?[\x21-\x7e]*)?")
@@ -72,7 +76,7 @@ class FetchLimits:
     max_pages: int = 20
     max_bytes: int = 16 * 1024 * 1024
     max_bytes_of_call: int = 32 * 1024 * 1024
-    max_values_of_call: int = 2_500_000
+    max_values_of_call: int = 1_000_000
     certificate_authorities: str | bool = True
     traced_servers: tuple[str, ...] = ()
 
@@ -376,9 +380,10 @@ def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> 
     if media_type not in FHIR_JSON:
         raise ExchangeFailed("the FHIR server answered with something else than FHIR JSON")
     server.values_left.take(_most_values(answer.body))
-    # Other answers may have been parsed meanwhile.
-    exchange.seconds_left()
-    return _json_object(answer.body), len(answer.body)
+    with _ONE_LARGE_ANSWER if len(answer.body) > _LARGE_BYTES else nullcontext():
+        # Other answers may have been parsed meanwhile.
+        exchange.seconds_left()
+        return _json_object(answer.body), len(answer.body)
 
 
 def _most_values(body: bytes) -> int:
