@@ -11,8 +11,9 @@ SBOM_TOOLS := build/sbom-tools
 PARTS := build/serving
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# The tests of a file stay together, because they share what is costly to set up.
-IN_PARALLEL := --numprocesses=auto --dist=loadfile
+# The tests of a file stay together, because they share what is costly to set up; files come in the order of their
+# names, as those with the fewest tests, which would come last, take the longest.
+IN_PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast e2e-hapi check format cards fixtures words burden bench bench-fetch bench-cohort replicas soak deploy-tools sbom lock clean

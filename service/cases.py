@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from service.cards import CardText, Knowledge
-from service.engine import Said, ask_rules, gather, patient_of
+from service.engine import Said, ask_rule, gather, patient_of
 from service.errors import InputFileError
 from service.hooks.card import NotAssessed
 from service.hooks.hooks import SERVICE_OF
@@ -80,7 +80,4 @@ def _answer(case: Case, card: CardText, knowledge: Knowledge, vocabulary: Module
     request = read_request(document, service_id=SERVICE_OF[case.hook].id, hook=case.hook)
     record = gather(request, knowledge=knowledge, whole=True)
     patient = patient_of(request, record, knowledge, now=vocabulary.now_on(vocabulary.TODAY))
-    said = [
-        one for verdict in ask_rules(patient, knowledge) if verdict.rule.id == card.id for one in verdict.said
-    ]
-    return "; ".join(in_words(one, card) for one in said)
+    return "; ".join(in_words(one, card) for one in ask_rule(card.id, patient, knowledge))

@@ -249,7 +249,13 @@ def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
     """What every rule says that belongs to the hook and has a card to show."""
     asked = _asked(patient.hook, knowledge, patient.now)
-    return tuple([_verdict(rule, _answers(rule, patient), patient, knowledge) for rule in asked])
+    return tuple([_verdict(rule, patient, knowledge) for rule in asked])
+
+
+def ask_rule(rule_id: str, patient: Patient, knowledge: Knowledge) -> tuple[Said, ...]:
+    """What one rule says; nothing where it does not belong to the hook or has no card to show."""
+    asked = _asked(patient.hook, knowledge, patient.now)
+    return next((_verdict(rule, patient, knowledge).said for rule in asked if rule.id == rule_id), ())
 
 
 def _asked(hook: str, knowledge: Knowledge, now: datetime) -> Iterable[Rule]:
@@ -266,7 +272,8 @@ def ask(rule: Rule, patient: Patient) -> Answers:
     return out_of_scope(rule, patient) or decided(rule, patient)
 
 
-def _verdict(rule: Rule, answers: Answers, patient: Patient, knowledge: Knowledge) -> Verdict:
+def _verdict(rule: Rule, patient: Patient, knowledge: Knowledge) -> Verdict:
+    answers = _answers(rule, patient)
     several = answers if isinstance(answers, tuple) else (answers,)
     return Verdict(
         rule, tuple([said for answer in several for said in _said(rule, answer, patient, knowledge)])

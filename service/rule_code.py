@@ -10,7 +10,7 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from service.content_files import read_text
@@ -96,8 +96,9 @@ def read_code(package: Path = SERVICE) -> Code:
         for path in sorted((package / folder).glob("*.py"))
     }
     digest = digest_of(f"{name}\0{text}" for name, text in texts.items())
+    files = frozenset(texts)
     modules = {
-        name: _module(text, texts) for name, text in texts.items() if name.startswith(("rules/", "facts/"))
+        name: _module(text, files) for name, text in texts.items() if name.startswith(("rules/", "facts/"))
     }
     return Code(modules, digest)
 
@@ -111,12 +112,13 @@ def digest_of(texts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _module(text: str, files: Iterable[str]) -> Module:
+@cache  # content is loaded more than once in a process, and its code is the same each time
+def _module(text: str, files: frozenset[str]) -> Module:
     nodes = list(ast.walk(ast.parse(text)))
     literals = (one.value for one in nodes if isinstance(one, ast.Constant))
     return Module(
         digest=digest_of([text]),
-        imports=frozenset(name for one in nodes for name in _imported(one)) & frozenset(files),
+        imports=frozenset(name for one in nodes for name in _imported(one)) & files,
         texts=frozenset(one for one in literals if isinstance(one, str)),
         beginnings=frozenset(_beginnings(nodes)),
         attributes=frozenset(one.attr for one in nodes if isinstance(one, ast.Attribute)),

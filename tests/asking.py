@@ -11,7 +11,7 @@ from typing import Any
 
 from fhir_fixtures.vocabulary import TODAY, build_request, now_on
 from service.cards import Knowledge, load_knowledge
-from service.engine import HookResult, Said, ask_rules, gather, patient_of, respond
+from service.engine import HookResult, Said, ask_rule, gather, patient_of, respond
 from service.facts.patient import Patient
 from service.fhir.queries import prefetch_templates
 from service.hooks.hooks import SERVICES
@@ -78,8 +78,7 @@ def switched_on(of: Patient) -> Patient:
 
 def answers(rule_id: str, record: str, hook: str = "patient-view") -> tuple[Said, ...]:
     """What becomes of a rule's answer to a record in phrases, where every rule is switched on."""
-    verdicts = ask_rules(switched_on(patient(record, hook)), knowledge())
-    return next((verdict.said for verdict in verdicts if verdict.rule.id == rule_id), ())
+    return ask_rule(rule_id, switched_on(patient(record, hook)), knowledge())
 
 
 def result(record: str, hook: str = "patient-view", *, today: date = TODAY) -> HookResult:

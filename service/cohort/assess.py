@@ -96,7 +96,7 @@ class Opening(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """All that came of one job; ``fault`` says why it could not be assessed."""
+    """All that came of one job; ``fault`` says why it could not be assessed, ``place`` of what."""
 
     name: str
     cards: list[CardRow] = field(default_factory=list)
@@ -105,6 +105,7 @@ class Outcome:
     proposed: list[Proposal] = field(default_factory=list)
     units: list[SeenUnit] = field(default_factory=list)
     fault: str = ""
+    place: str = ""
     milliseconds: float = 0.0
 
 
@@ -114,9 +115,14 @@ def assess(job: Job, site: Site, options: Options) -> Outcome:
     try:
         _ask(job, site, options, outcome)
     except (InputFileError, MalformedRequest, MissingData) as fault:
-        outcome.fault = _anonymous(str(fault), options.key)
+        outcome.fault, outcome.place = _anonymous(str(fault), options.key), _place(job, options.key)
     outcome.milliseconds = round((time.perf_counter() - begun) * 1000, 3)
     return outcome
+
+
+def _place(job: Job, key: bytes | None) -> str:
+    who = f"Patient/{pseudonym(job.patient_id, key)}" if job.patient_id else ""
+    return ", ".join(one for one in (job.file, who) if one)
 
 
 def _ask(job: Job, site: Site, options: Options, outcome: Outcome) -> None:

@@ -22,6 +22,7 @@ import orjson
 import requests
 
 from service.cohort.private_files import create, write
+from service.cohort.sources import ERRORS
 from service.documents import elements, mapping, string
 from service.errors import InputFileError
 from service.fhir.r4 import TYPES
@@ -61,7 +62,7 @@ def export(access: Access, folder: Path, *, certificate_authorities: bool | str 
             _download(server, url, folder / f"{number:04d}-{kind}.ndjson", manifest)
         for number, one in enumerate(elements(manifest.get("error"))):
             # Not .ndjson: they are no part of a chart.
-            _download(server, string(one.get("url")), folder / f"{number:04d}-errors.txt", manifest)
+            _download(server, string(one.get("url")), folder / f"{number:04d}{ERRORS}", manifest)
 
 
 class _Server:

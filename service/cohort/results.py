@@ -54,7 +54,8 @@ class Results:
             columns = ", ".join(f"{field} {_sql_type(row, field)}" for field in get_type_hints(row))
             self._database.execute(f"CREATE TABLE IF NOT EXISTS {name} (side VARCHAR, {columns})")
         self._database.execute(
-            "CREATE TABLE IF NOT EXISTS done (name VARCHAR PRIMARY KEY, fault VARCHAR, milliseconds DOUBLE)"
+            "CREATE TABLE IF NOT EXISTS done (name VARCHAR PRIMARY KEY, place VARCHAR, fault VARCHAR, "
+            "milliseconds DOUBLE)"
         )
 
     def close(self) -> None:
@@ -73,7 +74,8 @@ class Results:
             if compared is not None:
                 self._add(COMPARED, compared)
             self._database.execute(
-                "INSERT INTO done VALUES (?, ?, ?)", [used.name, used.fault, used.milliseconds]
+                "INSERT INTO done VALUES (?, ?, ?, ?)",
+                [used.name, used.place, used.fault, used.milliseconds],
             )
         self._database.commit()
 
@@ -98,8 +100,8 @@ class Results:
 
     def faults(self) -> list[Problem]:
         """The jobs that could not be assessed, and why."""
-        found = self.query("SELECT name, fault FROM done WHERE fault <> '' ORDER BY ALL")
-        return [Problem(name, 0, fault) for name, fault in found]
+        found = self.query("SELECT place, fault FROM done WHERE fault <> '' ORDER BY ALL")
+        return [Problem(place, 0, fault) for place, fault in found]
 
     def write(self, folder: Path) -> list[Path]:
         """Write the tables as Parquet and CSV, the worklists and the proposed map; gives the files."""

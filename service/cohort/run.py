@@ -102,13 +102,15 @@ def whole(settings: Settings) -> Site:
 def _opened(plan: Plan, sources: Sources, site: Site, compared: Site | None) -> Plan:
     """Make the folder, or go on in it; the moment and the key of a run that was stopped stay the same."""
     work = plan.output / _WORK
-    is_new = not plan.output.exists()
     try:
+        if not _is_ours(plan.output):
+            raise InputFileError(
+                f"{plan.output}: holds files that are not of such a run; name a new or an empty folder."
+            )
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        plan.output.chmod(0o700)
     except OSError as fault:
         raise InputFileError(f"{plan.output}: cannot be used as folder ({fault.strerror}).") from None
-    if is_new:
-        plan.output.chmod(0o700)
     mark, stated = work / "plan.json", _identity(plan, sources, site, compared)
     if mark.exists():
         earlier = orjson.loads(mark.read_bytes())
@@ -124,6 +126,13 @@ def _opened(plan: Plan, sources: Sources, site: Site, compared: Site | None) -> 
         mark.write_bytes(orjson.dumps(written))
     key = None if plan.with_ids else _key(plan.output / _KEY)
     return dataclasses.replace(plan, options=dataclasses.replace(plan.options, moments=moments, key=key))
+
+
+def _is_ours(output: Path) -> bool:
+    """Whether it is new, empty, or of an earlier run: others lose access, and its files are replaced."""
+    made = {_WORK, _KEY, "export", "summary.json"}
+    names = {one.name for one in output.iterdir()} if output.exists() else set()
+    return not names or bool(names & made)
 
 
 def _identity(plan: Plan, sources: Sources, site: Site, compared: Site | None) -> str:

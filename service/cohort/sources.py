@@ -19,6 +19,8 @@ from service.documents import elements, mapping, string
 from service.errors import InputFileError
 
 _LINES = (".ndjson", ".jsonl")
+ERRORS = "-errors.txt"
+"""How the name of a file ends in which a Bulk Data server says what it did not export."""
 LONGEST_LINE = 8 * 1024 * 1024  # bytes
 
 
@@ -51,6 +53,8 @@ def find_sources(inputs: Iterable[str]) -> Sources:
             _check_lines(path, sources)
         elif path.name.removesuffix(".gz").endswith(".json"):
             _read_document(path, sources)
+        elif path.name.endswith(ERRORS):
+            sources.problems += _not_exported(path)
     if not (sources.lines or sources.documents or sources.problems):
         raise InputFileError(
             f"{', '.join(inputs)}: holds no .ndjson, .jsonl or .json file (each also .gz); name the folder "
@@ -94,6 +98,19 @@ def _odd_lines(name: str, lines: Iterable[bytes]) -> Iterator[Problem]:
                 line.decode()
             except UnicodeDecodeError:
                 yield Problem(name, number, "is not UTF-8")
+
+
+def _not_exported(path: Path) -> Iterator[Problem]:
+    """What the server left out, by the codes of its OperationOutcomes: their words may name patients."""
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            issues = elements(mapping(orjson.loads(line)).get("issue"))
+        except ValueError:
+            issues = []
+        codes = ", ".join(sorted({string(one.get("code"))[:40] for one in issues} - {""}))
+        yield Problem(
+            str(path), number, f"the server did not export all it was asked for: {codes or 'no code'}"
+        )
 
 
 def _read_document(path: Path, sources: Sources) -> None:

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from service.cards import CardText
-from service.engine import Said, ask, ask_rules
+from service.engine import Said, ask, ask_rule
 from service.facts.patient import Patient
 from service.facts.phase import phase_in_words
 from service.fhir.queries import QUERIES, SECTIONS
@@ -48,8 +48,7 @@ def withhold(section: str, record: Record) -> Record:
 
 
 def said(case: Case, of: Patient) -> tuple[Said, ...]:
-    verdicts = ask_rules(of, knowledge())
-    return next((one.said for one in verdicts if one.rule.id == case.card.id), ())
+    return ask_rule(case.card.id, of, knowledge())
 
 
 def fresh(of: Patient, record: Record) -> Patient:

@@ -178,6 +178,39 @@ def test_results_need_a_folder(clinic: Path, tmp_path: Path) -> None:
         run(plan(tmp_path / "file", clinic), quiet)
 
 
+def test_a_folder_of_other_files_is_left_alone(clinic: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(InputFileError, match="name a new or an empty folder"):
+        run(plan(tmp_path, clinic), quiet)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    assert [one.name for one in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_what_a_server_did_not_export_is_a_problem(tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    hospital.write(export, 3, one_in=1, resources=10, seed=1, today=TODAY)
+    issue = {"severity": "error", "code": "exception", "diagnostics": "Condition of Jane Doe"}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    (export / "0007-errors.txt").write_bytes(orjson.dumps(outcome) + b"\nno json\n")
+    found = run(plan(tmp_path / "out", export), quiet)
+    assert [(one.line, one.says.rpartition(": ")[2]) for one in found.problems] == [
+        (1, "exception"),
+        (2, "no code"),
+    ]
+    assert "Jane" not in (tmp_path / "out" / "problems.csv").read_text()
+
+
+def test_a_patient_who_cannot_be_assessed_is_named_by_pseudonym(tmp_path: Path) -> None:
+    path = tmp_path / "two.json"
+    patients = [{"resource": {"resourceType": "Patient", "id": one}} for one in ("jane doe", "joan-doe")]
+    path.write_bytes(orjson.dumps({"resourceType": "Bundle", "type": "collection", "entry": patients}))
+    found = run(plan(tmp_path / "out", path, with_ids=False), quiet)
+    (problem,) = found.problems
+    assert problem.file.startswith(f"{path}, Patient/")
+    assert "jane doe" not in (tmp_path / "out" / "problems.csv").read_text()
+
+
 def test_bundles_and_requests_are_assessed_as_well(tmp_path: Path) -> None:
     charts = tmp_path / "in"
     charts.mkdir()

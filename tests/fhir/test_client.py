@@ -260,7 +260,7 @@ def test_a_slow_server_is_given_up_at_the_deadline_and_hung_up_on(slow: Raw) -> 
 
 def test_a_slow_second_page_leaves_the_first() -> None:
     first = Reply(body=bundle("a", following="Condition?page=2"))
-    outcome, _ = outcome_of(first, misbehaving.trickling_body, seconds=0.5)
+    outcome, _ = outcome_of(first, misbehaving.trickling_body, seconds=2)
     assert identities(outcome) == ["a"]
     assert not outcome.complete
     assert outcome.reason == f"not all pages could be read: {LATE}"
@@ -542,7 +542,7 @@ def test_results_are_searched_for_by_component_as_well(
         return second if "component-code" in path else results(PLAIN)
 
     with misbehaving_server({"/fhir/Observation": reply_to}) as server:
-        outcome = ask(server, "Observation?patient=1&_sort=-date&_count=100&code=http://a|1", seconds=0.5)
+        outcome = ask(server, "Observation?patient=1&_sort=-date&_count=100&code=http://a|1", seconds=2)
     assert sorted(identities(outcome)) == found
     assert outcome.complete is is_complete
     assert "/fhir/Observation?patient=1&component-code=http://a%7C1" in {one.path for one in server.requests}
