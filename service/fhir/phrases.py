@@ -4,7 +4,8 @@ The automaton (https://en.wikipedia.org/wiki/Aho%E2%80%93Corasick_algorithm) wal
 phrases there are. A phrase is found as whole words, without regard to accents; a blank in it matches white
 space and hyphens, a ``*`` at its end any ending and at its beginning any beginning ("Lebermetastasen"). A
 phrase after ``!`` takes back the mentions that end in it; where none does, all of its sentence. One after
-``=`` counts in capitals only, and only beside a phrase of the list ``bare-letters``.
+``^`` counts in capitals only ("NED"), one after ``=`` in capitals only and only beside a phrase of the list
+``bare-letters``.
 """
 
 from __future__ import annotations
@@ -41,13 +42,17 @@ class Cue(NamedTuple):
 
 
 class Mention(NamedTuple):
-    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence."""
+    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence.
+
+    ``clause`` is what stands around it up to a stop such as "but".
+    """
 
     word_list: str
     assertion: Assertion
     sentence: str
     start: int
     end: int
+    clause: str = ""
 
 
 class Mark(NamedTuple):
@@ -70,6 +75,7 @@ class _Kind(Enum):
     MENTION = "mention"
     EXCEPTION = "exception"
     BARE = "bare"
+    CAPITALS = "capitals"
     BESIDE = "beside"
     CUE = "cue"
 
@@ -106,6 +112,11 @@ class _Walked(NamedTuple):
         begins, ends = self.sentences.bounds(self.sentences.number(one.start))
         return self.places[begins], self.places[ends]
 
+    def clause(self, one: Span) -> str:
+        """What stands around it up to a stop, as it is written."""
+        begins, ends = self.sentences.clause(one)
+        return self.written[self.places[begins] : self.places[ends]]
+
 
 class WordLists:
     """The automaton of every phrase; made once, when the content is loaded."""
@@ -127,10 +138,11 @@ class WordLists:
         cased = _folded(_closed_up(text[: self.longest]))
         folded = cased.lower()
         found = self._walk(folded, cased)
+        plainly = dict.fromkeys([one.name for one in found.mentions], Assertion.ASSERTED)
+        if not found.cues and not any(one.name in plainly for one in found.exceptions):
+            return plainly
         if not found.mentions:
             return {}
-        if not found.cues and not found.exceptions:
-            return {one.name: Assertion.ASSERTED for one in found.mentions}
         said: dict[str, Assertion] = {}
         sentences = Sentences(folded, found.cues, found.mentions, is_report=is_report)
         for one in _standing(found, sentences):
@@ -147,7 +159,8 @@ class WordLists:
         for one in walked.standing:
             if one.name in word_lists:
                 said = walked.sentences.says_of(one)
-                yield _quoted(walked.there(one), walked.written, walked.bounds(one), said)
+                quoted = _quoted(walked.there(one), walked.written, walked.bounds(one), said)
+                yield quoted._replace(clause=walked.clause(one))
 
     def marked(self, text: str, *, is_report: bool = False) -> Marked:
         """The text with every mention of any word list, for people who look at how it was read."""
@@ -183,7 +196,7 @@ class WordLists:
                 elif kind is _Kind.BESIDE:
                     is_tumour = True
                 elif cased[start:end].isupper():
-                    bare.append(Span(start, end, name))
+                    (bare if kind is _Kind.BARE else found.mentions).append(Span(start, end, name))
         if is_tumour:
             found.mentions.extend(bare)
         return found
@@ -269,12 +282,12 @@ def _continues(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-_MARKS = {"!": _Kind.EXCEPTION, "=": _Kind.BARE}
+_MARKS = {"!": _Kind.EXCEPTION, "=": _Kind.BARE, "^": _Kind.CAPITALS}
 
 
 def _of_phrase(phrase: Phrase) -> tuple[str, _Meaning]:
     kind = _Kind.BESIDE if phrase.word_list == BARE_LETTERS else _MARKS.get(phrase.text[0], _Kind.MENTION)
-    return _read(phrase.text.lstrip("!=").strip(), phrase.word_list, kind)
+    return _read(phrase.text.lstrip("!=^").strip(), phrase.word_list, kind)
 
 
 def _of_cue(cue: Cue) -> tuple[str, _Meaning]:
