@@ -35,6 +35,8 @@ class Span(NamedTuple):
 
 
 FAMILY, PSEUDO, STOP, UNSEEN = "family", "pseudo", "stop", "unseen-after"
+NEXT = "negation-next"
+"""Negates the word after it only: "non metastatic", but not the metastases of "a non secreting tumour"."""
 
 _JUDGED = {
     "nothing": Assertion.NOTHING,
@@ -42,6 +44,7 @@ _JUDGED = {
     "unexcluded-after": Assertion.UNCERTAIN,
     "negation-before": Assertion.NEGATED,
     "negation-after": Assertion.NEGATED,
+    NEXT: Assertion.NEGATED,
     UNSEEN: Assertion.NEGATED,
     "historical-before": Assertion.HISTORICAL,
     "historical-after": Assertion.HISTORICAL,
@@ -106,9 +109,13 @@ class Sentences:
                 continue
             if cue.name == STOP:
                 kinds.clear()
-            elif cue.name not in _AFTER and word - bisect_left(self._words, cue.end) <= _BEFORE:
+            elif cue.name not in _AFTER and self._is_near(cue, word):
                 kinds.add(cue.name)
         return kinds
+
+    def _is_near(self, cue: Span, word: int) -> bool:
+        """Whether a cue before it reaches a word."""
+        return word - bisect_left(self._words, cue.end) <= (0 if cue.name == NEXT else _BEFORE)
 
     def _kinds_after(self, phrase: Span, number: int) -> set[str]:
         """The cues that reach a phrase from after it, up to the next stop."""
