@@ -73,7 +73,7 @@ class Sentences:
     def __init__(self, text: str, cues: Iterable[Span], phrases: Iterable[Span], *, is_report: bool) -> None:
         self._text = text
         self._phrases = sorted([one.start for one in phrases])
-        self._cues = sorted(cues)
+        self._cues = sorted([one for one in cues if _stands(one, text)])
         self._starts = [cue.start for cue in self._cues]
         self._covers = _covers(self._cues)
         self._words = [one.start() for one in _WORD.finditer(text)]
@@ -141,6 +141,14 @@ class Sentences:
             cover = self._covers[place]
             if cover is None or (cover.start < phrase.end and phrase.start < cover.end):
                 yield self._cues[place]
+
+
+_CLAUSE_ENDS = re.compile(r"\s*(?:[.,;)\n]|$)")
+
+
+def _stands(cue: Span, text: str) -> bool:
+    """Whether a cue is one: an answer (": none") is one at the end of its clause only ("liver: no cysts")."""
+    return text[cue.start] != ":" or _CLAUSE_ENDS.match(text, cue.end) is not None
 
 
 def _covers(cues: Sequence[Span]) -> list[Span | None]:
