@@ -23,10 +23,10 @@ from service.approvals import Review, State, review_faults, same_person
 from service.cards import Knowledge
 from service.cases import asked
 from service.commands import exits
-from service.commands.content_diff import differences
 from service.commands.dossier import write_dossier
 from service.commands.terminal import rows, terminal
 from service.config import Settings
+from service.content_diff import differences
 from service.errors import InputFileError
 from service.front_matter import read_markdown
 from service.web.wiring import knowledge_of
@@ -53,7 +53,7 @@ def _add_status(actions: _Subparsers[argparse.ArgumentParser]) -> None:
 def _add_diff(actions: _Subparsers[argparse.ArgumentParser]) -> None:
     parser = actions.add_parser("diff", help="what changed between two states of the content, in words")
     for name in ("before", "after"):
-        parser.add_argument(name, help="a checkout, a folder of cards, or a git revision of this checkout")
+        parser.add_argument(name, help="a checkout, a folder of cards, a git revision or a kept content.json")
     parser.set_defaults(run=_diff)
 
 
@@ -143,7 +143,8 @@ def _status_row(knowledge: Knowledge, name: str, state: State) -> tuple[str, ...
 def _diff(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print what changed; exit code 1 where an approval ends with it. Raises InputFileError."""
     found = differences(arguments.before, arguments.after, cards_dir=settings.cards_dir, today=_today())
-    for line in found.lines:
+    gap = [""] if found.changes else []
+    for line in (*found.changes, *gap, *found.about):
         sys.stdout.write(f"{line}\n")
     return exits.FINDINGS if found.ended else exits.DONE
 
@@ -206,7 +207,10 @@ def _failing(card_id: str, knowledge: Knowledge) -> Iterator[str]:
 
 
 def _dossier(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Write the pages. Raises InputFileError where a card is unknown or the folder cannot be written."""
+    """Write the pages, and the state that they show.
+
+    Raises InputFileError where a card is unknown or the folder cannot be written.
+    """
     knowledge = _content(settings)
     if unknown := [name for name in arguments.cards if name not in knowledge.cards]:
         raise InputFileError(f"{', '.join(unknown)}: there is no such card; content status lists them.")

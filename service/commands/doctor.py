@@ -45,6 +45,7 @@ from service.commands.try_service import ServerUnusable, base_url, token_from
 from service.commands.vocabulary import SeenCode, SeenUnit, incomparable, seen_codes, seen_units, unmapped
 from service.config import Settings
 from service.documents import string, typed
+from service.engine import why_incomplete
 from service.errors import InputFileError, MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
@@ -197,7 +198,7 @@ def _examine(
     advance: Callable[[], None],
 ) -> _Report:
     report = _Report()
-    question = functools.partial(ask, access, settings.certificate_authorities)
+    question = functools.partial(ask, access, settings.certificate_authorities, knowledge.phrases)
     capabilities = question("metadata")
     if capabilities.failure:
         raise ServerUnusable(f"{access.base_url} could not be reached: {capabilities.failure}.")
@@ -298,16 +299,16 @@ def _read_as_service(
     )
     within = f"all queries in parallel took {seconds:.1f} s of the {deadline:g} s allowed"
     report.findings.append(Finding(Level.NOTE, "time", within))
-    faults = {key: one.reason or "not complete" for key, one in outcomes.items() if not one.complete}
+    faults = {key: why for key, one in outcomes.items() if (why := why_incomplete(one, knowledge.phrases))}
     report.findings += _unexplained(faults, report.findings)
-    readings = {key: _reading(key, one) for key, one in outcomes.items()}
+    readings = {key: _reading(key, one, faults.get(key, "")) for key, one in outcomes.items()}
     _judge(report, readings, faults, knowledge, patient_id=patient_id)
 
 
-def _reading(key: str, outcome: FetchOutcome) -> Reading:
+def _reading(key: str, outcome: FetchOutcome, fault: str) -> Reading:
     """What the server gave for one key, read as a hook call would read it."""
     value = MISSING if outcome.resource is None else outcome.resource
-    return read_key(key, value, why_incomplete="" if outcome.complete else outcome.reason or "not complete")
+    return read_key(key, value, why_incomplete=fault)
 
 
 def _judge(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.facts.disease_status import Sign
-from service.facts.operations import primary_resection
+from service.facts.operations import primary_resection, takes_out_site
 from service.facts.owner import Owner, owner_of_report
 from service.facts.patient import Patient, fact
 from service.facts.spread import reports_since_diagnosis
@@ -45,14 +45,17 @@ def _specimens(patient: Patient) -> Iterator[Sign]:
             mentions = patient.terminology.word_lists.mentions(
                 f"{report.resource.name}\n{report.text}", "resection-specimen", is_report=True
             )
-            if any(_is_of_primary(one.assertion, one.sentence, patient) for one in mentions):
+            name = report.resource.name
+            if any(_is_of_primary(one.assertion, f"{name} {one.sentence}", patient) for one in mentions):
                 says = patient.phrases("report.specimen", when=report.when)
                 yield Sign(report.moment, evidence(report.resource, says))
 
 
-def _is_of_primary(assertion: Assertion, sentence: str, patient: Patient) -> bool:
-    is_of_liver = "liver" in patient.terminology.metastasis_sites_in(sentence)
-    return assertion in (Assertion.ASSERTED, Assertion.HISTORICAL) and not is_of_liver
+def _is_of_primary(assertion: Assertion, said: str, patient: Patient) -> bool:
+    if "liver" in patient.terminology.metastasis_sites_in(said):
+        return False
+    is_so = assertion in (Assertion.ASSERTED, Assertion.HISTORICAL)
+    return is_so and takes_out_site(patient.terminology.organs_removed(said), patient)
 
 
 _TAKEN_OUT = "resection-history"

@@ -42,6 +42,7 @@ class FunctioningStatus:
     is_in_crisis: bool
     flushing: Condition | None
     diarrhoea: Condition | None
+    has_certain_insulinoma: bool
     other_syndromes: tuple[str, ...]
     other_syndrome_evidence: tuple[Evidence, ...]
 
@@ -72,8 +73,8 @@ class FunctioningStatus:
 
     @property
     def has_insulinoma(self) -> bool:
-        """Whether an insulinoma is on record."""
-        return "insulinoma" in self.other_syndromes
+        """Whether an insulinoma is on record, or suspected."""
+        return _INSULINOMA in self.other_syndromes
 
 
 @fact
@@ -94,6 +95,7 @@ def function(patient: Patient) -> FunctioningStatus:
         is_in_crisis=any(_is_crisis(one) for one in found),
         flushing=_flushing(patient),
         diarrhoea=_diarrhoea(patient),
+        has_certain_insulinoma=any(_is_certain(one) for one in _insulinomas(patient)),
         other_syndromes=tuple(others),
         other_syndrome_evidence=tuple([stated(one, patient) for one in others.values()]),
     )
@@ -179,20 +181,41 @@ def _is_confirmed(condition: Condition) -> bool:
 @fact
 def _others(patient: Patient) -> dict[str, Condition]:
     """Each other syndrome of hormones with a Condition that names it."""
-    lists = (HORMONE_LIST, "net-icdo3-morphology", "insulinoma")
-    found = patient.record.about(Condition, *lists)
-    return {name: one for one in found if one.is_in_force(patient.now) for name in _other_syndromes(one)}
+    return {name: one for one in _hormonal(patient) for name in _other_syndromes(one)}
+
+
+@fact
+def _hormonal(patient: Patient) -> tuple[Condition, ...]:
+    found = patient.record.about(Condition, HORMONE_LIST, "net-icdo3-morphology", _INSULINOMA)
+    return tuple([one for one in found if one.is_in_force(patient.now)])
+
+
+_INSULINOMA = "insulinoma"
+
+
+def _insulinomas(patient: Patient) -> list[Condition]:
+    return [one for one in _hormonal(patient) if _INSULINOMA in _other_syndromes(one)]
+
+
+def _is_certain(insulinoma: Condition) -> bool:
+    """Confirmed by its status, and by a code or by words that do not call it suspected."""
+    is_doubted = insulinoma.about.says_of(_INSULINOMA) is Assertion.UNCERTAIN
+    return insulinoma.verification == "confirmed" and not (is_doubted and not _coded_others(insulinoma))
 
 
 _NO_OTHER_SYNDROME = (*_CARCINOID, "", "serotonin", "hereditary")
 
 
 def _other_syndromes(condition: Condition) -> Iterator[str]:
+    yield from _coded_others(condition)
+    if condition.about.says_of(_INSULINOMA) in (Assertion.ASSERTED, Assertion.UNCERTAIN):
+        yield _INSULINOMA
+
+
+def _coded_others(condition: Condition) -> list[str]:
     rows = condition.about.rows(HORMONE_LIST, "net-icdo3-morphology")
-    named = (row.get("syndrome") for row in rows if row.get("role") != "nonspecific")
-    yield from (one for one in named if one not in _NO_OTHER_SYNDROME)
-    if condition.about.says_of("insulinoma") in (Assertion.ASSERTED, Assertion.UNCERTAIN):
-        yield "insulinoma"
+    named = [row.get("syndrome") for row in rows if row.get("role") != "nonspecific"]
+    return [one for one in named if one not in _NO_OTHER_SYNDROME]
 
 
 @fact

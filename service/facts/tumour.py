@@ -408,7 +408,7 @@ def _differentiation(primaries: Iterable[Primary], patient: Patient) -> Differen
     if morphology is not Differentiation.UNKNOWN:
         return morphology
     coded = _combined({primary.differentiation.value for primary in primaries})
-    if coded is Differentiation.WELL and _is_called_poor(patient):
+    if coded is Differentiation.WELL and is_called_poor(patient):
         return Differentiation.AMBIGUOUS
     return _differentiation_in_words(patient.record) if coded is Differentiation.UNKNOWN else coded
 
@@ -418,7 +418,7 @@ def _morphology(patient: Patient) -> Differentiation:
     return _combined({row.get("differentiation") for row in rows})
 
 
-def _is_called_poor(patient: Patient) -> bool:
+def is_called_poor(patient: Patient) -> bool:
     """Whether the newest report of pathology that speaks of the differentiation calls it poor."""
     told = [one.resource.about for one in reports(patient) if one.is_pathology]
     found = [one.finds("poorly-differentiated") for one in told if one.finds(*_WORDED)]

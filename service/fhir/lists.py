@@ -151,6 +151,7 @@ WORD_LISTS = frozenset(
         "octreotide-oral",
         "octreotide-plan",
         "octreotide-short-acting",
+        "one-lesion",
         "operation-words",
         "other-malignancy-words",
         "other-organ",

@@ -1321,7 +1321,7 @@ class Appointment(Resource, kw_only=True):
     NAMED_BY = ("service_type", "specialty", "reason_code", "appointment_type", "ordered")
     NAMED_IN = ("description", "comment")
     PARTS = ("participant",)
-    OTHER_RELEASES = {"reason": "another release", "class": "R5"}
+    OTHER_RELEASES = {"reason": "DSTU2, STU3, R5", "class": "R5"}
     NEEDS_STATUS = True
     DRAFT = "proposed"
     OFTEN_HIDDEN = ("proposed", "pending", "booked")
@@ -1473,7 +1473,7 @@ class Encounter(OfPatient, kw_only=True):
     period: Period | None = None
 
     NAMED_BY = ("type", "service_type", "reason_code")
-    OTHER_RELEASES = {"reason": "another release", "actualPeriod": "R5"}
+    OTHER_RELEASES = {"reason": "DSTU2, STU3, R5", "actualPeriod": "R5"}
     DONE = ("finished", "in-progress", "arrived")
 
     def naming_concepts(self) -> list[CodeableConcept]:

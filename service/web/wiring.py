@@ -32,12 +32,13 @@ from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
 from service.hooks.override_reasons import COMMON_CODES, published_reasons
 from service.hooks.profiles import PROFILES
-from service.hooks.recall import Recall
+from service.hooks.recall import Asked, Recall, Remembered
 from service.hooks.request import HookRequest
 from service.hooks.response import response_document
 from service.rules import RULES
 from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
+from service.security.key_sets import fetch_key_set
 from service.security.tokens import authenticate
 from service.security.urls import same_base
 from service.site import Callers, Site, call_of, read_site, site_of, switched_off
@@ -222,12 +223,12 @@ def _recaller(
     own_reasons = _own_reasons(knowledge)
 
     def recalled(request: HookRequest, client: Client, now: datetime, limits: Defaults) -> Recall:
-        if not settings.authentication_required:
-            limits = dataclasses.replace(limits, seldom_days=0)
-        viewer = _viewer(store, request, client)
-        return functools.partial(
-            recall, store, viewer=viewer, own_reasons=own_reasons, limits=limits, now=now
-        )
+        def remembered(asked: Sequence[Asked]) -> Sequence[Remembered]:
+            viewer = _viewer(store, request, client)
+            own = limits if settings.authentication_required else dataclasses.replace(limits, seldom_days=0)
+            return recall(store, asked, viewer=viewer, own_reasons=own_reasons, limits=own, now=now)
+
+        return remembered
 
     return recalled
 
@@ -279,7 +280,7 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def clients_of(settings: Settings, languages: Collection[str]) -> Mapping[str, Client]:
+def clients_of(settings: Settings, languages: Mapping[str, Knowledge]) -> Mapping[str, Client]:
     """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
         return {}
@@ -288,9 +289,13 @@ def clients_of(settings: Settings, languages: Collection[str]) -> Mapping[str, C
         known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
         known_languages=languages,
-        certificate_authorities=settings.certificate_authorities,
+        fetch_key_set=functools.partial(_fetch_key_set, settings, languages),
         beside=TABLES if settings.clients_file == settings.config_file else (),
     )
+
+
+def _fetch_key_set(settings: Settings, languages: Mapping[str, Knowledge], url: str) -> bytes | None:
+    return fetch_key_set(url, settings.certificate_authorities, languages[ENGLISH].phrases)
 
 
 def callers_of(clients: Mapping[str, Client]) -> Callers:

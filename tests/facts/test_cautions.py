@@ -106,3 +106,27 @@ def test_contrast_is_recognised_in_every_language_that_is_read(name: str) -> Non
 @pytest.mark.parametrize("name", ["Jod", "Allergie à l'iode", "Mariscos", "Schaaldieren"])
 def test_iodine_and_shellfish_are_no_contrast(name: str) -> None:
     assert cautions(f'allergy text "{name}"').said == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("Omnipaque", "mri-liver"),
+        ("Visipaque 320", "mri-liver"),
+        ("ULTRAVIST 300", "mri-liver"),
+        ("iohexol", "mri-liver"),
+        ("Ioversol", "mri-liver"),
+        ("Gadovist", "mri-without-contrast"),
+        ("gadoterate meglumine", "mri-without-contrast"),
+    ],
+)
+def test_contrast_is_recognised_by_brand_and_by_substance(name: str, offered: str) -> None:
+    found = cautions(f'ileal NET 60 days ago; allergy text "{name}" with reaction "Urticaria"')
+
+    assert name in found.said
+    assert offered in found.offered
+
+
+@pytest.mark.parametrize("name", ["Omnicef", "Betadine", "Optivar", "Magnesium"])
+def test_other_drugs_are_no_contrast(name: str) -> None:
+    assert not cautions(f'ileal NET 60 days ago; allergy text "{name}" with reaction "Urticaria"').said

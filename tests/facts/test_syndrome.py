@@ -228,3 +228,20 @@ def test_symptoms_beside_another_functioning_tumour_are_no_sign_of_carcinoid_syn
     assert of(f"pancreatic NET; {symptoms}").level is Function.PROBABLE
     assert of(f"pancreatic NET; VIPoma; {symptoms}").level is Function.UNKNOWN
     assert of(f"VIPoma; {symptoms}; 5-HIAA 60 mg/24h").level is Function.PROBABLE
+
+
+@pytest.mark.parametrize(
+    ("record", "is_certain"),
+    [
+        ("insulinoma 60 days ago", True),
+        ('condition text "Insulinoma of the pancreatic tail" 60 days ago', True),
+        ("insulinoma (suspected) 60 days ago", False),
+        ('condition text "Suspected insulinoma" 60 days ago', False),
+        ('condition text "Suspected insulinoma" 90 days ago; insulinoma 60 days ago', True),
+    ],
+)
+def test_a_suspected_insulinoma_is_on_record_and_not_certain(record: str, is_certain: bool) -> None:
+    found = function(patient(record))
+
+    assert found.has_insulinoma
+    assert found.has_certain_insulinoma is is_certain
