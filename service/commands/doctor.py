@@ -165,8 +165,15 @@ def _write(path: Path, text: str) -> None:
 
 def _languages(settings: Settings, knowledge: Knowledge) -> Iterator[Finding]:
     """How much of each language is there; what is missing is shown in English."""
+    today = datetime.now(UTC).date()
     for language, found in load_translations(settings.cards_dir, knowledge).items():
         yield Finding(Level.NOTE, "language", f"{language}: {len(found.missing)} texts are still English")
+        states = found.knowledge.translation_states(today)
+        approved = sum(one.is_approved for one in states.values())
+        said = f"{language}: the translation of {approved} of {len(states)} files is approved"
+        yield Finding(Level.NOTE, "language", said)
+        for file, why in found.knowledge.lapsed_translations(today).items():
+            yield Finding(Level.LIMIT, "review", f"{file}: {why}")
 
 
 def _reviews(knowledge: Knowledge, today: date) -> Iterator[Finding]:

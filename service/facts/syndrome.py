@@ -16,6 +16,7 @@ from service.facts.markers import (
     is_current,
 )
 from service.facts.patient import Patient, fact
+from service.facts.phase import Phase, course
 from service.facts.signals import Function, Signal, signals
 from service.facts.tumour import HORMONE_LIST, SYNDROME_WORDS, tumour
 from service.facts.words import stated
@@ -84,6 +85,8 @@ def function(patient: Patient) -> FunctioningStatus:
     signal = _surest_signal(patient)
     if signal and signal.level > level:
         level, why = signal.level, signal.says
+    if level is Function.CONFIRMED and _is_silent_after_cure(patient):
+        level, why = Function.PROBABLE, patient.phrases("function.in-range-after-cure")
     return FunctioningStatus(
         level=level,
         words=patient.phrases(f"names.function.{level.key}"),
@@ -99,6 +102,15 @@ def function(patient: Patient) -> FunctioningStatus:
         other_syndromes=tuple(others),
         other_syndrome_evidence=tuple([stated(one, patient) for one in others.values()]),
     )
+
+
+def _is_silent_after_cure(patient: Patient) -> bool:
+    """Whether the 5-HIAA has been in range since a resection that left no disease (Y-5)."""
+    newest, found = current_hiaa(patient), course(patient)
+    if newest is None or newest.is_high or found.phase is not Phase.SURVEILLANCE:
+        return False
+    removed = found.resected.moment if found.resected else None
+    return bool(removed and newest.moment and removed.precedes(newest.moment))
 
 
 def _evidence(patient: Patient) -> tuple[Evidence, ...]:
@@ -149,8 +161,8 @@ def _names_carcinoid_syndrome(condition: Condition) -> bool:
 
 
 def _stands(condition: Condition, patient: Patient) -> bool:
-    """A past crisis still marks a patient at risk; only a refuted entry does not count."""
-    if _is_crisis(condition):
+    """A past crisis marks a patient at risk and valves stay as they are, unless the entry is refuted."""
+    if _is_crisis(condition) or _is_of_heart(condition):
         return not condition.is_refuted
     return condition.is_in_force(patient.now) and not _is_dismissed_in_words(condition)
 
@@ -159,6 +171,13 @@ def _is_crisis(condition: Condition) -> bool:
     if rows := condition.about.rows(HORMONE_LIST):
         return any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
     return condition.about.is_named("carcinoid-crisis")
+
+
+def _is_of_heart(condition: Condition) -> bool:
+    if rows := condition.about.rows(HORMONE_LIST):
+        return any(row.get("syndrome") == "carcinoid-heart-disease" for row in rows)
+    said = condition.about.says_of("carcinoid-heart-disease")
+    return said in (Assertion.ASSERTED, Assertion.HISTORICAL)
 
 
 def _is_dismissed_in_words(condition: Condition) -> bool:

@@ -4,7 +4,8 @@ The automaton (https://en.wikipedia.org/wiki/Aho%E2%80%93Corasick_algorithm) wal
 phrases there are. A phrase is found as whole words, without regard to accents; a blank in it matches white
 space and hyphens, a ``*`` at its end any ending and at its beginning any beginning ("Lebermetastasen"). A
 phrase after ``!`` takes back the mentions that end in it; where none does, all of its sentence. One after
-``=`` counts in capitals only, and only beside a phrase of the list ``bare-letters``.
+``^`` counts in capitals only ("NED"), one after ``=`` in capitals only and only beside a phrase of the list
+``bare-letters``.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class _Kind(Enum):
     MENTION = "mention"
     EXCEPTION = "exception"
     BARE = "bare"
+    CAPITALS = "capitals"
     BESIDE = "beside"
     CUE = "cue"
 
@@ -194,7 +196,7 @@ class WordLists:
                 elif kind is _Kind.BESIDE:
                     is_tumour = True
                 elif cased[start:end].isupper():
-                    bare.append(Span(start, end, name))
+                    (bare if kind is _Kind.BARE else found.mentions).append(Span(start, end, name))
         if is_tumour:
             found.mentions.extend(bare)
         return found
@@ -280,12 +282,12 @@ def _continues(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-_MARKS = {"!": _Kind.EXCEPTION, "=": _Kind.BARE}
+_MARKS = {"!": _Kind.EXCEPTION, "=": _Kind.BARE, "^": _Kind.CAPITALS}
 
 
 def _of_phrase(phrase: Phrase) -> tuple[str, _Meaning]:
     kind = _Kind.BESIDE if phrase.word_list == BARE_LETTERS else _MARKS.get(phrase.text[0], _Kind.MENTION)
-    return _read(phrase.text.lstrip("!=").strip(), phrase.word_list, kind)
+    return _read(phrase.text.lstrip("!=^").strip(), phrase.word_list, kind)
 
 
 def _of_cue(cue: Cue) -> tuple[str, _Meaning]:

@@ -1500,6 +1500,7 @@ class AllergyReaction(Element, kw_only=True):
     """One reaction to the substance."""
 
     manifestation: Concepts | None = None
+    description: str | None = None
     severity: str | None = None
 
 
@@ -1513,9 +1514,11 @@ class AllergyIntolerance(Resource, kw_only=True):
     type: str | None = None
     recorded_date: When | None = None
     reaction: list[AllergyReaction] | None = None
+    note: list[Annotation] | None = None
 
     NAMED_BY = ("code",)
     WHOSE = "patient"
+    NOTES_MATTER = True
 
     @property
     def recorded(self) -> Moment | None:
@@ -1525,7 +1528,8 @@ class AllergyIntolerance(Resource, kw_only=True):
     @property
     def manifestations(self) -> str:
         """The reactions in words."""
-        return "; ".join(filter(None, [words(one.manifestation) for one in self.reaction or ()]))
+        told = [text for one in self.reaction or () for text in (words(one.manifestation), one.description)]
+        return "; ".join(filter(None, told))
 
     @property
     def is_severe(self) -> bool:

@@ -72,6 +72,7 @@ def wired_app(settings: Settings | None = None) -> Flask:
     decisions = read_site(settings.config_file, callers_of(clients))
     sites = {language: site_of(decisions, knowledge) for language, knowledge in languages.items()}
     _warn_of_reviews(sites[ENGLISH].content, _today())
+    _warn_of_translations([site.content for site in sites.values()], _today())
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
@@ -118,8 +119,8 @@ def knowledge_of(settings: Settings) -> Knowledge:
 
 def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledge]:
     """Language -> the content in it, English first; with NET_CDS_CONTENT=approved approved words only."""
-    approved_only = settings.content == "approved"
-    found = load_translations(settings.cards_dir, knowledge, approved_only=approved_only)
+    approved_on = _today() if settings.content == "approved" else None
+    found = load_translations(settings.cards_dir, knowledge, approved_on=approved_on)
     return {knowledge.language: knowledge, **{name: one.knowledge for name, one in found.items()}}
 
 
@@ -145,7 +146,7 @@ def _parts(
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(readiness, store),
-        lapsed_approvals=lambda: tuple(site.content.lapsed(_today())),
+        lapsed_approvals=functools.partial(_lapsed, [one.content for one in sites.values()]),
     )
 
 
@@ -174,6 +175,13 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
+def _lapsed(contents: Sequence[Knowledge]) -> tuple[str, ...]:
+    """The cards, and the files of translations, whose approval no longer counts; English is first."""
+    english, *others = contents
+    today = _today()
+    return (*english.lapsed(today), *(file for one in others for file in one.lapsed_translations(today)))
+
+
 def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
     """Say at start whose approval has lapsed or will soon, and which cards are off for want of one."""
     for card, why in knowledge.lapsed(today).items():
@@ -184,6 +192,13 @@ def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
     asked = [rule.id for rule in RULES if rule.id in knowledge.cards]
     if off := [name for name in asked if not knowledge.shows(name, today)]:
         _LOGGER.warning("NET_CDS_CONTENT=approved: not shown, because not approved: %s", ", ".join(off))
+
+
+def _warn_of_translations(languages: Sequence[Knowledge], today: date) -> None:
+    """Say at start which translation is no longer that which was approved."""
+    for knowledge in languages:
+        for file, why in knowledge.lapsed_translations(today).items():
+            _LOGGER.warning("%s: %s", file, why)
 
 
 def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:

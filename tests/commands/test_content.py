@@ -60,6 +60,40 @@ def test_an_approved_card_stays_approved_until_a_word_changes(
     assert "changed since it was approved" in capsys.readouterr().out
 
 
+def translation(capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    main(["content", "status", "--json"])
+    files = json.loads(capsys.readouterr().out)["translations"]
+    return str(next(one["state"] for one in files if one["file"] == f"de/{CARD}.md"))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [(f"translations/de/{CARD}.md", "Kein TNM", "Kein Stadium"), (f"{CARD}.md", "No TNM", "No stage")],
+)
+def test_an_approved_translation_stays_approved_until_a_word_of_either_language_changes(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, old: str, new: str
+) -> None:
+    assert translation(capsys) == "none"
+    assert approve("--language", "de") == exits.DONE
+    assert translation(capsys) == "approved"
+    assert state(capsys) == "none"
+
+    change(folder / name, old, new)
+    assert translation(capsys) == "changed"
+    assert main(["content", "status"]) == exits.FINDINGS
+
+
+def test_what_all_cards_share_is_approved_in_its_translation(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signers = ["--by", "First Person", "--checked-by", "Second Person"]
+
+    assert main(["content", "approve", "common", *signers, "--language", "de"]) == exits.DONE
+    assert main(["content", "approve", "common", *signers, "--language", "fr"]) == exits.UNUSABLE
+    assert "common: there is no such card in fr" in capsys.readouterr().err
+
+
 def test_a_card_is_approved_again_after_a_change(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     approve()
     change(folder / f"{CARD}.md", "No TNM", "No stage")

@@ -233,3 +233,18 @@ def test_pathology_of_another_cancer_grades_nothing(text: str, counts: bool) -> 
 )
 def test_boards_by_name_in_every_language(name: str, counts: bool) -> None:
     assert tumour_board(patient_with(note(name, "NET G2."))).is_done is counts
+
+
+@pytest.mark.parametrize(
+    ("text", "has_met"),
+    [
+        ("Case discussed at NET tumor board.", True),
+        ("Caso discusso in riunione multidisciplinare.", True),
+        ("Patiënt besproken in het MDO.", True),
+        ("To be discussed at NET tumor board.", False),
+        ("Nog niet besproken in het MDO.", False),
+        ("Discussed at breast MDT.", False),
+    ],
+)
+def test_a_note_may_say_that_a_board_has_met(text: str, has_met: bool) -> None:
+    assert tumour_board(patient_with(note("Progress note", text))).is_done is has_met
