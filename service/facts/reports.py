@@ -5,8 +5,7 @@ This is the one reader of report text; :mod:`service.fhir.r4` says where a type 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -112,16 +111,20 @@ _LONGEST_TITLE = 80  # characters; what is longer is a sentence
 def title_in_text(report: Report, patient: Patient) -> str:
     """The examination that a report names in its own text, where its code says no more than "imaging report".
 
-    After a label ("EXAM: CT ABDOMEN"), else the first line up to its colon or full stop.
+    After a label ("EXAM: CT ABDOMEN"), else in its first line.
     """
     lines = [line for one in report.text.splitlines() if (line := one.strip())]
     labelled = (line.partition(":") for line in lines)
     titles = (after for before, _colon, after in labelled if _is_label(before, patient))
-    title = next(filter(None, titles), "") or _TITLE_ENDS.split(lines[0] if lines else "", maxsplit=1)[0]
+    title = next(filter(None, titles), "") or _heading(lines)
     return title if len(title) <= _LONGEST_TITLE else ""
 
 
-_TITLE_ENDS = re.compile(r":|\.(?=\s|$)")
+def _heading(lines: Sequence[str]) -> str:
+    """The first line up to its colon, or all of it above a text; a sentence is none ("MRI liver advised")."""
+    first, colon, _rest = lines[0].partition(":") if lines else ("", "", "")
+    is_heading = bool(colon) or len(lines) > 1
+    return first if is_heading and ". " not in f"{first} " else ""
 
 
 def _is_label(words: str, patient: Patient) -> bool:
