@@ -19,8 +19,8 @@ import requests
 from service.buffering import LONGEST_HEAD_BYTES, Arrival
 from service.config import Settings
 from service.errors import ConfigurationError
-from service.hooks.schemas import fault_of
 from service.server import check_address, gunicorn_options
+from tests.schemas import fault_of
 
 _APPLICATION = """
 import os, sys, time

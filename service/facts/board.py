@@ -71,7 +71,7 @@ def _has_met(resource: Resource) -> bool:
     about = resource.about
     if about.is_named("board-planned"):
         return False
-    is_told = isinstance(resource, DiagnosticReport) and about.finds("board-decision")
+    is_told = resource.IS_REPORT and about.finds("board-decision")
     return is_board(resource) or (is_told and _is_of_this_cancer(about))
 
 

@@ -14,6 +14,7 @@ from service.facts.operations import primary_resection
 from service.facts.orders import find_order
 from service.facts.patient import Patient, fact
 from service.facts.progression import since_progression
+from service.facts.reports import reports
 from service.facts.scans import is_cross_sectional, is_echocardiography, is_sstr_imaging
 from service.facts.spread import spread
 from service.fhir import dates
@@ -45,7 +46,8 @@ class SstrResult(Enum):
 @fact
 def sstr_imaging(patient: Patient) -> Item:
     """N-16: somatostatin-receptor imaging."""
-    return _study(is_sstr_imaging, patient, since_progression(patient.defaults.sstr_fresh_days, patient))
+    limits = since_progression(patient.defaults.sstr_fresh_days, patient)
+    return _study(lambda one: is_sstr_imaging(one, patient), patient, limits)
 
 
 @fact
@@ -81,7 +83,7 @@ def _study(matches: Callable[[Resource], bool], patient: Patient, limits: Limits
 
 _LISTS = (
     *("sstr-imaging", "ct-mri", "echocardiography"),
-    *("sstr-imaging-words", "cross-sectional-imaging", "imaging-abdomen", "fdg-pet"),
+    *("sstr-imaging-words", "cross-sectional-imaging", "ct-mri-words", "imaging-abdomen", "fdg-pet"),
     *("echocardiography-words", "nt-probnp"),
 )
 
@@ -90,9 +92,12 @@ _LISTS = (
 def _studies(patient: Patient) -> tuple[Resource, ...]:
     """Everything that can show that imaging was done."""
     record = patient.record
+    written = {id(one.resource): one.resource for one in reports(patient) if one.is_imaging}
+    named = record.about(DiagnosticReport, *_LISTS)
     return (
         *record.of(ImagingStudy),
-        *record.about(DiagnosticReport, *_LISTS),
+        *named,
+        *[one for one in written.values() if not any(one is other for other in named)],
         *record.about(Procedure, *_LISTS),
         *record.about(MedicationAdministration, *_LISTS),
         *record.about(Observation, *_LISTS),
@@ -111,7 +116,7 @@ def newest_imaging(patient: Patient) -> Moment | None:
     shown = (
         moment
         for moment, one in _done_studies(patient)
-        if is_sstr_imaging(one) or is_cross_sectional(one, patient)
+        if is_sstr_imaging(one, patient) or is_cross_sectional(one, patient)
     )
     return next(shown, None)
 
@@ -147,7 +152,7 @@ def _has_lesion(patient: Patient) -> bool:
 @fact
 def told_result(patient: Patient) -> SstrResult:
     """What the newest scan with a result says of itself."""
-    done = [one for _moment, one in _done_studies(patient) if is_sstr_imaging(one)]
+    done = [one for _moment, one in _done_studies(patient) if is_sstr_imaging(one, patient)]
     results = [(dates.order(one.happened()), _result_of(one, patient)) for one in done]
     told = [pair for pair in results if pair[1] is not SstrResult.NOT_CODED]
     if told:
@@ -157,7 +162,7 @@ def told_result(patient: Patient) -> SstrResult:
 
 def is_uptake_low(patient: Patient) -> bool:
     """Whether the newest positive scan tells of no uptake higher than that of the liver."""
-    done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one))
+    done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one, patient))
     newest = next((one for one in done if _result_of(one, patient) is SstrResult.POSITIVE), None)
     return newest is not None and _tells_only_of_low_uptake(newest, patient)
 
@@ -172,7 +177,7 @@ def _tells_only_of_low_uptake(study: Resource, patient: Patient) -> bool:
 
 def last_sstr_result(patient: Patient) -> SstrResult:
     """What the newest receptor imaging showed, also where an older one says more."""
-    done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one))
+    done = (one for _moment, one in _done_studies(patient) if is_sstr_imaging(one, patient))
     return next((_result_of(one, patient) for one in done), SstrResult.NONE)
 
 

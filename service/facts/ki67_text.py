@@ -38,14 +38,18 @@ class Ki67Text:
 
 _FURTHEST = 40  # characters between a name and the value after it
 _LONGEST_QUOTE = 200  # characters
+_ARTICLES = 2
+"""How many small words may stand between a comparator and its number: "superior a un 20 %", "> als 20 %"."""
 _COMPARATORS = ("at-most", "less", "at-least", "more", "about")
 STATES = ("pending", "not-done")
-KINDS = frozenset({*_COMPARATORS, *STATES, "name", "to", "and", "percent", "marker", "cells", "grade"})
+KINDS = frozenset(
+    {*_COMPARATORS, *STATES, "name", "article", "to", "and", "percent", "marker", "cells", "grade"}
+)
 """The kinds of words of the grammar."""
 
 
 class _Grammar(NamedTuple):
-    stems: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...]
     percent: tuple[str, ...]
     name: re.Pattern[str]
     value: re.Pattern[str]
@@ -61,14 +65,17 @@ def _grammar(words: tuple[GrammarWord, ...]) -> _Grammar:
     one_of = {kind: _one_of(phrases) for kind, phrases in by_kind.items()}
     compared = "|".join([f"(?P<{kind.replace('-', '_')}>{one_of[kind]})" for kind in _COMPARATORS])
     percent, number = one_of["percent"], r"(?<![\d.,])(\d{1,3}(?:[.,]\d{1,2})?)"
-    joined = rf"(?: ?{percent})? ?{one_of['to']} ?|(?: ?{one_of['and']} )"
+    article = rf"(?:{one_of['article']} ){{0,{_ARTICLES}}}"
+    joined = rf"(?: ?{percent})? ?{one_of['to']} ?{article}|(?: ?{one_of['and']} {article})"
     return _Grammar(
-        stems=tuple([one.removesuffix("*") for one in by_kind["name"]]),
+        parts=tuple(dict.fromkeys([tuple(_PART.findall(one)) for one in by_kind["name"]])),
         percent=tuple(by_kind["percent"]),
-        name=re.compile(one_of["name"]),
-        value=re.compile(rf"(?:(?:{compared}) ?)?{number}(?:(?:{joined}){number})? ?{percent}"),
+        name=re.compile(_loose(one_of["name"])),
+        value=re.compile(rf"(?:(?:{compared}) ?{article})?{number}(?:(?:{joined}){number})? ?{percent}"),
         marker=re.compile(one_of["marker"]),
-        legend=re.compile(rf"(?<!\w)(?:{_prefixes(by_kind['grade'])}) ?([123])\b[^;\n]{{0,25}}?\d"),
+        legend=re.compile(
+            rf"(?<!\w)(?:{_prefixes(by_kind['grade'])}) ?([123])\b[^;\n]{{0,25}}?\d", re.IGNORECASE
+        ),
         states=tuple([(state, re.compile(one_of[state])) for state in STATES]),
         cells=frozenset(by_kind["cells"]),
     )
@@ -82,6 +89,15 @@ def _one_of(phrases: Sequence[str]) -> str:
     """One pattern for all: as whole words, the longest first, with any ending for a ``*``."""
     ordered = sorted(phrases, key=len, reverse=True)
     return "(?:" + "|".join([_pattern(one) for one in ordered]) + ")"
+
+
+_PART = re.compile(r"\w+")
+_GAP = re.compile(r"\\[ -]")
+
+
+def _loose(pattern: str) -> str:
+    """The same with any blanks and hyphens between the parts of a name ("Ki -67", "Ki‑67")."""
+    return _GAP.sub("[ ‐‑–-]{1,3}", pattern)
 
 
 def _pattern(phrase: str) -> str:
@@ -109,7 +125,7 @@ def read(text: str, words: tuple[GrammarWord, ...], *, is_named: bool = False) -
     """What a text says of Ki-67; ``is_named`` where it is the value of a Ki-67 result."""
     grammar, values = _grammar(words), list[Found]()
     names_it, said, whole = is_named, ("", ""), _folded(text)
-    if not is_named and not any(stem in whole for stem in grammar.stems):
+    if not is_named and not any(all(part in whole for part in parts) for parts in grammar.parts):
         return Ki67Text()
     for sentence in _sentences(text, grammar):
         folded = _folded(sentence)
@@ -128,9 +144,28 @@ def _sentences(text: str, grammar: _Grammar) -> Iterator[str]:
     """Sentence by sentence, without those that only explain the grades."""
     lines = re.sub(r"[^\S\n]+", " ", text).replace("\r", "\n")
     for line in _BROKEN.sub(" ", lines).split("\n"):
-        for part in _FULL_STOP.split(line):
-            if len(set(grammar.legend.findall(_folded(part)))) < 2:
-                yield from (one.strip() for one in _SENTENCE_ENDS.split(part) if one.strip())
+        for part in _FULL_STOP.split(_without_legends_in_brackets(line, grammar)):
+            told = _before_legend(part, grammar) if _is_legend(part, grammar) else part
+            yield from (one.strip() for one in _SENTENCE_ENDS.split(told) if one.strip())
+
+
+_BRACKETS = re.compile(r"\([^()\n]*\)|\[[^\[\]\n]*\]")
+
+
+def _without_legends_in_brackets(line: str, grammar: _Grammar) -> str:
+    """Of ``Ki-67 4 % (G1 <3 %, G2 3-20 %)`` the value only."""
+    return _BRACKETS.sub(lambda one: "" if _is_legend(one[0], grammar) else one[0], line)
+
+
+def _is_legend(part: str, grammar: _Grammar) -> bool:
+    """Whether it tells of two grades or more which numbers they have."""
+    return len(set(grammar.legend.findall(part))) >= 2
+
+
+def _before_legend(part: str, grammar: _Grammar) -> str:
+    """The value that stands before the grades are explained: ``Ki-67 4 %, G1 <3 %, G2 3-20 %``."""
+    before = grammar.legend.split(part, maxsplit=1)[0]
+    return before if grammar.value.search(_folded(before)) else ""
 
 
 def _state(folded: str, grammar: _Grammar) -> str:

@@ -11,6 +11,7 @@ from service.facts.patient import Patient
 from service.facts.reports import Report
 from service.facts.tumour import tumour
 from service.fhir import r4
+from service.fhir.context import Assertion
 
 
 class Owner(Enum):
@@ -37,16 +38,26 @@ def owner_of_specimen(stated: str, patient: Patient) -> Owner:
 def owner_of_report(report: Report, patient: Patient) -> Owner:
     """Whose a report's findings are: beside another cancer the NET's only where the report names it.
 
-    Tissue of an organ in which none begins is another's, also where no other cancer is on record.
+    Tissue of an organ in which none begins, or of a cancer called by its name, is another's, also where no
+    other cancer is on record.
     """
     if patient.terminology.says("neuroendocrine-tumour", report.resource.name, report.text):
         return Owner.THE_TUMOUR
-    if report.is_pathology and patient.terminology.says("other-organ", report.resource.name, report.text):
+    if report.is_pathology and _is_of_another(report, patient):
         return Owner.ANOTHER_CANCER
     if not tumour(patient).other_cancers:
         return Owner.THE_TUMOUR
     names_another = patient.terminology.says("other-malignancy-words", report.resource.name, report.text)
     return Owner.ANOTHER_CANCER if names_another else owner_of_specimen(report.resource.name, patient)
+
+
+def _is_of_another(report: Report, patient: Patient) -> bool:
+    """Whether pathology examined another organ, or diagnoses another cancer (not: had, may be, excluded)."""
+    text = f"{report.resource.name}\n{report.text}"
+    if patient.terminology.says("other-organ", text):
+        return True
+    named = patient.terminology.word_lists.mentions(text, "named-other-cancer", is_report=True)
+    return any(one.assertion is Assertion.ASSERTED for one in named)
 
 
 def _names_the_tumour(stated: str, patient: Patient) -> bool:

@@ -206,7 +206,7 @@ def _is_excluded(patient: Patient) -> bool:
         return True
     imaging = [one for one in reports_since_diagnosis(patient) if one.is_imaging]
     sections = [one for one in imaging if is_cross_sectional(one.resource, patient)]
-    receptors = [one for one in imaging if is_sstr_imaging(one.resource)]
+    receptors = [one for one in imaging if is_sstr_imaging(one.resource, patient)]
     return bool(sections and receptors) and sections[0].is_whole and receptors[0].is_whole
 
 
@@ -331,7 +331,7 @@ def _level(mention: Mention, report: Report, patient: Patient) -> Level | None:
         return None
     is_asserted = mention.assertion is Assertion.ASSERTED
     if mention.word_list == "liver-lesion":
-        is_avid = is_sstr_imaging(report.resource) and _is_avid(mention.sentence, patient)
+        is_avid = is_sstr_imaging(report.resource, patient) and _is_avid(mention.sentence, patient)
         return Level.REPORTED if is_asserted and is_avid else Level.POSSIBLE
     if is_asserted and report.is_pathology and _names_the_tumour(report, patient):
         return Level.PROVEN

@@ -128,16 +128,28 @@ def _stated_stages(patient: Patient) -> Iterator[tuple[Moment | None, Evidence]]
 
 
 def _stated_reports(patient: Patient) -> Iterator[tuple[Moment | None, Evidence]]:
-    for report, words in _reported(patient):
+    for report, words in (*_reported(patient), *_grouped(patient)):
         yield report.moment, evidence(report.resource, patient.phrases("report.tnm", words=words))
+
+
+@fact
+def _own_reports(patient: Patient) -> tuple[Report, ...]:
+    own = [one for one in reports(patient) if owner_of_report(one, patient) is Owner.THE_TUMOUR]
+    return tuple(own)
 
 
 @fact
 def _reported(patient: Patient) -> tuple[tuple[Report, str], ...]:
     """The TNM in the words of reports of the tumour."""
-    own = [one for one in reports(patient) if owner_of_report(one, patient) is Owner.THE_TUMOUR]
-    found = [(one, match[0]) for one in own for match in _TNM_IN_WORDS.finditer(one.text)]
+    found = [(one, match[0]) for one in _own_reports(patient) for match in _TNM_IN_WORDS.finditer(one.text)]
     return tuple(found)
+
+
+def _grouped(patient: Patient) -> Iterator[tuple[Report, str]]:
+    """The stage group in the words of pathology; other reports grade kidneys and hearts as well."""
+    for one in _own_reports(patient):
+        if one.is_pathology and (match := _GROUP_IN_WORDS.search(one.text)):
+            yield one, match[0]
 
 
 _ROMAN = {"1": "i", "2": "ii", "3": "iii", "4": "iv"}
@@ -237,6 +249,11 @@ _WORDS_FOR_GROUP = "stage|stadium|stade|estadio|stadio|uicc|ajcc|enets"
 _GROUP_VALUES = r"(IV|III|II|I|[1-4])[ABCabc]?\d?"
 _CATEGORIES_OF_STAGE[_GROUP] = re.compile(
     rf"(?:\b(?:{_WORDS_FOR_GROUP})\b[^.;\n]{{0,20}}?\b|^\s*){_GROUP_VALUES}\b", re.IGNORECASE
+)
+# Roman in capitals only, and no English "I" with a verb after it.
+_GROUP_IN_WORDS = re.compile(
+    rf"\b(?:{_WORDS_FOR_GROUP})\b[^.;\n\d]{{0,15}}?(?-i:\b(?:IV|III?|I(?! [a-z]))[ABCabc]?\d?\b)",
+    re.IGNORECASE,
 )
 _TNM_IN_WORDS = re.compile(
     r"\b(?:y?[cpru]*|a)T\s?(?:[0-4][a-d]?|is|X)(?:\s?\(m?\d*\))?[\s,;]{0,3}[cpyru]{0,3}N\s?[0-3X][abc]?"

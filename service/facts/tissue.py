@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.facts.patient import Patient, fact
+from service.facts.reports import reports
 from service.fhir.r4 import Condition, DiagnosticReport, Observation, Procedure
 
 _LISTS = ("resection-procedures", "grade-differentiation", "tissue-obtained")
@@ -17,4 +18,8 @@ def has_tissue(patient: Patient) -> bool:
         *record.about(DiagnosticReport, *_LISTS),
         *record.about(Observation, *_LISTS),
     )
-    return any(one.is_done for one in shown) or bool(record.about(Condition, "net-icdo3-morphology"))
+    return (
+        any(one.is_done for one in shown)
+        or bool(record.about(Condition, "net-icdo3-morphology"))
+        or any(one.is_pathology for one in reports(patient))
+    )

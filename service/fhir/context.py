@@ -35,6 +35,8 @@ class Span(NamedTuple):
 
 
 FAMILY, PSEUDO, STOP, UNSEEN = "family", "pseudo", "stop", "unseen-after"
+NEXT = "negation-next"
+"""Negates the word after it only: "non metastatic", but not the metastases of "a non secreting tumour"."""
 
 _JUDGED = {
     "nothing": Assertion.NOTHING,
@@ -42,6 +44,7 @@ _JUDGED = {
     "unexcluded-after": Assertion.UNCERTAIN,
     "negation-before": Assertion.NEGATED,
     "negation-after": Assertion.NEGATED,
+    NEXT: Assertion.NEGATED,
     UNSEEN: Assertion.NEGATED,
     "historical-before": Assertion.HISTORICAL,
     "historical-after": Assertion.HISTORICAL,
@@ -73,7 +76,7 @@ class Sentences:
     def __init__(self, text: str, cues: Iterable[Span], phrases: Iterable[Span], *, is_report: bool) -> None:
         self._text = text
         self._phrases = sorted([one.start for one in phrases])
-        self._cues = sorted(cues)
+        self._cues = sorted([one for one in cues if _stands(one, text)])
         self._starts = [cue.start for cue in self._cues]
         self._covers = _covers(self._cues)
         self._words = [one.start() for one in _WORD.finditer(text)]
@@ -117,9 +120,13 @@ class Sentences:
                 continue
             if cue.name == STOP:
                 kinds.clear()
-            elif cue.name not in _AFTER and word - bisect_left(self._words, cue.end) <= _BEFORE:
+            elif cue.name not in _AFTER and self._is_near(cue, word):
                 kinds.add(cue.name)
         return kinds
+
+    def _is_near(self, cue: Span, word: int) -> bool:
+        """Whether a cue before it reaches a word."""
+        return word - bisect_left(self._words, cue.end) <= (0 if cue.name == NEXT else _BEFORE)
 
     def _kinds_after(self, phrase: Span, number: int) -> set[str]:
         """The cues that reach a phrase from after it, up to the next stop."""
@@ -145,6 +152,14 @@ class Sentences:
             cover = self._covers[place]
             if cover is None or (cover.start < phrase.end and phrase.start < cover.end):
                 yield self._cues[place]
+
+
+_CLAUSE_ENDS = re.compile(r"\s*(?:[.,;)\n]|$)")
+
+
+def _stands(cue: Span, text: str) -> bool:
+    """Whether a cue is one: an answer (": none") is one at the end of its clause only ("liver: no cysts")."""
+    return text[cue.start] != ":" or _CLAUSE_ENDS.match(text, cue.end) is not None
 
 
 def _covers(cues: Sequence[Span]) -> list[Span | None]:

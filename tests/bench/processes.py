@@ -64,18 +64,30 @@ def memory_mb(process: int) -> tuple[float, float]:
     return of_workers + _proportional_set_size(process), of_workers
 
 
-def tree_memory_mb(process: int) -> float:
-    """Proportional set size in MB of a process and all below it; 0 once it has ended."""
-    try:
-        return sum(_proportional_set_size(member) for member in tree(process))
-    except (OSError, SystemExit):
-        return 0.0 if not Path(f"/proc/{process}/smaps_rollup").exists() else 0.1
+def census(process: int) -> Mapping[int, tuple[float, float]]:
+    """Each living process of a tree -> its processor time in seconds, its proportional set size in MB."""
+    found: dict[int, tuple[float, float]] = {}
+    waiting = [process]
+    while waiting:
+        member = waiting.pop()
+        try:
+            seconds = sum(_own_ticks(member)) / os.sysconf("SC_CLK_TCK")
+            found[member] = (seconds, _proportional_set_size(member))
+            waiting += _children(member)
+        except (OSError, SystemExit):  # it has ended meanwhile
+            continue
+    return found
 
 
 def processor_seconds(process: int) -> float:
     """Processor time of a process and all below it so far, in user code and in the kernel."""
     ticks = sum(_ticks(member) for member in tree(process))
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _own_ticks(process: int) -> tuple[int, int]:
+    user, system, *_ = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]
+    return int(user), int(system)
 
 
 def _ticks(process: int) -> int:
@@ -110,8 +122,9 @@ def _wait_until_answering(server: subprocess.Popen[bytes], port: int, log: Path,
 
 
 def _children(process: int) -> list[int]:
-    listing = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return [int(child) for child in listing.split()]
+    """The children of all its threads: those of Java are not begun by the first."""
+    listings = [one.read_text() for one in Path(f"/proc/{process}/task").glob("*/children")]
+    return [int(child) for listing in listings for child in listing.split()]
 
 
 def _proportional_set_size(process: int) -> float:

@@ -200,7 +200,9 @@ def test_the_tracer_may_stand_in_a_series() -> None:
     inner = r4.Extension(value_codeable_concept=TRACER)
     series = r4.ImagingSeries(extension=[r4.Extension(extension=[inner])])
 
-    assert is_sstr_imaging(about(r4.ImagingStudy(description="PET WB", series=[series])))
+    assert is_sstr_imaging(
+        about(r4.ImagingStudy(description="PET WB", series=[series])), patient("ileal NET")
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,9 @@ def test_the_tracer_may_stand_in_a_series() -> None:
 def test_a_report_of_any_imaging_has_to_tell_the_result(conclusion: str, counts: bool) -> None:
     code = r4.CodeableConcept(coding=[r4.Coding(system="http://loinc.org", code="18748-4")])
 
-    assert is_sstr_imaging(about(r4.DiagnosticReport(code=code, conclusion=conclusion))) is counts
+    report = about(r4.DiagnosticReport(code=code, conclusion=conclusion))
+
+    assert is_sstr_imaging(report, patient("ileal NET")) is counts
 
 
 @pytest.mark.parametrize(
@@ -228,7 +232,7 @@ def test_a_report_of_any_imaging_has_to_tell_the_result(conclusion: str, counts:
 def test_tracers_have_brand_names(name: str, counts: bool) -> None:
     report = r4.DiagnosticReport(code=r4.CodeableConcept(text=name))
 
-    assert is_sstr_imaging(about(report)) is counts
+    assert is_sstr_imaging(about(report), patient("ileal NET")) is counts
 
 
 @pytest.mark.parametrize(

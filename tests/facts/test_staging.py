@@ -37,3 +37,22 @@ def test_the_newest_result_comes_before_the_stage_of_the_condition() -> None:
 
 def test_the_stage_of_the_condition_is_evidence_in_its_own_words() -> None:
     assert [one.says.split(": ")[0] for one in tnm("ileal NET (staged)").evidence] == ["stage"]
+
+
+@pytest.mark.parametrize(
+    ("record", "is_stated"),
+    [
+        ('pathology report "Well differentiated NET. AJCC stage IIIB"', True),
+        ('pathology report "UICC IV"', True),
+        ('pathology report "ENETS stage IV"', True),
+        ('pathology report "Stade IV"', True),
+        ('pathology report "Estadio IIIA"', True),
+        ('pathology report "Stadio IV"', True),
+        ('pathology report "Stadium IIIB"', True),
+        ('pathology report "At this stage I cannot comment on the margin"', False),
+        ('pathology report "Ki-67 4 %, staged by CT 2026"', False),
+        ('CT abdomen conclusion "Chronic kidney disease stage IV" done', False),
+    ],
+)
+def test_a_stage_group_in_the_words_of_pathology(record: str, is_stated: bool) -> None:
+    assert tnm(f"ileal NET; {record}").is_done is is_stated
