@@ -50,6 +50,39 @@ def kinds(of: Patient) -> list[Kind]:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        *("Quirófano 3", "Cirugía programada", "Intervención quirúrgica", "Bloc opératoire"),
+        *(
+            "Intervention chirurgicale",
+            "Sala operatoria",
+            "Operatiekamer",
+            "Chirurgische ingreep",
+            "OP-Saal 2",
+        ),
+    ],
+)
+def test_a_booking_of_surgery_in_another_language(words: str) -> None:
+    assert kinds(booked({"serviceType": [{"text": words}]})) == [Kind.OTHER_SURGERY]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "Controle na operatie",
+            "Postoperative Kontrolle",
+            "Contrôle post-opératoire",
+            "Control postoperatorio",
+        ),
+        *("Visita chirurgia", "Consultation de chirurgie", "Type and screen for hemicolectomy"),
+    ],
+)
+def test_a_visit_or_a_test_that_names_an_operation(words: str) -> None:
+    assert kinds(booked({"serviceType": [{"text": words}]})) == []
+
+
+@pytest.mark.parametrize(
     ("system", "code", "kind"),
     [
         (PCS, "0DTF0ZZ", Kind.ABDOMINAL_SURGERY),
