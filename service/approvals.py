@@ -98,6 +98,18 @@ def _standing(review: Review, digest: str, today: date) -> Standing:
     return Standing.APPROVED
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A review with the digest of what is here now, for which it would have to stand."""
+
+    review: Review
+    digest: str
+
+    def on(self, today: date, *, warn_days: float) -> State:
+        """Its state on a day."""
+        return state_of(self.review, self.digest, today, warn_days=warn_days)
+
+
 def worst(states: Iterable[State]) -> State:
     """That of a card which gathers several: approved if all are, until the first of them is due."""
     ordered = sorted(states, key=lambda one: (one.is_approved, one.review.next_review or date.min))

@@ -25,6 +25,7 @@ from service.approvals import (
     Basis,
     Review,
     Shared,
+    Signed,
     State,
     basis_of,
     digest_of_basis,
@@ -160,8 +161,6 @@ class CardText:
     sections: Mapping[str, str]
     lists: tuple[str, ...] = ()
     """The code lists and word lists that its rule reads, beside those that every rule reads."""
-    is_translation_reviewed: bool = True
-    """Whether the words are English, or a translation that was approved as such."""
 
     @property
     def first_wording(self) -> Wording:
@@ -230,6 +229,10 @@ class Knowledge:
     version: str
     bases: Mapping[str, Basis] = field(default_factory=dict)
     """What an approval of each card rests on."""
+    phrase_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The phrases that the rule of each card asks for."""
+    translated: Mapping[str, Signed] = field(default_factory=dict)
+    """The review of each file that translates words, as in ``tnm.md``; none in English."""
     only_approved: bool = False
     """Whether only approved cards are shown."""
     results_by_code: bool = True
@@ -285,10 +288,32 @@ class Knowledge:
             return card_id in self.cards
         return card_id in self.cards and self.states(today)[card_id].is_approved
 
+    def translation_states(self, today: date) -> Mapping[str, State]:
+        """The review of each translated file on a day."""
+        warn_days = self.defaults.review_warn_days
+        return {name: one.on(today, warn_days=warn_days) for name, one in self.translated.items()}
+
+    def are_words_approved(self, cards: Iterable[CardText], today: date) -> bool:
+        """Whether two people stand by the translation of these cards and of ``common.md``."""
+        if self.language == ENGLISH:
+            return True
+        warn_days, names = self.defaults.review_warn_days, ["common.md", *[f"{one.id}.md" for one in cards]]
+        signed = [self.translated.get(name) for name in names]
+        return all(one and one.on(today, warn_days=warn_days).is_approved for one in signed)
+
     def lapsed(self, today: date) -> Mapping[str, str]:
         """The cards whose approval no longer counts, and why in words."""
         states = self.states(today)
         return {name: self.review_in_words(one) for name, one in states.items() if one.has_lapsed}
+
+    def lapsed_translations(self, today: date) -> Mapping[str, str]:
+        """The translated files whose approval no longer counts, as in ``de/tnm.md``, and why in words."""
+        states = self.translation_states(today)
+        return {
+            f"{self.language}/{name}": self.review_in_words(one)
+            for name, one in states.items()
+            if one.has_lapsed
+        }
 
     def review_in_words(self, state: State) -> str:
         """What a reader is told of a review."""
@@ -459,6 +484,7 @@ def load_knowledge(
         phrases=phrases,
         version=f"{version}+{_version(shared, code_map)}{_read_in(read_languages)}",
         bases={card.id: _basis(file, card, shared) for file, card in loaded},
+        phrase_keys={name: frozenset(shared.phrases_of(code.of_rule(name))) for name in cards},
     )
 
 

@@ -21,8 +21,10 @@ from service.facts.tumour import may_hide_a_tumour, names_a_tumour, names_only_a
 from service.fhir.access import FhirAccess
 from service.fhir.bookings import name_bookings
 from service.fhir.medications import Medications, reads_of
+from service.fhir.phrasebook import Phrases
 from service.fhir.queries import QUERIES
-from service.fhir.read import MISSING, Entry, Reading, State, holds_code, read_key, read_resources
+from service.fhir.read import Entry, Reading, State, holds_code, read_key, read_resources
+from service.fhir.reasons import Reason, Why
 from service.fhir.record import DRAFTS, Record, Shelf, assemble, names_in, shelve
 from service.hooks.card import Card, Indicator, NotAssessed
 from service.hooks.override_reasons import ReasonClass
@@ -50,8 +52,8 @@ class Fetched(Protocol):
         """Whether nothing is missing."""
 
     @property
-    def reason(self) -> str | None:
-        """Why not, in words without patient data."""
+    def reason(self) -> Reason | None:
+        """Why not."""
 
 
 Fetch = Callable[[FhirAccess, str, Collection[str]], Mapping[str, Fetched]]
@@ -116,7 +118,7 @@ def respond(
     marks.append(time.perf_counter())
     if not ask_all and not names_a_tumour(record):
         said = _incomplete_problem_list(record, knowledge, now)
-        is_heard = any(rule.id not in shadow_rules for rule in _asked(request.hook, knowledge, now))
+        is_heard = said and any(rule.id not in shadow_rules for rule in _asked(request.hook, knowledge, now))
         return HookResult(said if is_heard else (), (), record, _durations(marks))
     patient = patient_of(request, record, knowledge, now=now)
     verdicts = ask_rules(patient, knowledge)
@@ -174,7 +176,7 @@ def gather(
     readings |= {key: _prefetched(request, key) for key in QUERIES if key not in readings}
     readings[DRAFTS] = read_resources(request.drafts, DRAFTS)
     shelves |= _shelves(readings, request, knowledge, known=shelves)
-    if completed := _completed(shelves, request, fetch):
+    if completed := _completed(shelves, request, fetch, knowledge.phrases):
         # The Patient may have come only now, and with it the names by which the others are told.
         readings |= completed
         shelves = _shelves(readings, request, knowledge)
@@ -191,11 +193,12 @@ def gather(
 
 def _holds_a_histology(request: HookRequest, knowledge: Knowledge) -> bool:
     """Whether one of the few results that can name a tumour was sent; the others are not even looked at."""
-    return holds_code(request.prefetch.get("observations"), knowledge.terminology.histology_codes)
+    codes = knowledge.terminology.histology_codes
+    return request.may_hold("observations", codes) and holds_code(request.sent("observations"), codes)
 
 
 def _prefetched(request: HookRequest, key: str) -> Reading:
-    return read_key(key, request.prefetch.get(key, MISSING))
+    return read_key(key, request.sent(key))
 
 
 def _shelves(
@@ -215,7 +218,9 @@ def _shelves(
     }
 
 
-def _completed(shelves: Mapping[str, Shelf], request: HookRequest, fetch: Fetch | None) -> dict[str, Reading]:
+def _completed(
+    shelves: Mapping[str, Shelf], request: HookRequest, fetch: Fetch | None, phrases: Phrases
+) -> dict[str, Reading]:
     """The readings of what the FHIR server gave, where it may be asked and something is missing."""
     if fetch is None or request.fhir_access is None:
         return {}
@@ -223,7 +228,7 @@ def _completed(shelves: Mapping[str, Shelf], request: HookRequest, fetch: Fetch 
     if not wanted:
         return {}
     outcomes = fetch(request.fhir_access, request.patient_id, wanted)
-    return {key: _answered(key, outcome, request) for key, outcome in outcomes.items()}
+    return {key: _answered(key, outcome, request, phrases) for key, outcome in outcomes.items()}
 
 
 def _drugs_read_singly(
@@ -239,11 +244,15 @@ def _drugs_read_singly(
     return read_resources(found, "drugs") if found else None
 
 
-def _answered(key: str, outcome: Fetched, request: HookRequest) -> Reading:
+def _answered(key: str, outcome: Fetched, request: HookRequest, phrases: Phrases) -> Reading:
     """What the server gave; what was prefetched where it gave nothing."""
-    value = request.prefetch.get(key, MISSING) if outcome.resource is None else outcome.resource
-    reason = "" if outcome.complete else outcome.reason or "the FHIR server could not be read"
-    return read_key(key, value, why_incomplete=reason)
+    value = request.sent(key) if outcome.resource is None else outcome.resource
+    return read_key(key, value, why_incomplete=why_incomplete(outcome, phrases))
+
+
+def why_incomplete(outcome: Fetched, phrases: Phrases) -> str:
+    """Why a query gave not all, in words without patient data; empty where it did."""
+    return "" if outcome.complete else (outcome.reason or Reason(Why.UNREAD)).in_words(phrases)
 
 
 def ask_rules(patient: Patient, knowledge: Knowledge) -> tuple[Verdict, ...]:
@@ -323,14 +332,15 @@ def _incomplete_problem_list(record: Record, knowledge: Knowledge, now: datetime
     if not may_hide_a_tumour(record):
         return ()
     missing = NotAssessed("workup", "conditions", record.why_not_known("conditions"))
-    return (render_incomplete([missing], knowledge, today=now.date(), notes=_notes(record)),)
+    notes = _notes(record, knowledge.phrases)
+    return (render_incomplete([missing], knowledge, today=now.date(), notes=notes),)
 
 
-def _notes(record: Record) -> tuple[str, ...]:
+def _notes(record: Record, phrases: Phrases) -> tuple[str, ...]:
     """What was odd in the record: reasons for doubt first, then what was left out; each once."""
-    sections = record.sections.values()
-    reasons = [f"{section.name}: {reason}" for section in sections for reason in section.reasons]
-    notes = [f"{section.name}: {note}" for section in sections for note in section.notes]
+    named = [(phrases.name("names.section", one.name), one) for one in record.sections.values()]
+    reasons = [f"{name}: {reason}" for name, section in named for reason in section.reasons]
+    notes = [f"{name}: {note}" for name, section in named for note in section.notes]
     return tuple(dict.fromkeys(reasons + notes))
 
 
@@ -519,18 +529,12 @@ def _with_the_rest(
         for _group, members in no_room
         for rule, _fires in members
     ]
-    notes = (*crowded_out, *_notes(record))
+    notes = (*crowded_out, *_notes(record, knowledge.phrases))
     if missing and len(cards) < int(knowledge.defaults.most_cards):
         cards.append(render_incomplete(missing, knowledge, today=patient.now.date(), notes=notes))
     elif cards:
         cards[-1] = replace(cards[-1], not_assessed=tuple(missing), notes=notes)
     return tuple(cards)
-
-
-def silent_because(verdict: Verdict, knowledge: Knowledge) -> str:
-    """Why a rule is silent, for reports; empty where it is not."""
-    silences = [one for one in verdict.said if isinstance(one, Silent)]
-    return "; ".join([because(verdict.rule, one, knowledge) for one in silences])
 
 
 def because(rule: Rule, silent: Silent, knowledge: Knowledge) -> str:

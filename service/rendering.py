@@ -69,7 +69,8 @@ def render_card(rule: Rule, fires: Fires, on: Page) -> Card:
         recommendations=(rule.id,),
         indicator=indicator_of(rule, fires, knowledge),
         summary=summary(wording.summary, fires.values, limits=frame.limits),
-        detail=f"{_detail(text, fires, frame)}\n\n{footer}\n\n{_provenance(knowledge, frame, state, text)}",
+        detail=f"{_detail(text, fires, frame)}\n\n{footer}\n\n"
+        f"{_provenance(knowledge, frame, state, [text], on.today)}",
         source=frame.source,
         suggestions=tuple(_suggestions(text, fires, values, on)),
         override_reasons=frame.override_reasons,
@@ -100,7 +101,7 @@ def render_group(group: str, members: Sequence[tuple[Rule, Fires]], on: Page) ->
         indicator=max([part.indicator for part in parts]),
         summary=summary(wording.summary, items),
         detail=f"{wording.detail.format_map({**items, 'details': details})}\n\n{footer}\n\n"
-        f"{_provenance(knowledge, frame, state, shell, *texts)}",
+        f"{_provenance(knowledge, frame, state, [shell, *texts], on.today)}",
         source=frame.source,
         suggestions=tuple([suggestion for part in parts for suggestion in part.suggestions]),
         override_reasons=frame.override_reasons,
@@ -159,7 +160,7 @@ def render_incomplete(
         indicator=wording.indicator,
         summary=summary(wording.summary, values),
         detail=f"{wording.detail.format_map({**values, 'details': lines})}\n\n"
-        f"{_provenance(knowledge, frame, state, text)}",
+        f"{_provenance(knowledge, frame, state, [text], today)}",
         source=frame.source,
         override_reasons=frame.override_reasons,
         not_assessed=tuple(not_assessed),
@@ -170,17 +171,14 @@ def render_incomplete(
     )
 
 
-def _provenance(knowledge: Knowledge, frame: Frame, state: State, *texts: CardText) -> str:
-    """The last lines of a card: who answers for it, and how far its sources were looked up."""
-    review = knowledge.review_on_card(state)
-    line = knowledge.common.provenance.format_map({"review": review})
-    return f"{line}{_on_translation(knowledge, *texts)}\n\n{frame.sources_line}"
-
-
-def _on_translation(knowledge: Knowledge, *texts: CardText) -> str:
-    """What the provenance says of translated words; nothing of English ones."""
-    is_reviewed = all(text.is_translation_reviewed for text in texts)
-    return "" if is_reviewed else f" {knowledge.common.translation_not_reviewed}"
+def _provenance(
+    knowledge: Knowledge, frame: Frame, state: State, texts: Sequence[CardText], today: date
+) -> str:
+    """The last lines of a card: who answers for it and for its translation, how far its sources were seen."""
+    line = knowledge.common.provenance.format_map({"review": knowledge.review_on_card(state)})
+    if not knowledge.are_words_approved(texts, today):
+        line = f"{line} {knowledge.common.translation_not_reviewed}"
+    return f"{line}\n\n{frame.sources_line}"
 
 
 def indicator_of(rule: Rule, fires: Fires, knowledge: Knowledge) -> Indicator:

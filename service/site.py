@@ -20,7 +20,7 @@ from service.approvals import Basis
 from service.cards import SHARED_CARDS, CardText, Knowledge, Local
 from service.errors import ConfigurationError
 from service.facts.defaults import Defaults
-from service.fhir.roles import roles_in
+from service.fhir.roles import USER_TEMPLATES, roles_in
 from service.hook_names import ALL_HOOKS
 from service.hooks.card import Indicator
 from service.hooks.request import HookRequest
@@ -137,7 +137,7 @@ class Call:
 
 def call_of(request: HookRequest, now: datetime, *, client: str = "", tenant: str = "") -> Call:
     """The call of a client (its issuer, and the tenant of its token) with a request, made ``now``."""
-    user = roles_in(request.prefetch, request.user_id, now)
+    user = roles_in([request.sent(key) for key in USER_TEMPLATES], request.user_id, now)
     return Call(request.hook, client, tenant, user.roles, user.specialties)
 
 

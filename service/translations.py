@@ -1,7 +1,8 @@
 """The words of the cards in other languages than English: a folder for each in ``cards/translations/``.
 
 A file there has the name of the file that it translates, as much of its words as is translated, and a review
-of its own. What it lacks stays English. ``cards/README.md`` describes the form.
+of its own. What it lacks stays English. An approval there names a digest of the words in both languages, so
+that it ends with a change of either. ``cards/README.md`` describes the form.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as model
 
-from service.approvals import Review
+from service.approvals import Review, Signed, review_faults
 from service.cards import COMMON_SECTIONS, WITH_HOLES, CardText, Common, Knowledge, Silence
 from service.content_files import collect
 from service.errors import ContentError
@@ -24,6 +26,7 @@ from service.fhir.phrasebook import Phrases, has_plain_holes, holes_in, lines_of
 from service.front_matter import checked, read_markdown
 from service.hooks.card import OverrideReason
 from service.hooks.override_reasons import OWN_SYSTEM, non_adherence_reasons
+from service.rule_code import digest_of
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 """https://www.rfc-editor.org/rfc/rfc5646#section-2.2: a language, and perhaps a country."""
@@ -66,19 +69,19 @@ class _File:
 
     words: _Words = field(default_factory=dict)
     places: Mapping[_Place, str] = field(default_factory=dict)
-    is_reviewed: bool = False
+    review: Review | None = None
 
 
 def load_translations(
-    cards_dir: Path, knowledge: Knowledge, *, approved_only: bool = False
+    cards_dir: Path, knowledge: Knowledge, *, approved_on: date | None = None
 ) -> dict[str, Translation]:
     """Language -> the content in it; ContentError with all that is wrong with any of them.
 
-    With ``approved_only`` the words of a card whose translation is not approved stay English.
+    With ``approved_on`` the words whose translation is not approved on that day stay English.
     """
     problems: list[str] = []
     found = {
-        folder.name: collect(problems, partial(_load, folder, knowledge, approved_only=approved_only))
+        folder.name: collect(problems, partial(_load, folder, knowledge, approved_on=approved_on))
         for folder in sorted((cards_dir / "translations").glob("*/"))
     }
     if problems:
@@ -86,24 +89,76 @@ def load_translations(
     return {language: one for language, one in found.items() if one is not None}
 
 
-def _load(folder: Path, knowledge: Knowledge, *, approved_only: bool) -> Translation:
+def _load(folder: Path, knowledge: Knowledge, *, approved_on: date | None) -> Translation:
     if not _LANGUAGE.fullmatch(folder.name):
         named = "the folder has to be named for a language, as de or pt-BR"
         raise ContentError([f"translations/{folder.name}: {named}"])
-    english = _english(knowledge)
-    faults = list(_faults_of_names(folder))
-    files = {name: collect(faults, partial(_read, folder / name)) or _File() for name in english}
-    faults += [fault for name, file in files.items() for fault in _faults(english[name], file)]
-    if faults:
-        raise ContentError([f"translations/{folder.name}/{fault}" for fault in faults])
-    if approved_only:
-        files |= {name: _File() for name, file in files.items() if not file.is_reviewed}
+    files, english = _files(folder, knowledge), _english(knowledge)
+    signed = _signed(files, english, knowledge)
+    if approved_on is not None:
+        files = _approved(files, signed, knowledge, approved_on)
     missing = (
         _named(name, place) for name in english for place in english[name].keys() - files[name].words.keys()
     )
     words = {name: {**english[name], **file.words} for name, file in files.items()}
-    reviewed = {name for name, file in files.items() if file.is_reviewed}
-    return Translation(_translated(folder.name, knowledge, words, reviewed), tuple(sorted(missing)))
+    translated = _translated(folder.name, replace(knowledge, translated=signed), words)
+    return Translation(translated, tuple(sorted(missing)))
+
+
+def _files(folder: Path, knowledge: Knowledge) -> dict[str, _File]:
+    """Each file that may be translated, empty where it is not; ContentError with all that is wrong."""
+    english, faults = _english(knowledge), list(_faults_of_names(folder))
+    most_days = knowledge.defaults.review_max_days
+    read = {name: partial(_read, folder / name, most_days=most_days) for name in english}
+    files = {name: collect(faults, one) or _File() for name, one in read.items()}
+    faults += [fault for name, file in files.items() for fault in _faults(english[name], file)]
+    if faults:
+        raise ContentError([f"translations/{folder.name}/{fault}" for fault in faults])
+    return files
+
+
+def _signed(
+    files: Mapping[str, _File], english: Mapping[str, _Words], knowledge: Knowledge
+) -> dict[str, Signed]:
+    """The reviews of what is translated, each with the digest of what an approval would name now."""
+    return {
+        name: Signed(file.review, _digest(name, english, files, knowledge))
+        for name, file in files.items()
+        if file.review is not None
+    }
+
+
+def _digest(
+    name: str, english: Mapping[str, _Words], files: Mapping[str, _File], knowledge: Knowledge
+) -> str:
+    """Of the words of a file in both languages, and of the phrases that its rule asks for."""
+    asked: set[_Place] = {(key,) for key in knowledge.phrase_keys.get(Path(name).stem, ())}
+    sides = {
+        "original": [english[name], _only(asked, english[_PHRASES])],
+        "translation": [files[name].words, _only(asked, files[_PHRASES].words)],
+    }
+    texts = [
+        (side, *place, text)
+        for side, tables in sides.items()
+        for one in tables
+        for place, text in one.items()
+    ]
+    return digest_of("\0".join(parts) for parts in sorted(texts))
+
+
+def _only(places: set[_Place], words: _Words) -> _Words:
+    return {place: text for place, text in words.items() if place in places}
+
+
+def _approved(
+    files: Mapping[str, _File], signed: Mapping[str, Signed], knowledge: Knowledge, today: date
+) -> dict[str, _File]:
+    """The files without the words that nobody stands by; phrases are approved with the cards that ask."""
+    warn_days = knowledge.defaults.review_warn_days
+    kept = {name for name, one in signed.items() if one.on(today, warn_days=warn_days).is_approved}
+    keys: set[_Place] = {(key,) for name in kept for key in knowledge.phrase_keys.get(Path(name).stem, ())}
+    phrases = replace(files[_PHRASES], words=_only(keys, files[_PHRASES].words))
+    return {**{name: file if name in kept else _File() for name, file in files.items()}, _PHRASES: phrases}
 
 
 def _named(name: str, place: _Place) -> str:
@@ -159,21 +214,23 @@ def _faults_of_names(folder: Path) -> Iterator[str]:
             yield f"{path.name}: there is no file of this name in cards/ to translate"
 
 
-def _read(path: Path) -> _File:
+def _read(path: Path, *, most_days: float) -> _File:
     if not path.is_file():
         return _File()
-    return _read_phrases(path) if path.name == _PHRASES else _read_markdown(path)
+    return _read_phrases(path) if path.name == _PHRASES else _read_markdown(path, most_days)
 
 
 def _read_phrases(path: Path) -> _File:
     texts, lines = load_phrases(path).texts, lines_of_phrases(path)
     places: dict[_Place, str] = {(key,): f"{path.name}, line {lines[key]}, {key}" for key in texts}
-    return _File({(key,): text for key, text in texts.items()}, places, is_reviewed=True)
+    return _File({(key,): text for key, text in texts.items()}, places)
 
 
-def _read_markdown(path: Path) -> _File:
+def _read_markdown(path: Path, most_days: float) -> _File:
     file = read_markdown(path)
     front = checked(_Front, file)
+    if faults := list(review_faults(front.review, most_days=most_days)):
+        raise ContentError([f"{file.at('review', name)}: {fault}" for name, fault in faults])
     single: dict[_Place, str] = {
         (name,): text for name in ("title", "item") if (text := getattr(front, name))
     }
@@ -184,7 +241,7 @@ def _read_markdown(path: Path) -> _File:
     sections: dict[_Place, str] = {(_SECTION, heading): text for heading, text in file.sections.items()}
     places = {place: file.at(*place) for place in single | several}
     places |= {place: file.at_section(place[1]) for place in sections}
-    return _File(single | several | sections, places, is_reviewed=front.review.status == "approved")
+    return _File(single | several | sections, places, front.review)
 
 
 def _faults(english: _Words, file: _File) -> Iterator[str]:
@@ -199,18 +256,9 @@ def _faults(english: _Words, file: _File) -> Iterator[str]:
             yield f"{file.places[place]}: the English words and these differ in their holes: {named}"
 
 
-def _translated(
-    language: str, knowledge: Knowledge, words: Mapping[str, _Words], reviewed: set[str]
-) -> Knowledge:
-    """The content with these words; ``reviewed`` names the files whose translation is approved."""
-    reasons, is_common_reviewed = words[_COMMON], _COMMON in reviewed
-    cards = {
-        name: replace(
-            _card(card, words[f"{name}.md"], reasons),
-            is_translation_reviewed=is_common_reviewed and f"{name}.md" in reviewed,
-        )
-        for name, card in knowledge.cards.items()
-    }
+def _translated(language: str, knowledge: Knowledge, words: Mapping[str, _Words]) -> Knowledge:
+    reasons = words[_COMMON]
+    cards = {name: _card(card, words[f"{name}.md"], reasons) for name, card in knowledge.cards.items()}
     return replace(
         knowledge,
         language=language,

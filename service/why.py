@@ -11,9 +11,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.engine import HookResult, Said, because, is_shown
+from service.facts.disease_status import Sign
 from service.facts.grade import proliferation
 from service.facts.markers import Marker, chromogranin_a_results, hiaa_results
 from service.facts.patient import Patient
+from service.facts.person import person
+from service.facts.phase import Course, Phase
+from service.facts.phase import course as course_of_care
 from service.facts.plan import plan
 from service.facts.signals import Function
 from service.facts.spread import Extent, spread
@@ -147,7 +151,7 @@ def _answer_as_json(reason: Reason) -> dict[str, Any]:
 
 
 def facts(patient: Patient) -> tuple[Fact, ...]:
-    """The answers that lead through the algorithm (F-1 to F-7), in its order."""
+    """The answers that lead through the algorithm (F-1 to F-7, F-12), in its order."""
     return (_diagnosed(patient), _differentiated(patient), _graded(patient), *_beyond(patient))
 
 
@@ -169,23 +173,71 @@ def _graded(patient: Patient) -> Fact:
 
 
 def _beyond(patient: Patient) -> Iterator[Fact]:
-    """How far it has spread, whether it functions, and what is planned."""
+    """How far it has spread, whether it functions, in which phase of care, and what is planned."""
     extent, syndrome, acts = spread(patient), function(patient), plan(patient).acts
     stated = "" if extent.extent is Extent.UNKNOWN else patient.phrases(f"names.extent.{extent.extent.value}")
     results = ("conditions", "observations")
     yield _fact("Extent", stated, extent.evidence, (*results, "imaging"), patient)
     stated_function = "" if syndrome.level is Function.UNKNOWN else syndrome.words
     yield _fact("Function", stated_function, syndrome.evidence, results, patient)
+    yield _phased(patient)
     planned = "; ".join([f"{act.name}, {act.when}" for act in acts]) or "nothing"
     shown = [one for act in acts for one in act.evidence]
     yield _fact("Planned", planned, shown, ("orders", "appointments", "procedures"), patient)
+
+
+PHASES = {
+    Phase.INITIAL: "before treatment",
+    Phase.TREATMENT: "under treatment, or watched by agreement",
+    Phase.SURVEILLANCE: "after cure: removed, nothing left on record",
+    Phase.RESECTED: "removed; whether something is left is not told",
+    Phase.PROGRESSION: "progression, not treated since",
+    Phase.UNCLEAR: "",
+}
+"""The phases of care in words; one that is not clear is not known."""
+
+
+def _phased(patient: Patient) -> Fact:
+    """The phase decides on opening a chart which advice is given; care limited to comfort stands above it."""
+    found = course_of_care(patient)
+    unread = _not_read(_TOLD_OF_COURSE, patient)
+    shown = _references([one.evidence for one in _signs(found)])
+    if person(patient).has_comfort_care:
+        return Fact("Phase of care", "comfort care only", is_unknown=False, unread=unread, rests_on=())
+    if not tumour(patient).is_present:
+        return _fact("Phase of care", "none without a tumour", (), ("conditions",), patient)
+    is_unknown = found.phase is Phase.UNCLEAR or (found.phase is Phase.INITIAL and bool(unread))
+    return Fact(
+        "Phase of care", "not known" if is_unknown else PHASES[found.phase], is_unknown, unread, shown
+    )
+
+
+_TOLD_OF_COURSE = ("procedures", "imaging", "documents", "medications")
+
+
+def _signs(found: Course) -> Sequence[Sign]:
+    """What shows the phase."""
+    match found.phase:
+        case Phase.PROGRESSION:
+            return [found.progression] if found.progression else []
+        case Phase.SURVEILLANCE | Phase.RESECTED:
+            return [*([found.resected] if found.resected else []), *found.free]
+        case Phase.TREATMENT:
+            watched = [Sign(None, found.watched)] if found.watched else []
+            return [*found.systemic, *watched]
+        case _:
+            return found.disease
+
+
+def _not_read(sections: Iterable[str], patient: Patient) -> tuple[str, ...]:
+    return tuple([one for one in sections if not patient.record.is_known(one)])
 
 
 def _fact(
     name: str, value: str, evidence: Sequence[Evidence], rests_on: Iterable[str], patient: Patient
 ) -> Fact:
     """An answer; one that nothing shows is none where a section that it rests on was not read to its end."""
-    unread = tuple([one for one in rests_on if not patient.record.is_known(one)])
+    unread = _not_read(rests_on, patient)
     is_unknown = not value or bool(unread and not evidence)
     return Fact(name, "not known" if is_unknown else value, is_unknown, unread, _references(evidence))
 

@@ -67,6 +67,20 @@ def with_drafts(record: str, *drafts: Mapping[str, Any], selections: Sequence[st
     return patient_of(request, gathered, knowledge(), now=now_on(TODAY))
 
 
+def patient_with(record: str, key: str, *resources: Mapping[str, Any]) -> Patient:
+    """The patient of a record in phrases with these resources beside under a key of the prefetch."""
+    document = build_request(record, hook="patient-view", today=TODAY)
+    subject = {"reference": "Patient/patient-1"}
+    entries = [
+        {"resource": {"id": f"more-{n}", "subject": subject, **one}} for n, one in enumerate(resources)
+    ]
+    bundle = document["prefetch"].get(key) or {"resourceType": "Bundle", "type": "searchset"}
+    document["prefetch"][key] = {**bundle, "entry": [*bundle.get("entry", []), *entries]}
+    document["prefetch"][key].pop("total", None)
+    request = as_read(document)
+    return patient_of(request, gather(request, knowledge=knowledge()), knowledge(), now=now_on(TODAY))
+
+
 SWITCHED_ON = {"follow_up_days": 550}
 """The limits whose default switches a rule off, as a site sets them that wants the rule."""
 

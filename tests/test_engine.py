@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from fhir_fixtures.vocabulary import TODAY, build_request, now_on
-from service.engine import HookResult, respond, silent_because
+from service.engine import HookResult, because, respond
 from service.errors import MalformedRequest, MissingData
 from service.fhir.access import FhirAccess
 from service.fhir.medications import queries_for
+from service.fhir.reasons import Reason, Why
 from service.fhir.record import State
 from service.hooks.card import Card, Indicator
 from service.hooks.recall import Asked, Recall, Remembered, Report
 from service.hooks.request import HookRequest
 from service.rules import RULES
+from service.rules.base import Silent
 from tests.asking import as_read, hook_request, knowledge, result, templates
 
 ILEAL = "ileal NET 60 days ago"
@@ -467,7 +469,7 @@ def test_words_of_the_chart_cannot_become_markup() -> None:
 class Answer:
     resource: Any
     complete: bool = True
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 ACCESS = FhirAccess(
@@ -484,7 +486,7 @@ def fetched(request: HookRequest, answers: Mapping[str, Answer]) -> tuple[HookRe
 
     def fetch(access: FhirAccess, patient_id: str, keys: Collection[str]) -> Mapping[str, Answer]:
         asked.update(queries_for(patient_id, {key: templates().get(key, key) for key in keys}))
-        missing = Answer(None, complete=False, reason="the server answered 403")
+        missing = Answer(None, complete=False, reason=Reason(Why.NOT_PERMITTED))
         return {key: answers.get(key, missing) for key in keys}
 
     return ask(replace(request, fhir_access=ACCESS), fetch=fetch), asked
@@ -534,7 +536,7 @@ def test_what_cannot_be_fetched_keeps_what_was_sent() -> None:
 
     assert list(asked) == ["observations"]
     assert answer.record is not None
-    assert "the server answered 403" in answer.record.why_not_known("observations") or (
+    assert "the FHIR server does not permit reading this" in answer.record.why_not_known("observations") or (
         "first page" in answer.record.why_not_known("observations")
     )
 
@@ -622,14 +624,15 @@ def test_conditions_that_cannot_be_fetched_leave_no_answer() -> None:
     with pytest.raises(MissingData) as caught:
         fetched(request, {})
 
-    assert "403" in str(caught.value)
+    assert "the FHIR server does not permit reading this" in str(caught.value)
 
 
 def test_every_rule_of_the_hook_answers_with_a_reason() -> None:
     answer = ask(hook_request("ileal NET (refuted) 60 days ago"), ask_all=True)
 
     assert answer.verdicts
-    assert all(silent_because(verdict, knowledge()) for verdict in answer.verdicts)
+    silences = [(one.rule, said) for one in answer.verdicts for said in one.said]
+    assert all(isinstance(said, Silent) and because(rule, said, knowledge()) for rule, said in silences)
 
 
 def test_the_same_call_gives_the_same_cards() -> None:

@@ -4,9 +4,10 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from service.errors import MalformedRequest
-from service.json_body import read_object
+from service.json_body import may_hold, read_object, read_part, read_parts
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
@@ -148,3 +149,77 @@ def test_a_number_beyond_a_double_is_kept_as_its_text(number: bytes, kept: str) 
         "other": 12,
         "third": 1.5,
     }
+
+
+PREFETCH = (
+    b'{"hook":"patient-view","prefetch":{"one":{"a":[1,2]},"two":{"b":{"c":"\\u00e9"}}},"context":{"x":1}}'
+)
+
+
+def parts_of(raw: bytes) -> tuple[dict[str, object], dict[str, object]]:
+    """What is read of a body, and of the parts of its prefetch."""
+    document = read_parts(raw, within="prefetch")
+    parts = document.pop("prefetch")
+    return document, {name: _parsed(part) for name, part in parts.items()}
+
+
+def _parsed(part: object) -> object:
+    return read_part(part, path="$.prefetch.part") if isinstance(part, Raw) else part
+
+
+@pytest.mark.parametrize("front", [b"", b"\xef\xbb\xbf", b" \n"])
+def test_a_body_in_parts_is_the_body(front: bytes) -> None:
+    rest, parts = parts_of(front + PREFETCH)
+
+    assert {**rest, "prefetch": parts} == orjson.loads(PREFETCH)
+
+
+def test_a_part_stays_unread_until_it_is_asked_for() -> None:
+    parts = read_parts(PREFETCH, within="prefetch")["prefetch"]
+
+    assert {name: bytes(part) for name, part in parts.items()} == {
+        "one": b'{"a":[1,2]}',
+        "two": b'{"b":{"c":"\\u00e9"}}',
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (b'{"hook":1,"hook":1}', "$.hook"),
+        (b'{"hook":1,"prefetch":{},"hook":1}', "$.hook"),
+        (b'{"prefetch":{"a":1},"prefetch":{"a":1}}', "$.prefetch"),
+        (b'{"prefetch": {"a" : 1, "a" : 2}}', "$.prefetch.a"),
+        (b'{"context":{"x":1,"x":2},"prefetch":{"a":1}}', "$.context.x"),
+        (b'{"hidden \\u003a":1,"prefetch":{},"d":1,"d":2}', "$.d"),
+    ],
+)
+def test_a_member_that_is_there_twice_on_the_way_to_a_part_is_named(raw: bytes, path: str) -> None:
+    with pytest.raises(MalformedRequest) as caught:
+        read_parts(raw, within="prefetch")
+    assert caught.value.path == path
+
+
+def test_a_member_that_is_there_twice_within_a_part_is_named_when_the_part_is_read() -> None:
+    parts = read_parts(b'{"prefetch":{"a":{"list":[{"b":1,"b":2}]}}}', within="prefetch")["prefetch"]
+
+    with pytest.raises(MalformedRequest) as caught:
+        read_part(parts["a"], path="$.prefetch.a")
+    assert caught.value.path == "$.prefetch.a.list[0].b"
+
+
+@pytest.mark.parametrize(
+    "part", [b"01", b"NaN", b'"\xff"', b'"\\ud800"', b'"\x01"', b"[1,]", b"{", b"[" * 5000 + b"]" * 5000]
+)
+def test_a_part_that_is_no_json_is_refused_though_nobody_asks_for_it(part: bytes) -> None:
+    with pytest.raises(MalformedRequest):
+        read_parts(b'{"prefetch":{"a":' + part + b"}}", within="prefetch")
+
+
+@pytest.mark.parametrize(
+    ("text", "can"), [(b'"59847-4"', True), (b'"59847\\u002d4"', True), (b'"59847"', False)]
+)
+def test_whether_a_text_can_be_in_a_part(text: bytes, can: bool) -> None:
+    part = read_parts(b'{"prefetch":{"a":{"code":' + text + b"}}}", within="prefetch")["prefetch"]["a"]
+
+    assert may_hold(part, ["8-1", "59847-4"]) is can

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from service.fhir.client import FetchOutcome
+from service.fhir.reasons import Reason, Why
 from service.metrics import EXCHANGES, REGISTRY, count_answer, exposition
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "metrics"
@@ -46,8 +47,8 @@ def test_an_answer_is_counted_by_its_log_line() -> None:
     ("outcome", "kind"),
     [
         (FetchOutcome({}, complete=True), "complete"),
-        (FetchOutcome({}, reason="a page was missing"), "partial"),
-        (FetchOutcome(reason="no answer"), "failed"),
+        (FetchOutcome({}, reason=Reason(Why.NOT_ALL_PAGES)), "partial"),
+        (FetchOutcome(reason=Reason(Why.LATE)), "failed"),
     ],
 )
 def test_a_query_ends_in_one_of_three_ways(outcome: FetchOutcome, kind: str) -> None:

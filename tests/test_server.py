@@ -320,3 +320,20 @@ def test_other_addresses_are_allowed_with_registered_clients_or_by_hand(tmp_path
 
 def test_an_ipv6_address_is_bracketed() -> None:
     assert gunicorn_options(Settings(), "::1", 8000)["bind"] == "[::1]:8000"
+
+
+def test_what_a_large_chart_took_is_given_back() -> None:
+    """In a process of its own, as the setting is for all of it."""
+    code = (
+        "import re, sys; from pathlib import Path; from service.server import give_memory_back\n"
+        "def held(): return int(re.search(r'VmRSS:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "if sys.argv[1] == 'set': give_memory_back()\n"
+        "bytearray(30_000_000)\n"  # after this glibc, left to itself, keeps blocks of this size
+        "before = held(); blocks = [bytearray(500_000) for _ in range(40)]; del blocks[1::2]\n"
+        "del blocks[:-1]; print(held() - before)"
+    )
+    held = {
+        how: int(subprocess.run([sys.executable, "-c", code, how], check=True, capture_output=True).stdout)
+        for how in ("set", "left")
+    }
+    assert held["set"] < 2_000 < held["left"]

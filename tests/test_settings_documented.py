@@ -53,7 +53,7 @@ def test_the_example_of_variables_names_each_with_its_default_and_sets_none():
 def test_the_example_of_a_configuration_file_is_one(monkeypatch):
     monkeypatch.chdir(_CHECKOUT)
     settings = read_settings({"NET_CDS_CONFIG": "deploy/net-cds.example.toml"})
-    site = site_of(read_site(settings.config_file, callers_of(clients_of(settings, ()))), knowledge())
+    site = site_of(read_site(settings.config_file, callers_of(clients_of(settings, {}))), knowledge())
     assert settings.public_url == "https://cds.example.org"
     assert read_code_map(settings.code_map_file)[0].listed_code == "9811-1"
     assert len(site.table.when) == 2

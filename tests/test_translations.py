@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from fhir_fixtures.vocabulary import TODAY, now_on
+from service.approvals import Standing
 from service.cards import SHARED_CARDS, Knowledge, load_knowledge
 from service.engine import respond
 from service.errors import ContentError
 from service.hooks.card import Card
+from service.rule_code import Code, read_code
 from service.rules import RULES
 from service.translations import Translation, load_translations
 from tests.asking import CARDS, hook_request, knowledge
@@ -29,7 +33,7 @@ review: {status: submitted}
 Pas de TNM pour cette tumeur ({site}) {among_results}
 """
 APPROVED = """{status: approved, authored_by: A, checked_by: B, date_reviewed: 2026-11-01,
-  next_review: 2027-11-01}"""
+  next_review: 2027-11-01, digest: %s}"""
 
 
 @pytest.fixture
@@ -55,12 +59,31 @@ def write(folder: Path, name: str, text: str, *, language: str = "fr") -> None:
     path.write_text(text, encoding="utf-8")
 
 
+@cache
+def code() -> Code:
+    """The code of the rules, read once."""
+    return read_code()
+
+
 def content(folder: Path) -> Knowledge:
-    return load_knowledge(folder, holes=HOLES, version="1.0")
+    return load_knowledge(folder, holes=HOLES, version="1.0", code=code())
 
 
-def french(folder: Path, *, approved_only: bool = False) -> Translation:
-    return load_translations(folder, content(folder), approved_only=approved_only)["fr"]
+def french(folder: Path, *, approved_on: date | None = None) -> Translation:
+    return load_translations(folder, content(folder), approved_on=approved_on)["fr"]
+
+
+def sign(folder: Path, *names: str) -> None:
+    """Approve these translated files as they are now."""
+    signed = french(folder).knowledge.translated
+    for name in names:
+        path = folder / "translations" / "fr" / name
+        text = path.read_text(encoding="utf-8").replace("{status: submitted}", APPROVED % signed[name].digest)
+        path.write_text(text, encoding="utf-8")
+
+
+def standing(folder: Path, name: str = "tnm.md", *, on: date = TODAY) -> Standing:
+    return french(folder).knowledge.translation_states(on)[name].standing
 
 
 def problems(folder: Path) -> list[str]:
@@ -125,9 +148,10 @@ def test_a_card_says_that_its_translation_was_not_reviewed(folder: Path) -> None
 
 
 def test_a_reviewed_translation_of_card_and_common_words_says_nothing(folder: Path) -> None:
-    review = f"---\nreview: {APPROVED}\n---\n"
-    for name in ("common", *content(folder).cards):
-        write(folder, f"{name}.md", review)
+    names = [f"{name}.md" for name in ("common", *content(folder).cards)]
+    for name in names:
+        write(folder, name, "---\nreview: {status: submitted}\n---\n")
+    sign(folder, *names)
 
     found = french(folder)
 
@@ -136,13 +160,80 @@ def test_a_reviewed_translation_of_card_and_common_words_says_nothing(folder: Pa
 
 def test_where_approved_content_is_asked_for_an_unreviewed_translation_stays_english(folder: Path) -> None:
     write(folder, "tnm.md", TNM)
-    write(folder, "ki67.md", f"---\ntitle: Index Ki-67\nreview: {APPROVED}\n---\n")
+    write(folder, "ki67.md", "---\ntitle: Index Ki-67\nreview: {status: submitted}\n---\n")
+    sign(folder, "ki67.md")
 
-    found = french(folder, approved_only=True)
+    found = french(folder, approved_on=TODAY)
 
     assert found.knowledge.cards["tnm"].title == "TNM stage by site of origin"
     assert "tnm.md, ## Summary: missing" in found.missing
     assert found.knowledge.cards["ki67"].title == "Index Ki-67"
+
+
+def test_phrases_are_shown_where_a_card_that_asks_for_them_is_approved(folder: Path) -> None:
+    write(folder, "tnm.md", TNM)
+    write(folder, "phrases.toml", '[names.site]\nileum = "iléon"\n')
+    assert french(folder, approved_on=TODAY).knowledge.phrases("names.site.ileum") == "ileum"
+
+    sign(folder, "tnm.md")
+    assert french(folder, approved_on=TODAY).knowledge.phrases("names.site.ileum") == "iléon"
+
+
+CHANGES = {
+    "a word of the translation": ("translations/fr/tnm.md", "Pas de TNM", "Aucun TNM"),
+    "a word of the English card": ("tnm.md", "No TNM", "No stage"),
+    "an override reason": ("translations/fr/tnm.md", "Le stade est", "Le TNM est"),
+    "an English phrase of its rule": ("phrases.toml", 'ileum = "ileum"', 'ileum = "last part of the bowel"'),
+    "a phrase of its rule": ("translations/fr/phrases.toml", "iléon", "intestin grêle"),
+}
+
+
+@pytest.mark.parametrize(("name", "old", "new"), CHANGES.values(), ids=CHANGES)
+def test_the_approval_of_a_translation_ends_with_a_word_of_either_language(
+    folder: Path, name: str, old: str, new: str
+) -> None:
+    write(folder, "tnm.md", TNM)
+    write(folder, "phrases.toml", '[names.site]\nileum = "iléon"\n')
+    sign(folder, "tnm.md")
+    assert standing(folder) is Standing.APPROVED
+
+    text = (folder / name).read_text(encoding="utf-8")
+    assert old in text
+    (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    assert standing(folder) is Standing.CHANGED
+    assert list(french(folder).knowledge.lapsed_translations(TODAY)) == ["fr/tnm.md"]
+    assert french(folder, approved_on=TODAY).knowledge.cards["tnm"].title == "TNM stage by site of origin"
+
+
+def test_the_approval_of_a_translation_outlasts_what_is_no_word(folder: Path) -> None:
+    write(folder, "tnm.md", TNM)
+    sign(folder, "tnm.md")
+    card = folder / "tnm.md"
+    cases = card.read_text(encoding="utf-8").replace(
+        "## What it does not cover\n", "## What it does not cover\nMore. "
+    )
+    assert cases != card.read_text(encoding="utf-8")
+    card.write_text(cases, encoding="utf-8")
+
+    assert standing(folder) is Standing.APPROVED
+
+
+def test_the_approval_of_a_translation_ends_with_its_review(folder: Path) -> None:
+    write(folder, "tnm.md", TNM)
+    sign(folder, "tnm.md")
+
+    assert standing(folder, on=date(2027, 11, 1)) is Standing.APPROVED
+    assert standing(folder, on=date(2027, 11, 2)) is Standing.OVERDUE
+
+
+def test_an_approval_of_a_translation_without_a_digest_is_refused(folder: Path) -> None:
+    write(folder, "tnm.md", TNM.replace("{status: submitted}", APPROVED.replace(", digest: %s", "")))
+
+    assert problems(folder) == [
+        "translations/fr/tnm.md, line 8, review.digest: is empty though the card is approved; "
+        "python -m service content approve writes it"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from service.commands.terminal import heading, rows, terminal
 from service.config import Settings, variables
 from service.errors import ConfigurationError, ContentError, StoreUnavailable
 from service.fhir.access import FhirAccess
+from service.fhir.phrasebook import Phrases
 from service.hooks.hooks import SERVICES
 from service.security.clients import Client
 from service.security.fhir_servers import unusable_entries
@@ -65,8 +66,8 @@ def run_check(arguments: argparse.Namespace, settings: Settings) -> int:
         Finding(Level.NOTE, "clinical content", site_of(site, knowledge).content.version),
         *(Finding(Level.NOTE, "site", line) for line in in_words(site)),
         *_callers(settings, clients),
-        *_key_sets(settings, clients.values()),
-        *_fhir_servers(settings, clients.values()),
+        *_key_sets(settings, clients.values(), knowledge.phrases),
+        *_fhir_servers(settings, clients.values(), knowledge.phrases),
         _store(settings),
     ]
     return _reported(findings, as_json=arguments.json)
@@ -78,7 +79,7 @@ def _as_a_start_reads(settings: Settings) -> tuple[Knowledge, Mapping[str, Clien
     ]
     knowledge = _collected(problems, lambda: knowledge_of(settings))
     languages = _collected(problems, lambda: languages_of(settings, knowledge)) if knowledge else None
-    clients = _collected(problems, lambda: clients_of(settings, languages or ()))
+    clients = _collected(problems, lambda: clients_of(settings, languages or {}))
     callers = ANY_CALLER if clients is None else callers_of(clients)
     site = _collected(problems, lambda: read_site(settings.config_file, callers))
     _collected(problems, lambda: cors.origins(settings))
@@ -117,23 +118,23 @@ def _callers(settings: Settings, clients: Mapping[str, Client]) -> Iterator[Find
         )
 
 
-def _key_sets(settings: Settings, clients: Collection[Client]) -> Iterator[Finding]:
+def _key_sets(settings: Settings, clients: Collection[Client], phrases: Phrases) -> Iterator[Finding]:
     for client in clients:
         if client.key_set_url is None:
             yield Finding(Level.NOTE, client.issuer, "its keys are in a file, which could be read")
             continue
-        document = fetch_key_set(client.key_set_url, settings.certificate_authorities)
+        document = fetch_key_set(client.key_set_url, settings.certificate_authorities, phrases)
         keys, problems = read_key_set(document) if document is not None else ({}, ["could not be read"])
         level = Level.FAULT if not keys else Level.LIMIT if problems else Level.NOTE
         says = "; ".join(problems) or f"{len(keys)} usable keys"
         yield Finding(level, client.issuer, f"key set {client.key_set_url}: {says}")
 
 
-def _fhir_servers(settings: Settings, clients: Collection[Client]) -> Iterator[Finding]:
+def _fhir_servers(settings: Settings, clients: Collection[Client], phrases: Phrases) -> Iterator[Finding]:
     """What each FHIR server that may be read says of itself; calls are answered without it, with less."""
     named = [*settings.allowed_fhir_servers, *(url for client in clients for url in client.fhir_servers)]
     for url in dict.fromkeys(named):
-        reply = ask(FhirAccess(url), settings.certificate_authorities, "metadata")
+        reply = ask(FhirAccess(url), settings.certificate_authorities, phrases, "metadata")
         for found in check_capabilities(reply):
             yield Finding(min(found.level, Level.LIMIT), url, found.says)
 

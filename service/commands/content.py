@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,17 @@ import orjson
 import yaml
 from rich.text import Text
 
-from service.approvals import Review, State, review_faults, same_person
+from service.approvals import Review, Signed, State, review_faults, same_person
 from service.cards import Knowledge
 from service.cases import asked
 from service.commands import exits
-from service.commands.content_diff import differences
 from service.commands.dossier import write_dossier
 from service.commands.terminal import rows, terminal
 from service.config import Settings
+from service.content_diff import differences
 from service.errors import InputFileError
 from service.front_matter import read_markdown
+from service.translations import load_translations
 from service.web.wiring import knowledge_of
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
@@ -53,7 +54,7 @@ def _add_status(actions: _Subparsers[argparse.ArgumentParser]) -> None:
 def _add_diff(actions: _Subparsers[argparse.ArgumentParser]) -> None:
     parser = actions.add_parser("diff", help="what changed between two states of the content, in words")
     for name in ("before", "after"):
-        parser.add_argument(name, help="a checkout, a folder of cards, or a git revision of this checkout")
+        parser.add_argument(name, help="a checkout, a folder of cards, a git revision or a kept content.json")
     parser.set_defaults(run=_diff)
 
 
@@ -62,6 +63,7 @@ def _add_approve(actions: _Subparsers[argparse.ArgumentParser]) -> None:
     parser.add_argument("card", metavar="CARD", help="the id of its rule")
     parser.add_argument("--by", required=True, metavar="NAME", help="who answers for what it says")
     parser.add_argument("--checked-by", required=True, metavar="NAME", help="who checked it: somebody else")
+    parser.add_argument("--language", metavar="TAG", help="sign its translation into this language, as in de")
     parser.add_argument("--next-review", metavar="DATE", type=_day, help="default: as late as is allowed")
     parser.add_argument("--effective-from", metavar="DATE", type=_day, help="default: at once")
     parser.add_argument("--effective-until", metavar="DATE", type=_day, help="default: until the next review")
@@ -94,70 +96,104 @@ def _today() -> date:
 def _status(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the review of every card; exit code 1 where an approval has lapsed. Raises ContentError."""
     knowledge = _content(settings)
-    states = knowledge.states(_today())
+    cards, translations = _signatures(settings, knowledge)
     if arguments.json:
-        sys.stdout.write(_status_as_json(knowledge, states))
+        sys.stdout.write(_status_as_json(knowledge, cards, translations))
     else:
-        _print_status(knowledge, states)
-    return exits.FINDINGS if any(state.has_lapsed for state in states.values()) else exits.DONE
+        _print_status(knowledge, cards, translations)
+    has_lapsed = any(one.state.has_lapsed for one in (*cards, *translations))
+    return exits.FINDINGS if has_lapsed else exits.DONE
 
 
-def _status_as_json(knowledge: Knowledge, states: Mapping[str, State]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """Where the review of a card, or of a translated file such as ``de/tnm.md``, stands today."""
+
+    name: str
+    state: State
+    digest: str
+    in_words: str
+
+
+def _signatures(settings: Settings, knowledge: Knowledge) -> tuple[list[_Signature], list[_Signature]]:
+    """Those of the cards, and those of the files that translate them; in English words."""
+    today = _today()
+    cards = [
+        _Signature(name, state, knowledge.card_digest(name), knowledge.review_in_words(state))
+        for name, state in knowledge.states(today).items()
+    ]
+    translations = [
+        _Signature(f"{language}/{name}", state, translated[name].digest, knowledge.review_in_words(state))
+        for language, found in load_translations(settings.cards_dir, knowledge).items()
+        for translated in [found.knowledge.translated]
+        for name, state in found.knowledge.translation_states(today).items()
+    ]
+    return cards, translations
+
+
+def _status_as_json(
+    knowledge: Knowledge, cards: Sequence[_Signature], translations: Sequence[_Signature]
+) -> str:
     document = {
         "version": knowledge.version,
-        "cards": [
-            {
-                "card": name,
-                "state": state.standing.value,
-                "review": knowledge.review_in_words(state),
-                "isDue": state.is_due,
-                "nextReview": state.review.next_review,
-                "approvedDigest": state.review.digest,
-                "digest": knowledge.card_digest(name),
-            }
-            for name, state in states.items()
-        ],
+        "cards": [{"card": one.name, **_as_json(one)} for one in cards],
+        "translations": [{"file": one.name, **_as_json(one)} for one in translations],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _print_status(knowledge: Knowledge, states: Mapping[str, State]) -> None:
+def _as_json(one: _Signature) -> dict[str, object]:
+    return {
+        "state": one.state.standing.value,
+        "review": one.in_words,
+        "isDue": one.state.is_due,
+        "nextReview": one.state.review.next_review,
+        "approvedDigest": one.state.review.digest,
+        "digest": one.digest,
+    }
+
+
+def _print_status(
+    knowledge: Knowledge, cards: Sequence[_Signature], translations: Sequence[_Signature]
+) -> None:
     console = terminal()
-    console.print(rows(_status_row(knowledge, name, state) for name, state in states.items()))
-    approved = sum(state.is_approved for state in states.values())
-    lapsed = sum(state.has_lapsed for state in states.values())
+    console.print(rows(_status_row(one) for one in (*cards, *translations)))
+    approved = sum(one.state.is_approved for one in cards)
+    translated = sum(one.state.is_approved for one in translations)
+    lapsed = sum(one.state.has_lapsed for one in (*cards, *translations))
     console.print(
         Text(
-            f"\nContent {knowledge.version}: {approved} of {len(states)} cards are approved, "
-            f"{lapsed} approvals have lapsed.",
+            f"\nContent {knowledge.version}: {approved} of {len(cards)} cards and {translated} of "
+            f"{len(translations)} translated files are approved, {lapsed} approvals have lapsed.",
             style="bold",
         )
     )
 
 
-def _status_row(knowledge: Knowledge, name: str, state: State) -> tuple[str, ...]:
-    due = f"; review due by {state.review.next_review}" if state.is_due else ""
-    return name, f"{knowledge.review_in_words(state)}{due}", knowledge.card_digest(name)[:12]
+def _status_row(one: _Signature) -> tuple[str, ...]:
+    due = f"; review due by {one.state.review.next_review}" if one.state.is_due else ""
+    return one.name, f"{one.in_words}{due}", one.digest[:12]
 
 
 def _diff(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print what changed; exit code 1 where an approval ends with it. Raises InputFileError."""
     found = differences(arguments.before, arguments.after, cards_dir=settings.cards_dir, today=_today())
-    for line in found.lines:
+    gap = [""] if found.changes else []
+    for line in (*found.changes, *gap, *found.about):
         sys.stdout.write(f"{line}\n")
     return exits.FINDINGS if found.ended else exits.DONE
 
 
 def _approve(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Write the review of a card. Raises InputFileError with everything that stands against it."""
+    """Write the review of a card or of its translation. Raises InputFileError with all that is against it."""
     knowledge = _content(settings)
-    if arguments.card not in knowledge.cards:
-        raise InputFileError(f"{arguments.card}: there is no such card; content status lists them.")
-    block = _review(arguments, knowledge, _today())
-    problems = [*_refusals(arguments, block, _today(), knowledge), *_failing(arguments.card, knowledge)]
+    signed, path = _to_sign(arguments, settings, knowledge)
+    block = _review(arguments, signed, knowledge, _today())
+    # A translation decides nothing: the cases are those of the English card.
+    failing = () if arguments.language else _failing(arguments.card, knowledge)
+    problems = [*_refusals(arguments, block, _today(), knowledge), *failing]
     if problems:
         raise InputFileError("\n".join([f"{arguments.card} is not approved:", *problems]))
-    path = settings.cards_dir / f"{arguments.card}.md"
     written = yaml.safe_dump({"review": block}, sort_keys=False, allow_unicode=True)
     path.write_text(read_markdown(path).replaced("review", written), encoding="utf-8")
     sys.stdout.write(
@@ -167,7 +203,22 @@ def _approve(arguments: argparse.Namespace, settings: Settings) -> int:
     return exits.DONE
 
 
-def _review(arguments: argparse.Namespace, knowledge: Knowledge, today: date) -> dict[str, Any]:
+def _to_sign(arguments: argparse.Namespace, settings: Settings, knowledge: Knowledge) -> tuple[Signed, Path]:
+    """The review as it stands, and its file. Raises InputFileError where there is none."""
+    card, language, folder = arguments.card, arguments.language, settings.cards_dir
+    if language is None and card in knowledge.cards:
+        return Signed(knowledge.cards[card].review, knowledge.card_digest(card)), folder / f"{card}.md"
+    found = load_translations(folder, knowledge).get(language) if language else None
+    signed = found.knowledge.translated.get(f"{card}.md") if found else None
+    if signed is None:
+        in_language = f" in {language}" if language else ""
+        raise InputFileError(f"{card}: there is no such card{in_language}; content status lists them.")
+    return signed, folder / "translations" / language / f"{card}.md"
+
+
+def _review(
+    arguments: argparse.Namespace, signed: Signed, knowledge: Knowledge, today: date
+) -> dict[str, Any]:
     """The entries of the review, as they will stand in the file."""
     longest = today + timedelta(days=knowledge.defaults.review_max_days)
     entries = {
@@ -178,8 +229,8 @@ def _review(arguments: argparse.Namespace, knowledge: Knowledge, today: date) ->
         "next_review": arguments.next_review or longest,
         "effective_from": arguments.effective_from,
         "effective_until": arguments.effective_until,
-        "digest": knowledge.card_digest(arguments.card),
-        "last_updated": knowledge.cards[arguments.card].review.last_updated,
+        "digest": signed.digest,
+        "last_updated": signed.review.last_updated,
     }
     return {name: value for name, value in entries.items() if value is not None}
 
@@ -206,7 +257,10 @@ def _failing(card_id: str, knowledge: Knowledge) -> Iterator[str]:
 
 
 def _dossier(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Write the pages. Raises InputFileError where a card is unknown or the folder cannot be written."""
+    """Write the pages, and the state that they show.
+
+    Raises InputFileError where a card is unknown or the folder cannot be written.
+    """
     knowledge = _content(settings)
     if unknown := [name for name in arguments.cards if name not in knowledge.cards]:
         raise InputFileError(f"{', '.join(unknown)}: there is no such card; content status lists them.")

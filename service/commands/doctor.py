@@ -45,6 +45,7 @@ from service.commands.try_service import ServerUnusable, base_url, token_from
 from service.commands.vocabulary import SeenCode, SeenUnit, incomparable, seen_codes, seen_units, unmapped
 from service.config import Settings
 from service.documents import string, typed
+from service.engine import why_incomplete
 from service.errors import InputFileError, MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
@@ -164,8 +165,15 @@ def _write(path: Path, text: str) -> None:
 
 def _languages(settings: Settings, knowledge: Knowledge) -> Iterator[Finding]:
     """How much of each language is there; what is missing is shown in English."""
+    today = datetime.now(UTC).date()
     for language, found in load_translations(settings.cards_dir, knowledge).items():
         yield Finding(Level.NOTE, "language", f"{language}: {len(found.missing)} texts are still English")
+        states = found.knowledge.translation_states(today)
+        approved = sum(one.is_approved for one in states.values())
+        said = f"{language}: the translation of {approved} of {len(states)} files is approved"
+        yield Finding(Level.NOTE, "language", said)
+        for file, why in found.knowledge.lapsed_translations(today).items():
+            yield Finding(Level.LIMIT, "review", f"{file}: {why}")
 
 
 def _reviews(knowledge: Knowledge, today: date) -> Iterator[Finding]:
@@ -197,7 +205,7 @@ def _examine(
     advance: Callable[[], None],
 ) -> _Report:
     report = _Report()
-    question = functools.partial(ask, access, settings.certificate_authorities)
+    question = functools.partial(ask, access, settings.certificate_authorities, knowledge.phrases)
     capabilities = question("metadata")
     if capabilities.failure:
         raise ServerUnusable(f"{access.base_url} could not be reached: {capabilities.failure}.")
@@ -298,16 +306,16 @@ def _read_as_service(
     )
     within = f"all queries in parallel took {seconds:.1f} s of the {deadline:g} s allowed"
     report.findings.append(Finding(Level.NOTE, "time", within))
-    faults = {key: one.reason or "not complete" for key, one in outcomes.items() if not one.complete}
+    faults = {key: why for key, one in outcomes.items() if (why := why_incomplete(one, knowledge.phrases))}
     report.findings += _unexplained(faults, report.findings)
-    readings = {key: _reading(key, one) for key, one in outcomes.items()}
+    readings = {key: _reading(key, one, faults.get(key, "")) for key, one in outcomes.items()}
     _judge(report, readings, faults, knowledge, patient_id=patient_id)
 
 
-def _reading(key: str, outcome: FetchOutcome) -> Reading:
+def _reading(key: str, outcome: FetchOutcome, fault: str) -> Reading:
     """What the server gave for one key, read as a hook call would read it."""
     value = MISSING if outcome.resource is None else outcome.resource
-    return read_key(key, value, why_incomplete="" if outcome.complete else outcome.reason or "not complete")
+    return read_key(key, value, why_incomplete=fault)
 
 
 def _judge(

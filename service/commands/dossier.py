@@ -1,6 +1,7 @@
 """A page on each card that a committee can print: everything that an approval answers for.
 
-The pages are whole in themselves, without script, picture or font from elsewhere.
+The pages are whole in themselves, without script, picture or font from elsewhere. Beside them
+``content.json`` has the state that they show, with which a later one can be compared.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from service.cards import Knowledge
 from service.config import Settings
+from service.content_diff import kept, state_in_force
 from service.dossier import TEMPLATES, page_on
 from service.errors import InputFileError
 
@@ -29,6 +31,7 @@ def write_dossier(
     written = {"index.html": environment.get_template("index.html").render(pages=pages, **shown)}
     template = environment.get_template("dossier.html")
     written |= {f"{one.card.id}.html": template.render(page=one, **shown) for one in pages}
+    _write(folder, "content.json", kept(state_in_force(knowledge, settings.cards_dir, today)).decode())
     return [_write(folder, name, text) for name, text in written.items()]
 
 

@@ -18,9 +18,11 @@ from service.documents import Document, elements, has_next, mapping, reference, 
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.client import FHIR_JSON
+from service.fhir.phrasebook import Phrases
 from service.fhir.queries import QUERIES, Query
 from service.fhir.r4 import TYPES, Observation, Patient, Resource
 from service.fhir.read import read_key
+from service.fhir.reasons import Reason, Why
 from service.fhir.transport import Exchange, ExchangeFailed, get, origin_of, run_within
 from service.fhir.whose import Names, Whose, names_of, whose
 from service.hooks.text import one_line
@@ -88,10 +90,10 @@ def _diagnostics(document: Document) -> str:
     return f" ({one_line(', '.join(kinds))[:100]})" if kinds else ""
 
 
-def ask(access: FhirAccess, certificate_authorities: str | bool, relative: str) -> Reply:
+def ask(access: FhirAccess, certificate_authorities: str | bool, phrases: Phrases, relative: str) -> Reply:
     """One GET below the base URL, without redirects or repetition.
 
-    ``certificate_authorities`` is a PEM file, or True for the usual ones.
+    ``certificate_authorities`` is a PEM file, or True for the usual ones; ``phrases`` say why none came.
     """
     headers = {"Accept": "application/fhir+json"}
     if access.token is not None:
@@ -108,12 +110,12 @@ def ask(access: FhirAccess, certificate_authorities: str | bool, relative: str) 
                 certificate_authorities=certificate_authorities,
             )
         except ExchangeFailed as failure:
-            return Reply(failure=failure.reason)
+            return Reply(failure=failure.reason.in_words(phrases))
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         return _reply(answer.status, one_line(media_type)[:80], answer.body)
 
     return run_within(_SECONDS, {"": job}, lane=origin_of(url))[""] or Reply(
-        failure=f"no answer within {_SECONDS:.0f} s"
+        failure=Reason(Why.LATE).in_words(phrases)
     )
 
 

@@ -11,12 +11,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import requests
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from rich.console import Console
 from rich.text import Text
@@ -33,7 +35,7 @@ from service.documents import Document, elements, mapping, string
 from service.errors import InputFileError, ServiceError
 from service.fhir.r4 import TYPES
 from service.hook_names import PATIENT_VIEW
-from service.hooks import schemas
+from service.hooks.schemas import definitions
 from service.hooks.text import one_line
 from service.why import HOOKS
 
@@ -402,9 +404,15 @@ def _transport_faults(answer: requests.Response) -> Iterator[str]:
         yield f"is sent as {one_line(media_type) or 'no media type'}, not as application/json"
 
 
+@cache
+def validator(file: str, name: str) -> Draft202012Validator:
+    """The compiled schema ``name`` of ``file``; formats such as date-time are not checked."""
+    return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": definitions(file)})
+
+
 def schema_faults(document: object, *, file: str, name: str) -> Iterator[str]:
     """Every fault of a document, with its JSON path and what is expected there."""
-    for error in schemas.validator(file, name).iter_errors(document):
+    for error in validator(file, name).iter_errors(document):
         yield f"{error.json_path}: {one_line(_fault(error))[:300]}"
 
 

@@ -14,8 +14,17 @@ from service.facts.patient import Patient, fact
 from service.facts.progression import last_progression
 from service.facts.spread import newest_metastasis
 from service.facts.words import evidence, on_day
+from service.fhir.about import About
 from service.fhir.dates import Moment
-from service.fhir.r4 import CarePlan, Composition, DocumentReference, Encounter, Procedure, Resource
+from service.fhir.r4 import (
+    CarePlan,
+    Composition,
+    DiagnosticReport,
+    DocumentReference,
+    Encounter,
+    Procedure,
+    Resource,
+)
 
 _LISTS = ("tumour-board", "tumour-board-codes")
 
@@ -34,19 +43,36 @@ def is_board(resource: Resource) -> bool:
     about = resource.about
     if about.has_row("tumour-board-codes", roles=("not-a-board",)) or not about.hits(*_LISTS):
         return False
-    return about.is_named("board-of-this-cancer") or not about.is_named("board-of-another-cancer")
+    return about.is_named(_THIS) or not about.is_named(_ANOTHER)
+
+
+_THIS, _ANOTHER = "board-of-this-cancer", "board-of-another-cancer"
+
+
+def _is_of_this_cancer(about: About) -> bool:
+    return about.says(_THIS) or not about.says(_ANOTHER)
 
 
 def _notes(patient: Patient) -> list[Dated[Resource]]:
     record = patient.record
     found: tuple[Resource, ...] = (
+        *record.of(DiagnosticReport),
         *record.of(DocumentReference),
         *record.of(Composition),
         *record.of(CarePlan),
         *record.of(Encounter),
         *record.of(Procedure),
     )
-    return newest_first([one for one in reversed(found) if one.is_done and is_board(one)], patient)
+    return newest_first([one for one in reversed(found) if one.is_done and _has_met(one)], patient)
+
+
+def _has_met(resource: Resource) -> bool:
+    """Whether it is the note of a board, or a report which says that one has decided; not what is to come."""
+    about = resource.about
+    if about.is_named("board-planned"):
+        return False
+    is_told = isinstance(resource, DiagnosticReport) and about.finds("board-decision")
+    return is_board(resource) or (is_told and _is_of_this_cancer(about))
 
 
 def _item(note: Dated[Resource], order: Order | None, patient: Patient) -> Item:

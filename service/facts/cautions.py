@@ -119,11 +119,24 @@ def _of_reactions(patient: Patient) -> Iterator[_Caution]:
 def _reactions(patient: Patient) -> tuple[_Reaction, ...]:
     """Allergies in force, and diagnoses that say so; one to iodine alone or to shellfish is none."""
     named = [one for one in patient.record.of(AllergyIntolerance) if one.is_held and _is_to_contrast(one)]
-    coded = [(role, _condition(patient, role)) for role in ("contrast-reaction", "gadolinium")]
-    return (
-        *[_reaction(one, patient) for one in named],
-        *[_Reaction(stated(one, patient), role == "gadolinium") for role, one in coded if one],
-    )
+    diagnoses = patient.record.about(Condition, _LIST, _WORDS)
+    told = [one for one in diagnoses if _tells_of_reaction(one) and one.is_in_force(patient.now)]
+    return (*[_reaction(one, patient) for one in named], *[_diagnosed(one, patient) for one in told])
+
+
+_WORDS = "contrast-reaction"
+
+
+def _tells_of_reaction(condition: Condition) -> bool:
+    """By its code, or by words that say so; an allergy that is told as past is one still."""
+    about = condition.about
+    return about.has_row(_LIST, roles=("contrast-reaction", "gadolinium")) or about.is_named(_WORDS)
+
+
+def _diagnosed(condition: Condition, patient: Patient) -> _Reaction:
+    about = condition.about
+    is_to_gadolinium = about.has_row(_LIST, roles=("gadolinium",)) or about.is_named("gadolinium")
+    return _Reaction(stated(condition, patient), is_to_gadolinium, about.says("anaphylaxis"))
 
 
 def _is_to_contrast(allergy: AllergyIntolerance) -> bool:

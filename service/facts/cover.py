@@ -68,9 +68,10 @@ def given_of_late(patient: Patient) -> Iterator[Drug]:
 
 
 def is_scheduled(drug: Drug, patient: Patient) -> bool:
-    """One line of the dosage that is neither as needed nor by mouth is enough."""
+    """One line that is neither as needed nor by mouth is enough; where none has words, the notes tell."""
     says, lines = patient.terminology.says, drug.resource.dosages()
-    if says("as-needed", words(list(drug.resource.drug))) or (not lines and drug.says("as-needed")):
+    is_worded = any(one.words for one in lines)
+    if says("as-needed", words(list(drug.resource.drug))) or (not is_worded and drug.says("as-needed")):
         return False
     by_clock = [one for one in lines if not one.is_as_needed and not says("as-needed", one.words)]
     return not lines or any(not says("by-mouth", one.words) for one in by_clock)

@@ -61,9 +61,19 @@ _Told = tuple[str, Sign]
 
 def _coded(patient: Patient) -> Iterator[_Told]:
     """The newest disease status; "stable" and "undetermined" have no role and leave all open."""
-    newest = max(_results("status", patient), key=_when, default=None)
+    told: tuple[_Result, ...] = (*_results("status", patient), *_conclusions(patient))
+    newest = max(told, key=_when, default=None)
     if newest is not None:
         yield from _told_by(newest, patient)
+
+
+def _conclusions(patient: Patient) -> list[r4.DiagnosticReport]:
+    """The reports on this tumour whose coded conclusion speaks of the disease as a whole."""
+    of_tumour = (
+        one.resource for one in reports(patient) if owner_of_report(one, patient) is Owner.THE_TUMOUR
+    )
+    found = [one for one in of_tumour if isinstance(one, r4.DiagnosticReport)]
+    return [one for one in found if any(_told_by(one, patient))]
 
 
 def _residual(patient: Patient) -> Iterator[_Told]:
@@ -78,14 +88,24 @@ def _results(role: str, patient: Patient) -> list[r4.Observation]:
     return [one for one in found if one.is_done and one.about.has_row(_LIST, roles=(role,))]
 
 
-def _when(result: r4.Observation) -> tuple[float, str]:
+_Result = r4.Observation | r4.DiagnosticReport
+
+
+def _when(result: _Result) -> tuple[float, str]:
     return dates.order(result.happened()), result.reference
 
 
-def _told_by(result: r4.Observation, patient: Patient) -> Iterator[_Told]:
-    value = result.value_codeable_concept
-    for row in patient.terminology.about_concept(value).rows(_LIST):
-        yield row.get("role"), _sign(result, r4.label(value), patient)
+def _told_by(result: _Result, patient: Patient) -> Iterator[_Told]:
+    """By the value of a result; by the conclusion of a report only where its code speaks of the disease.
+
+    "No abnormality detected" says so of whatever was looked at.
+    """
+    is_value = isinstance(result, r4.Observation)
+    said = result.value_codeable_concept if isinstance(result, r4.Observation) else result.conclusion_code
+    for value in r4.concepts(said):
+        for row in patient.terminology.about_concept(value).rows(_LIST):
+            if is_value or row.get("concludes"):
+                yield row.get("role"), _sign(result, r4.label(value), patient)
 
 
 def _margin_told(resource: r4.Resource, text: str, patient: Patient) -> Iterator[_Told]:
@@ -114,14 +134,15 @@ def _worded(patient: Patient) -> Iterator[_Told]:
             yield "free", _sign(report.resource, report.resource.shown_name, patient)
 
 
-_DISEASE = ("metastasis", "progression")
+_DISEASE, _FREE = ("metastasis", "progression"), "disease-free"
 
 
 def denies_disease(report: Report) -> bool:
     """Whether a report says that the patient is free of the tumour, and names none of it beside that."""
     about = report.resource.about
     said = {about.finds_of(one) for one in _DISEASE}
-    is_denied = Assertion.NEGATED in said or about.finds("disease-free")
+    is_named_free = about.says_of(_FREE) is Assertion.ASSERTED
+    is_denied = Assertion.NEGATED in said or about.finds(_FREE) or is_named_free
     return is_denied and Assertion.ASSERTED not in said
 
 

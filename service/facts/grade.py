@@ -139,12 +139,6 @@ class Proliferation:
         return max((one.moment for one in delivered if one.moment), default=None)
 
     @property
-    def deciding(self) -> Count | None:
-        """The count with the highest grade; the newest of them."""
-        ranked = [count for count in self.counts if count.grade or count.alert_grade]
-        return max(ranked, key=_loudness) if ranked else next(iter(self.counts), None)
-
-    @property
     def highest_ki67_percent(self) -> float | None:
         """The upper end of the highest readable Ki-67, in percent."""
         stated = [one.interval.high for one in self._delivered_ki67 if one.interval and one.has_unit]
@@ -168,10 +162,6 @@ class Proliferation:
     def evidence(self) -> tuple[Evidence, ...]:
         """Every count, newest first."""
         return tuple([count.evidence for count in self.counts])
-
-
-def _loudness(count: Count) -> tuple[int, float]:
-    return count.grade or count.alert_grade or 0, dates.order(count.moment)
 
 
 @fact

@@ -131,18 +131,6 @@ def fdg_done(patient: Patient) -> bool:
 
 
 @fact
-def lacks_contrast(patient: Patient) -> bool:
-    """Whether every CT or MRI of the abdomen was done without contrast."""
-    sections = [one for one in _studies(patient) if is_cross_sectional(one, patient)]
-    return bool(sections) and all(_is_without_contrast(one) for one in sections)
-
-
-def _is_without_contrast(study: Resource) -> bool:
-    rows = study.about.rows("ct-mri")
-    return bool(rows) and all(row.get("contrast") == "without" for row in rows)
-
-
-@fact
 def sstr_result(patient: Patient) -> SstrResult:
     """What receptor imaging showed; the newest with a coded or worded result decides.
 

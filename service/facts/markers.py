@@ -133,7 +133,8 @@ def is_current(marker: Marker, patient: Patient) -> bool:
 def _hiaa_days(patient: Patient) -> float:
     """Before anaesthesia the function of a midgut tumour with liver metastases has to be known anew."""
     kinds, defaults = {one.kind for one in treatment_orders(patient)}, patient.defaults
-    is_at_risk = tumour(patient).region.startswith("midgut") and spread(patient).has_liver_metastases
+    has_metastases = spread(patient).has_reported_liver_metastases
+    is_at_risk = tumour(patient).region.startswith("midgut") and has_metastases
     if is_at_risk and not kinds.isdisjoint((TreatmentKind.SURGERY, TreatmentKind.LOCOREGIONAL)):
         return defaults.marker_before_treatment_days
     return defaults.marker_fresh_days

@@ -12,7 +12,7 @@ from enum import Enum
 
 from service.facts.drugs import treatment
 from service.facts.patient import Patient, fact
-from service.facts.plan import Kind, plan
+from service.facts.plan import Kind, Schedulable, plan
 from service.facts.tumour import tumour
 from service.facts.words import evidence, on_day
 from service.fhir import dates
@@ -41,7 +41,7 @@ LIVER_DIRECTED = frozenset({Role.LIVER_RESECTION, Role.ABLATION, Role.EMBOLISATI
 class Operation:
     """One operation, done or planned. ``is_current`` is True where it comes from the hook's context.
 
-    ``organs`` are those that its codes name, the liver aside; none where only words name it.
+    ``organs`` are those that its codes and its name say it takes out, the liver aside.
     """
 
     roles: frozenset[Role]
@@ -93,6 +93,20 @@ def primary_resection(patient: Patient) -> Operation | None:
     return max(found, key=lambda one: dates.order(one.moment), default=None)
 
 
+def planned_removals(
+    patient: Patient, roles: Iterable[Role] = REMOVAL, *, current_only: bool = False
+) -> tuple[Operation, ...]:
+    """The planned operations that have one of the roles and take out this tumour's primary."""
+    found = operations(patient).planned_of(roles, current_only=current_only)
+    return tuple([one for one in found if _removes_primary(one, patient)])
+
+
+def planned_resections(patient: Patient, *, current_only: bool = False) -> tuple[Operation, ...]:
+    """The planned operations that take out this tumour's primary, or a part of the liver."""
+    of_liver = operations(patient).planned_of((Role.LIVER_RESECTION,), current_only=current_only)
+    return tuple(dict.fromkeys((*of_liver, *planned_removals(patient, current_only=current_only))))
+
+
 @fact
 def _done(patient: Patient) -> tuple[Operation, ...]:
     procedures = [one for one in patient.record.about(Procedure, *_LISTS) if one.is_done]
@@ -109,12 +123,13 @@ def _operation(procedure: Procedure, roles: frozenset[Role], patient: Patient) -
         is_current=False,
         names_nodes=procedure.about.is_named("lymphadenectomy"),
         evidence=(evidence(procedure, says),),
-        organs=_organs(procedure.about),
+        organs=_organs(procedure, patient),
     )
 
 
-def _organs(about: About) -> frozenset[str]:
-    return frozenset({row.get("site") for row in about.rows("resection-procedures")} - {"", "liver"})
+def _organs(resource: Schedulable, patient: Patient) -> frozenset[str]:
+    coded = {row.get("site") for row in resource.about.rows("resection-procedures")}
+    return patient.terminology.organs_removed(resource.name, coded) - {"", "liver"}
 
 
 def _planned(patient: Patient) -> Iterator[Operation]:
@@ -122,7 +137,8 @@ def _planned(patient: Patient) -> Iterator[Operation]:
         about = act.resource.about
         if roles := roles_of(about):
             nodes = about.says("lymphadenectomy")
-            yield Operation(roles, act.name, act.starts, act.is_current, nodes, act.evidence, _organs(about))
+            organs = _organs(act.resource, patient)
+            yield Operation(roles, act.name, act.starts, act.is_current, nodes, act.evidence, organs)
 
 
 _BY_CODE = {
@@ -163,11 +179,15 @@ _WITHIN_REACH = ("stomach", "duodenum", "rectum", "appendix")
 
 
 def _removes_primary(operation: Operation, patient: Patient) -> bool:
-    site = tumour(patient).site
-    if operation.roles & REMOVAL == {Role.ENDOSCOPIC_RESECTION} and site not in _WITHIN_REACH:
+    if operation.roles & REMOVAL == {Role.ENDOSCOPIC_RESECTION} and tumour(patient).site not in _WITHIN_REACH:
         return False
-    removing = patient.terminology.removed_by.get(site)
-    return not operation.organs or removing is None or not operation.organs.isdisjoint(removing)
+    return takes_out_site(operation.organs, patient)
+
+
+def takes_out_site(organs: frozenset[str], patient: Patient) -> bool:
+    """Whether taking out these organs removes the primary; so it does where none is named."""
+    removing = patient.terminology.removed_by.get(tumour(patient).site)
+    return not organs or removing is None or not organs.isdisjoint(removing)
 
 
 def _is_of_episode(operation: Operation, patient: Patient) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,12 +44,14 @@ def _age_years(birth_date: str | None, now: datetime) -> int | None:
     return now.year - day.year - ((now.month, now.day) < (day.month, day.day))
 
 
-_Care = r4.CarePlan | r4.ServiceRequest | r4.Procedure | r4.Encounter | r4.Flag | r4.Condition
+_Care = (
+    r4.CarePlan | r4.ServiceRequest | r4.Procedure | r4.Encounter | r4.Flag | r4.Condition | r4.Observation
+)
 
 
 @fact
 def _care(patient: Patient) -> tuple[_Care, ...]:
-    """The plans, orders, encounters, flags and diagnoses that go on, or were over not long ago."""
+    """The plans, orders, encounters, flags, diagnoses and answers that stand, or were over not long ago."""
     record = patient.record
     found: tuple[_Care, ...] = (
         *record.of(r4.CarePlan),
@@ -57,8 +60,17 @@ def _care(patient: Patient) -> tuple[_Care, ...]:
         *record.of(r4.Encounter),
         *record.of(r4.Flag),
         *record.of(r4.Condition),
+        *_answered_yes(patient),
     )
     return tuple([one for one in found if one.about.hits(*_LISTS) and _stands(one, patient)])
+
+
+def _answered_yes(patient: Patient) -> Iterator[r4.Observation]:
+    """The answers to whether the patient is in hospice care; other results name it and decide nothing."""
+    for one in patient.record.about(r4.Observation, _CODES):
+        value = patient.terminology.about_concept(one.value_codeable_concept)
+        if one.about.has_row(_CODES, roles=("hospice-status",)) and value.has_row(_CODES, roles=("yes",)):
+            yield one
 
 
 _CODES = "comfort-care-codes"
@@ -69,7 +81,8 @@ def _means_comfort(care: _Care) -> bool:
     """Hospice or comfort care only."""
     about = care.about
     is_named = about.says_of("comfort-care") is Assertion.ASSERTED
-    return is_named or about.finds("comfort-care") or about.has_row(_CODES, roles=("comfort-only",))
+    is_coded = about.has_row(_CODES, roles=("comfort-only", "hospice-status"))
+    return is_named or about.finds("comfort-care") or is_coded
 
 
 def _is_palliative(care: _Care) -> bool:
@@ -89,6 +102,8 @@ def _stands(care: _Care, patient: Patient) -> bool:
             is_meant, goes_on = care.is_done, care.is_now
         case r4.Procedure():
             is_meant, goes_on = care.took_place, care.is_under_way
+        case r4.Observation():
+            is_meant, goes_on = care.is_done, False
         case _:
             is_meant, goes_on = care.is_done, care.stated_status == "active"
     moment = care.happened()

@@ -18,7 +18,7 @@ from service.facts.operations import LIVER_DIRECTED, Role, operations, radionucl
 from service.facts.patient import Patient, fact
 from service.facts.progression import is_recurrence, progression
 from service.facts.resection import is_well_after, resection
-from service.facts.spread import Metastasis, own_metastases
+from service.facts.spread import Level, Metastasis, own_metastases
 from service.facts.statements import statements
 from service.facts.tumour import tumour
 from service.facts.words import evidence, on_day, stated
@@ -160,19 +160,22 @@ def _was_removed(one: Metastasis, patient: Patient) -> bool:
         # A stage without a date, as a Condition carries it, is that of the resection.
         return removed is not None and not (one.moment and is_well_after(one.moment, removed, patient))
     return one.site == "liver" and any(
-        _is_cleared_by(day, one, patient) for day in _liver_resections(patient)
+        _is_cleared_by(cut, one, patient) for cut in _liver_resections(patient)
     )
 
 
-def _liver_resections(patient: Patient) -> list[Moment]:
+def _liver_resections(patient: Patient) -> list[Sign]:
     done = [one for one in operations(patient).done if Role.LIVER_RESECTION in one.roles]
-    return [one.moment for one in done if one.moment]
+    return [Sign(one.moment, one.evidence[0]) for one in done if one.moment]
 
 
-def _is_cleared_by(day: Moment, one: Metastasis, patient: Patient) -> bool:
-    is_before = one.moment is not None and not day.precedes(one.moment)
-    since = [sign for sign in disease_status(patient).free if sign.moment and not sign.moment.precedes(day)]
-    return is_before and bool(since)
+def _is_cleared_by(cut: Sign, one: Metastasis, patient: Patient) -> bool:
+    """Known by then, or proven by its specimen; and somebody has said since that nothing is left."""
+    free = [sign.moment for sign in disease_status(patient).free if sign.moment]
+    if one.moment is None or cut.moment is None or all(day.precedes(cut.moment) for day in free):
+        return False
+    is_of_specimen = one.level is Level.PROVEN and not is_well_after(one.moment, cut, patient)
+    return is_of_specimen or not cut.moment.precedes(one.moment)
 
 
 def _untreated_progression(patient: Patient, *, is_treated: bool) -> Sign | None:

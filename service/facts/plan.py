@@ -207,7 +207,7 @@ def _by_words(resource: Schedulable, patient: Patient) -> Kind | None:
         if about.is_named(word_list) or (kind is Kind.MINOR and about.finds(word_list)):
             return kind
     if _is_unsited(resource) and not about.is_named("another-organ"):
-        is_of_liver = about.is_named("liver-words") or spread(patient).has_liver_metastases
+        is_of_liver = about.is_named("liver-words") or spread(patient).has_reported_liver_metastases
         return Kind.LOCOREGIONAL if is_of_liver else Kind.UNRECOGNISED
     if about.is_named("operation-words"):
         return Kind.ABDOMINAL_SURGERY if about.is_named("abdominal-words") else Kind.OTHER_SURGERY

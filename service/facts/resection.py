@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.facts.disease_status import Sign
-from service.facts.operations import primary_resection
+from service.facts.operations import primary_resection, takes_out_site
 from service.facts.owner import Owner, owner_of_report
 from service.facts.patient import Patient, fact
 from service.facts.spread import reports_since_diagnosis
-from service.facts.tumour import tumour
+from service.facts.tumour import UNKNOWN_SITE, tumour
 from service.facts.words import evidence, stated
 from service.fhir import r4
 from service.fhir.context import Assertion
@@ -45,14 +45,17 @@ def _specimens(patient: Patient) -> Iterator[Sign]:
             mentions = patient.terminology.word_lists.mentions(
                 f"{report.resource.name}\n{report.text}", "resection-specimen", is_report=True
             )
-            if any(_is_of_primary(one.assertion, one.sentence, patient) for one in mentions):
+            name = report.resource.name
+            if any(_is_of_primary(one.assertion, f"{name} {one.sentence}", patient) for one in mentions):
                 says = patient.phrases("report.specimen", when=report.when)
                 yield Sign(report.moment, evidence(report.resource, says))
 
 
-def _is_of_primary(assertion: Assertion, sentence: str, patient: Patient) -> bool:
-    is_of_liver = "liver" in patient.terminology.metastasis_sites_in(sentence)
-    return assertion in (Assertion.ASSERTED, Assertion.HISTORICAL) and not is_of_liver
+def _is_of_primary(assertion: Assertion, said: str, patient: Patient) -> bool:
+    if "liver" in patient.terminology.metastasis_sites_in(said):
+        return False
+    is_so = assertion in (Assertion.ASSERTED, Assertion.HISTORICAL)
+    return is_so and takes_out_site(patient.terminology.organs_removed(said), patient)
 
 
 _TAKEN_OUT = "resection-history"
@@ -60,14 +63,23 @@ _OPERATIONS = ("primary-resection", "enucleation", "endoscopic-resection")
 
 
 def _histories(patient: Patient) -> Iterator[Sign]:
-    """The tumour's own Condition in words of the past, or a code of its history beside it."""
+    """The tumour's own Condition in words of the past, or its history beside it, in a code or in words."""
     own = [one for one in tumour(patient).conditions if _is_told_as_past(one)]
-    coded = patient.record.about(r4.Condition, _HISTORY)
-    for one in (*own, *[one for one in coded if not one.is_refuted and _is_of_site(one, patient)]):
+    beside = patient.record.about(r4.Condition, _HISTORY, _TUMOUR)
+    for one in (*own, *[one for one in beside if not one.is_refuted and _is_history(one, patient)]):
         yield Sign(None, stated(one, patient))
 
 
-_HISTORY = "net-history-icd10cm"
+_HISTORY, _TUMOUR = "net-history-icd10cm", "neuroendocrine-tumour"
+
+
+def _is_history(condition: r4.Condition, patient: Patient) -> bool:
+    """By a code of the history; else by words that call a tumour of this organ, or of none named, past."""
+    if condition.about.rows(_HISTORY):
+        return _is_of_site(condition, patient)
+    own, (named, _region) = tumour(patient).site, patient.terminology.site_in(condition.name)
+    is_past = condition.about.says_of(_TUMOUR) is Assertion.HISTORICAL
+    return is_past and named.replace("-", " ") in (own, UNKNOWN_SITE)
 
 
 def _is_of_site(condition: r4.Condition, patient: Patient) -> bool:
@@ -82,5 +94,5 @@ def _is_told_as_past(condition: r4.Condition) -> bool:
     told = (Assertion.ASSERTED, Assertion.HISTORICAL)
     if about.says_of(_TAKEN_OUT) in told or about.finds_of(_TAKEN_OUT) in told:
         return True
-    said = [about.says_of("neuroendocrine-tumour"), *[about.says_of(one) for one in _OPERATIONS]]
+    said = [about.says_of(_TUMOUR), *[about.says_of(one) for one in _OPERATIONS]]
     return Assertion.HISTORICAL in [*said, *[about.finds_of(one) for one in _OPERATIONS]]

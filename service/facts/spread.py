@@ -135,7 +135,7 @@ def spread(patient: Patient) -> Spread:
         m_category=stage.m.value,
         lesions=_lesion_count(patient),
         is_multifocal=_says_of_liver(patient, ("multifocal",), ("many",)),
-        is_solitary=_says_of_liver(patient, ("solitary",)),
+        is_solitary=_says_of_liver(patient, ("solitary",), ("one-lesion",)),
         newest=newest_metastasis(patient),
         evidence=tuple(dict.fromkeys([one.evidence for one in found if one.level > Level.POSSIBLE])),
     )
@@ -279,6 +279,12 @@ def _places(text: str, patient: Patient) -> set[str]:
     return {_site(one) for one in patient.terminology.metastasis_sites_in(text)} or {"unspecified"}
 
 
+def _mentioned_places(mention: Mention, patient: Patient) -> set[str]:
+    """Those beside the mention; of its whole sentence, where a "but" parts it from them."""
+    beside = _places(mention.clause, patient)
+    return beside if beside != {"unspecified"} else _places(mention.sentence, patient)
+
+
 def _staged(patient: Patient) -> Iterator[Metastasis]:
     """What the stage says: nodes, distant metastases and their sites."""
     stage = staging(patient)
@@ -310,7 +316,7 @@ def _reported(patient: Patient) -> Iterator[Metastasis]:
                 continue
             quoted = patient.phrases("report.metastases", when=report.when, words=mention.sentence)
             is_generic = owner_of_report(report, patient) is not Owner.THE_TUMOUR
-            for site in _places(mention.sentence, patient):
+            for site in _mentioned_places(mention, patient):
                 shown = evidence(report.resource, quoted)
                 yield Metastasis(report.resource, site, level, is_generic, report.moment, shown)
 

@@ -16,6 +16,7 @@ from service.facts.markers import (
     is_current,
 )
 from service.facts.patient import Patient, fact
+from service.facts.phase import Phase, course
 from service.facts.signals import Function, Signal, signals
 from service.facts.tumour import HORMONE_LIST, SYNDROME_WORDS, tumour
 from service.facts.words import stated
@@ -42,6 +43,7 @@ class FunctioningStatus:
     is_in_crisis: bool
     flushing: Condition | None
     diarrhoea: Condition | None
+    has_certain_insulinoma: bool
     other_syndromes: tuple[str, ...]
     other_syndrome_evidence: tuple[Evidence, ...]
 
@@ -72,8 +74,8 @@ class FunctioningStatus:
 
     @property
     def has_insulinoma(self) -> bool:
-        """Whether an insulinoma is on record."""
-        return "insulinoma" in self.other_syndromes
+        """Whether an insulinoma is on record, or suspected."""
+        return _INSULINOMA in self.other_syndromes
 
 
 @fact
@@ -83,6 +85,8 @@ def function(patient: Patient) -> FunctioningStatus:
     signal = _surest_signal(patient)
     if signal and signal.level > level:
         level, why = signal.level, signal.says
+    if level is Function.CONFIRMED and _is_silent_after_cure(patient):
+        level, why = Function.PROBABLE, patient.phrases("function.in-range-after-cure")
     return FunctioningStatus(
         level=level,
         words=patient.phrases(f"names.function.{level.key}"),
@@ -94,9 +98,19 @@ def function(patient: Patient) -> FunctioningStatus:
         is_in_crisis=any(_is_crisis(one) for one in found),
         flushing=_flushing(patient),
         diarrhoea=_diarrhoea(patient),
+        has_certain_insulinoma=any(_is_certain(one) for one in _insulinomas(patient)),
         other_syndromes=tuple(others),
         other_syndrome_evidence=tuple([stated(one, patient) for one in others.values()]),
     )
+
+
+def _is_silent_after_cure(patient: Patient) -> bool:
+    """Whether the 5-HIAA has been in range since a resection that left no disease (Y-5)."""
+    newest, found = current_hiaa(patient), course(patient)
+    if newest is None or newest.is_high or found.phase is not Phase.SURVEILLANCE:
+        return False
+    removed = found.resected.moment if found.resected else None
+    return bool(removed and newest.moment and removed.precedes(newest.moment))
 
 
 def _evidence(patient: Patient) -> tuple[Evidence, ...]:
@@ -147,8 +161,8 @@ def _names_carcinoid_syndrome(condition: Condition) -> bool:
 
 
 def _stands(condition: Condition, patient: Patient) -> bool:
-    """A past crisis still marks a patient at risk; only a refuted entry does not count."""
-    if _is_crisis(condition):
+    """A past crisis marks a patient at risk and valves stay as they are, unless the entry is refuted."""
+    if _is_crisis(condition) or _is_of_heart(condition):
         return not condition.is_refuted
     return condition.is_in_force(patient.now) and not _is_dismissed_in_words(condition)
 
@@ -157,6 +171,13 @@ def _is_crisis(condition: Condition) -> bool:
     if rows := condition.about.rows(HORMONE_LIST):
         return any(row.get("syndrome") == "carcinoid-crisis" for row in rows)
     return condition.about.is_named("carcinoid-crisis")
+
+
+def _is_of_heart(condition: Condition) -> bool:
+    if rows := condition.about.rows(HORMONE_LIST):
+        return any(row.get("syndrome") == "carcinoid-heart-disease" for row in rows)
+    said = condition.about.says_of("carcinoid-heart-disease")
+    return said in (Assertion.ASSERTED, Assertion.HISTORICAL)
 
 
 def _is_dismissed_in_words(condition: Condition) -> bool:
@@ -179,20 +200,41 @@ def _is_confirmed(condition: Condition) -> bool:
 @fact
 def _others(patient: Patient) -> dict[str, Condition]:
     """Each other syndrome of hormones with a Condition that names it."""
-    lists = (HORMONE_LIST, "net-icdo3-morphology", "insulinoma")
-    found = patient.record.about(Condition, *lists)
-    return {name: one for one in found if one.is_in_force(patient.now) for name in _other_syndromes(one)}
+    return {name: one for one in _hormonal(patient) for name in _other_syndromes(one)}
+
+
+@fact
+def _hormonal(patient: Patient) -> tuple[Condition, ...]:
+    found = patient.record.about(Condition, HORMONE_LIST, "net-icdo3-morphology", _INSULINOMA)
+    return tuple([one for one in found if one.is_in_force(patient.now)])
+
+
+_INSULINOMA = "insulinoma"
+
+
+def _insulinomas(patient: Patient) -> list[Condition]:
+    return [one for one in _hormonal(patient) if _INSULINOMA in _other_syndromes(one)]
+
+
+def _is_certain(insulinoma: Condition) -> bool:
+    """Confirmed by its status, and by a code or by words that do not call it suspected."""
+    is_doubted = insulinoma.about.says_of(_INSULINOMA) is Assertion.UNCERTAIN
+    return insulinoma.verification == "confirmed" and not (is_doubted and not _coded_others(insulinoma))
 
 
 _NO_OTHER_SYNDROME = (*_CARCINOID, "", "serotonin", "hereditary")
 
 
 def _other_syndromes(condition: Condition) -> Iterator[str]:
+    yield from _coded_others(condition)
+    if condition.about.says_of(_INSULINOMA) in (Assertion.ASSERTED, Assertion.UNCERTAIN):
+        yield _INSULINOMA
+
+
+def _coded_others(condition: Condition) -> list[str]:
     rows = condition.about.rows(HORMONE_LIST, "net-icdo3-morphology")
-    named = (row.get("syndrome") for row in rows if row.get("role") != "nonspecific")
-    yield from (one for one in named if one not in _NO_OTHER_SYNDROME)
-    if condition.about.says_of("insulinoma") in (Assertion.ASSERTED, Assertion.UNCERTAIN):
-        yield "insulinoma"
+    named = [row.get("syndrome") for row in rows if row.get("role") != "nonspecific"]
+    return [one for one in named if one not in _NO_OTHER_SYNDROME]
 
 
 @fact

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from service.facts.patient import Patient, fact
-from service.facts.reports import reports
+from service.facts.reports import Report, reports
 from service.facts.words import stated
 from service.fhir import dates, r4
 from service.fhir.about import About, ListedCode
@@ -33,6 +33,8 @@ NAMING_LISTS = (*PRIMARY_LISTS, *SECONDARY_LISTS, HORMONE_LIST, "neuroendocrine-
 """A Condition that is, or belongs to, a neuroendocrine tumour hits one of these lists."""
 
 UNKNOWN_SITE = "unknown"
+_WORDS = "neuroendocrine-tumour"
+"""The word list of its names."""
 
 
 class Certainty(Enum):
@@ -60,7 +62,8 @@ class Differentiation(Enum):
 class Primary:
     """A Condition that states a neuroendocrine tumour, or a histology that belongs to no Condition.
 
-    ``results`` are the histologies that say so of a Condition which names the organ alone.
+    ``results`` are the histologies that say so of a Condition which names the organ alone; ``report`` is the
+    report of pathology that says so where no result does.
     """
 
     condition: r4.Condition | r4.Observation
@@ -73,6 +76,7 @@ class Primary:
     is_metastasis: bool = False
     is_worded: bool = False
     results: tuple[r4.Observation, ...] = ()
+    report: Evidence | None = None
 
     @property
     def since(self) -> Moment | None:
@@ -162,7 +166,11 @@ class Tumour:
 
 def names_a_tumour(record: Record) -> bool:
     """Whether anything could be, or belong to, a neuroendocrine tumour; nearly no patient has one."""
-    return bool(record.about(r4.Condition, *NAMING_LISTS) or record.about(r4.Observation, HISTOLOGIES))
+    if record.about(r4.Condition, *NAMING_LISTS):
+        return True
+    if record.about(r4.Observation, HISTOLOGIES):
+        return True
+    return names_only_a_site(record) and bool(record.saying(r4.DiagnosticReport, _WORDS))
 
 
 def may_hide_a_tumour(record: Record) -> bool:
@@ -213,6 +221,8 @@ def _evidence(primaries: Iterable[Primary], patient: Patient) -> Iterator[Eviden
     for primary in primaries:
         yield _stated_primary(primary, patient)
         yield from (stated(one, patient) for one in primary.results)
+        if primary.report:
+            yield primary.report
 
 
 def _stated_primary(primary: Primary, patient: Patient) -> Evidence:
@@ -227,7 +237,55 @@ def _primaries(patient: Patient) -> list[Primary]:
     conditions = patient.record.about(r4.Condition, *NAMING_LISTS)
     in_force = (one for one in conditions if one.is_in_force(patient.now))
     named = [primary for one in in_force if (primary := _primary(one, patient)) is not None]
-    return [*named, *_named_by_results(named, patient)]
+    told = [*named, *_named_by_results(named, patient)]
+    return told or list(_named_by_report(patient))
+
+
+def _named_by_report(patient: Patient) -> Iterator[Primary]:
+    """The cancer of one organ of which only pathology says, in words, what it is.
+
+    The newest report that speaks of a neuroendocrine tumour decides.
+    """
+    alone = _of_one_organ(patient, *_CANCERS)
+    if alone is None or not alone.about.has_row(SITES, roles=("in",)):
+        return
+    pathology = (one for one in reports(patient) if one.is_pathology)
+    for report in pathology:
+        if said := _said_in(report, alone, patient):
+            if said in (Assertion.ASSERTED, Assertion.UNCERTAIN):
+                yield _of_report(report, said, alone, patient)
+            return
+
+
+def _of_report(report: Report, said: Assertion, alone: r4.Condition, patient: Patient) -> Primary:
+    site, region = _site(alone, (), patient)
+    certainty = Certainty.SUSPECTED if said is Assertion.UNCERTAIN else _stated_certainty(alone)
+    says = patient.phrases("evidence.named-in-report", when=report.when)
+    return Primary(
+        alone,
+        certainty,
+        site=site.replace("-", " "),
+        region=region,
+        is_worded=True,
+        report=Evidence(report.resource.reference, says),
+    )
+
+
+def _said_in(report: Report, alone: r4.Condition, patient: Patient) -> Assertion | None:
+    """What a report says of a neuroendocrine tumour; None where it is silent or of another cancer or organ.
+
+    A piece of the liver may be a metastasis, so that only organs in which such a tumour begins are compared.
+    """
+    text, terminology = f"{report.resource.name}\n{report.text}", patient.terminology
+    mentions = terminology.word_lists.mentions(text, _WORDS, is_report=True)
+    said = max([one.assertion for one in mentions], default=None)
+    if said is None or said is Assertion.NEGATED:
+        return said
+    if terminology.says("other-organ", text) or terminology.says("other-malignancy-words", text):
+        return None
+    site, region = terminology.site_in(text)
+    is_elsewhere = site != UNKNOWN_SITE and region != _site(alone, (), patient)[1]
+    return None if is_elsewhere else said
 
 
 @fact
@@ -273,8 +331,10 @@ def _site_alone(patient: Patient) -> r4.Condition | None:
 
     Only where none is malignant do the others count: many a patient has a polyp.
     """
-    cancers = ("other-malignancy", "other-malignancy-words")
-    return _of_one_organ(patient, *cancers) or _of_one_organ(patient, SITES)
+    return _of_one_organ(patient, *_CANCERS) or _of_one_organ(patient, SITES)
+
+
+_CANCERS = ("other-malignancy", "other-malignancy-words")
 
 
 def _of_one_organ(patient: Patient, *lists: str) -> r4.Condition | None:
@@ -336,7 +396,7 @@ _TRUSTED_LISTS = ("net-history-icd10cm", *SECONDARY_LISTS)
 def _worded_primary(condition: r4.Condition, patient: Patient) -> Primary | None:
     """A Condition that names the tumour in words alone: confirmed, or suspected where its words doubt."""
     about = condition.about
-    said = about.says_of("neuroendocrine-tumour")
+    said = about.says_of(_WORDS)
     if said not in (Assertion.ASSERTED, Assertion.UNCERTAIN) or _is_coded_otherwise(about):
         return None
     if any(row.get("organ") for row in about.rows("other-malignancy")) or _is_no_diagnosis(condition):
@@ -408,7 +468,7 @@ def _differentiation(primaries: Iterable[Primary], patient: Patient) -> Differen
     if morphology is not Differentiation.UNKNOWN:
         return morphology
     coded = _combined({primary.differentiation.value for primary in primaries})
-    if coded is Differentiation.WELL and _is_called_poor(patient):
+    if coded is Differentiation.WELL and is_called_poor(patient):
         return Differentiation.AMBIGUOUS
     return _differentiation_in_words(patient.record) if coded is Differentiation.UNKNOWN else coded
 
@@ -418,7 +478,7 @@ def _morphology(patient: Patient) -> Differentiation:
     return _combined({row.get("differentiation") for row in rows})
 
 
-def _is_called_poor(patient: Patient) -> bool:
+def is_called_poor(patient: Patient) -> bool:
     """Whether the newest report of pathology that speaks of the differentiation calls it poor."""
     told = [one.resource.about for one in reports(patient) if one.is_pathology]
     found = [one.finds("poorly-differentiated") for one in told if one.finds(*_WORDED)]
@@ -501,7 +561,7 @@ def _why_none(record: Record, found: list[Primary]) -> str:
 
 def _other_cancers(patient: Patient, primaries: Iterable[Primary]) -> tuple[r4.Condition, ...]:
     """Other cancers, active or of the last years, which could explain metastases or a drug."""
-    cancers = patient.record.about(r4.Condition, "other-malignancy", "other-malignancy-words")
+    cancers = patient.record.about(r4.Condition, *_CANCERS)
     own = {primary.condition.reference for primary in primaries}
     if (alone := _site_alone(patient)) and any(_is_placed_by(alone, one, patient) for one in primaries):
         own.add(alone.reference)

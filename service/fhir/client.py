@@ -1,7 +1,7 @@
 """Reads from the EHR's FHIR server what did not come as prefetch.
 
 https://cds-hooks.hl7.org/2.0/#fhir-resource-access, https://hl7.org/fhir/R4/http.html. A server's fault is
-never an exception: each key gets its data, whether they are complete, and otherwise a reason in words.
+never an exception: each key gets its data, whether they are complete, and otherwise a reason.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from urllib.parse import urljoin
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.neighbours import Conversation, Neighbours, NotAsked
+from service.fhir.reasons import Reason, Why
 from service.fhir.references import ID
 from service.fhir.scopes import Permission, permission
 from service.fhir.searches import Search, searches
@@ -49,13 +50,12 @@ _CAN_DO_WITHOUT = ("_count", "_sort", "_include")
 _PAUSE_SECONDS = 0.05  # before a failed request is tried once more
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]+")
 _QUERY = re.compile(rf"(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>(?!\.+$){ID})|\?[\x21-\x7e]*)?")
-_NO_QUERY = "the query is not one of this FHIR server"
 _REASONS = {
-    401: "the FHIR server did not accept the access token",
-    403: "the FHIR server does not permit reading this",
-    404: "the FHIR server does not know this",
-    410: "the FHIR server has deleted this",
-    429: "the FHIR server asked to wait longer than a hook call may take",
+    401: Why.TOKEN_NOT_ACCEPTED,
+    403: Why.NOT_PERMITTED,
+    404: Why.NOT_KNOWN,
+    410: Why.DELETED,
+    429: Why.TOO_LONG_A_WAIT,
 }
 
 
@@ -85,7 +85,7 @@ class FetchOutcome:
 
     resource: Resource | None = None
     complete: bool = False
-    reason: str | None = None
+    reason: Reason | None = None
 
     @property
     def kind(self) -> str:
@@ -172,7 +172,7 @@ def _asked(server: _Server, queries: Mapping[str, str], deadline_seconds: float)
         for search in searches(queries[key])
     }
     parts: dict[str, list[FetchOutcome]] = {key: [] for key in queries}
-    late = FetchOutcome(reason="no answer within the time allowed")
+    late = FetchOutcome(reason=Reason(Why.LATE))
     lane = origin_of(server.access.base_url)
     for (key, _search), outcome in run_within(deadline_seconds, jobs, lane=lane).items():
         parts[key].append(outcome or late)
@@ -192,11 +192,11 @@ def _together(parts: list[FetchOutcome]) -> FetchOutcome:
 def _refusal(server: _Server, query: re.Match[str] | None) -> FetchOutcome | None:
     """Why this query is not even sent."""
     if query is None or not server.same_base(server.access.base_url, _absolute(server, query)):
-        return FetchOutcome(reason=_NO_QUERY)
+        return FetchOutcome(reason=Reason(Why.NO_QUERY))
     if server.access.token is not None and not _USABLE_TOKEN.fullmatch(server.access.token):
-        return FetchOutcome(reason="the access token is not usable")
+        return FetchOutcome(reason=Reason(Why.TOKEN_NOT_USABLE))
     if _permission(server, query) is Permission.NONE:
-        return FetchOutcome(reason=f"the access token does not permit reading {query['type']}")
+        return FetchOutcome(reason=Reason(Why.SCOPE_LACKS, query["type"]))
     return None
 
 
@@ -211,14 +211,14 @@ def _absolute(server: _Server, query: re.Match[str]) -> str:
 def _fetch(server: _Server, search: Search, exchange: Exchange) -> FetchOutcome:
     query = _QUERY.fullmatch(search.query)
     if query is None:
-        return FetchOutcome(reason=_NO_QUERY)
+        return FetchOutcome(reason=Reason(Why.NO_QUERY))
     server.conversation.was_asked = True
     if query["id"] is not None:
         return _read(server, query, exchange)
     read = _search_for_components if search.is_extra else _search
     outcome = read(server, _absolute(server, query), exchange)
     if outcome.complete and _permission(server, query) is Permission.PART:
-        return FetchOutcome(outcome.resource, reason="the access token permits reading a part only")
+        return FetchOutcome(outcome.resource, reason=Reason(Why.SCOPE_IN_PART))
     return outcome
 
 
@@ -228,7 +228,7 @@ def _read(server: _Server, query: re.Match[str], exchange: Exchange) -> FetchOut
     except ExchangeFailed as failure:
         return FetchOutcome(reason=failure.reason)
     if (resource.get("resourceType"), resource.get("id")) != (query["type"], query["id"]):
-        return FetchOutcome(reason=_unexpected(resource))
+        return FetchOutcome(reason=Reason(_unexpected(resource)))
     return FetchOutcome(resource, complete=True)
 
 
@@ -239,11 +239,10 @@ def _search(server: _Server, url: str, exchange: Exchange) -> FetchOutcome:
     except ExchangeFailed as failure:
         if search.pages == 0:
             return FetchOutcome(reason=failure.reason)
-        reason = f"not all pages could be read: {failure.reason}{_in_what_order(search)}"
+        reason = Reason(_why_not_all(search), because=failure.reason)
         return FetchOutcome(_bundle(search.entries), reason=reason)
     if _is_short(search):
-        reason = "the FHIR server counts more resources than it sent"
-        return FetchOutcome(_bundle(search.entries), reason=reason)
+        return FetchOutcome(_bundle(search.entries), reason=Reason(Why.COUNTS_MORE))
     return FetchOutcome(_bundle(search.entries), complete=True)
 
 
@@ -260,7 +259,7 @@ def _search_for_components(server: _Server, url: str, exchange: Exchange) -> Fet
     except ExchangeFailed as failure:
         if search.pages == 0 and failure.status in _NOT_SUPPORTED:
             return FetchOutcome(complete=True)
-        return FetchOutcome(reason=f"the components of results could not be searched: {failure.reason}")
+        return FetchOutcome(reason=Reason(Why.COMPONENTS, because=failure.reason))
     found = search.entries if _all_have_components(search.entries) else []
     return FetchOutcome(_bundle(found) if found else None, complete=True)
 
@@ -291,8 +290,8 @@ def _first_page(server: _Server, url: str, search: _Search, exchange: Exchange) 
     return _next_page(server, url, search, exchange)
 
 
-def _in_what_order(search: _Search) -> str:
-    return ", and the newest need not be among them" if "_sort" in search.refused else ""
+def _why_not_all(search: _Search) -> Why:
+    return Why.NOT_ALL_PAGES_NOR_NEWEST if "_sort" in search.refused else Why.NOT_ALL_PAGES
 
 
 def _is_short(search: _Search) -> bool:
@@ -311,7 +310,7 @@ def _next_page(server: _Server, url: str, search: _Search, exchange: Exchange) -
         or page.get("type") != "searchset"
         or not isinstance(entries, list)
     ):
-        raise ExchangeFailed(_unexpected(page))
+        raise ExchangeFailed(Reason(_unexpected(page)))
     search.bytes_read += size
     search.pages += 1
     search.entries += entries
@@ -330,11 +329,11 @@ def _following(server: _Server, url: str, page: Resource, search: _Search) -> st
     target = links[0] if isinstance(links[0], str) else ""
     following = _joined(url, target)
     if not target or not server.same_base(server.access.base_url, following):
-        raise ExchangeFailed("the link to the next page leads away from the FHIR server")
+        raise ExchangeFailed(Reason(Why.LINK_LEADS_AWAY))
     if following in search.seen:
-        raise ExchangeFailed("the links to the next page go in a circle")
+        raise ExchangeFailed(Reason(Why.LINKS_IN_A_CIRCLE))
     if search.pages >= server.limits.max_pages:
-        raise ExchangeFailed(f"more than {server.limits.max_pages} pages")
+        raise ExchangeFailed(Reason(Why.MANY_PAGES, str(server.limits.max_pages)))
     return following
 
 
@@ -355,25 +354,27 @@ def _matches(entries: list[Any]) -> int:
     return sum(mode not in ("include", "outcome") for mode in modes)
 
 
-def _unexpected(resource: Resource) -> str:
-    if resource.get("resourceType") == "OperationOutcome":
-        return "the FHIR server answered with an OperationOutcome"
-    return "the FHIR server answered with something else than was asked for"
+def _unexpected(resource: Resource) -> Why:
+    return Why.OUTCOME if resource.get("resourceType") == "OperationOutcome" else Why.SOMETHING_ELSE
 
 
 def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> tuple[Resource, int]:
     """The JSON object at ``url`` and its size in bytes."""
     answer = _answer_after_redirect(server, url, exchange, max_bytes)
     if answer.status != 200:
-        unknown = f"the FHIR server answered with HTTP status {answer.status}"
-        raise ExchangeFailed(_REASONS.get(answer.status, unknown), status=answer.status)
+        raise ExchangeFailed(_reason(answer.status), status=answer.status)
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in FHIR_JSON:
-        raise ExchangeFailed("the FHIR server answered with something else than FHIR JSON")
+        raise ExchangeFailed(Reason(Why.NOT_FHIR_JSON))
     server.values_left.take(_most_values(answer.body))
     # Other answers may have been parsed meanwhile.
     exchange.seconds_left()
     return _json_object(answer.body), len(answer.body)
+
+
+def _reason(status: int) -> Reason:
+    why = _REASONS.get(status)
+    return Reason(why) if why else Reason(Why.STATUS, str(status))
 
 
 def _most_values(body: bytes) -> int:
@@ -386,8 +387,8 @@ def _json_object(body: bytes) -> Resource:
         return read_object(body)
     except MalformedRequest as fault:
         # The path ends in the name of a member, and that was written by the server.
-        what = "the answer" if fault.path == "$" else "a member of the answer"
-        raise ExchangeFailed(f"{what} of the FHIR server {fault.message}") from None
+        why = Why.NOT_ONE_OBJECT if fault.path == "$" else Why.MEMBER_TWICE
+        raise ExchangeFailed(Reason(why)) from None
 
 
 def _answer_after_redirect(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> Answer:
@@ -396,7 +397,7 @@ def _answer_after_redirect(server: _Server, url: str, exchange: Exchange, max_by
         return answer
     target = _joined(url, answer.headers.get("location", ""))
     if target == url or not server.same_base(server.access.base_url, target):
-        raise ExchangeFailed("the FHIR server redirects away from itself")
+        raise ExchangeFailed(Reason(Why.REDIRECTS_AWAY))
     return _answer(server, target, exchange, max_bytes)
 
 

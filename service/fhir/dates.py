@@ -12,7 +12,9 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-_PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?", re.ASCII)
+_ONE_DAY = timedelta(days=1)
 _LONGEST = 40  # characters
 _NO_YEARS = ("0001", "9999")
 _FIRST_ZONE, _LAST_ZONE = timedelta(hours=14), timedelta(hours=-12)
@@ -78,7 +80,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _whole_day(day: date) -> Moment:
-    return Moment(_midnight(day), has_time=False, day=day.isoformat(), ends=day + days(1))
+    return Moment(_midnight(day), has_time=False, day=day.isoformat(), ends=day + _ONE_DAY)
 
 
 def parse(text: str | None) -> Moment | None:
@@ -86,28 +88,34 @@ def parse(text: str | None) -> Moment | None:
     if not text or len(text) > _LONGEST or text[:4] in _NO_YEARS:
         return None
     try:
+        if _DAY.fullmatch(text):
+            return _whole_day(date.fromisoformat(text))
         if partial := _PARTIAL.fullmatch(text):
             return _of_precision(*partial.groups(), written=text)
         instant = datetime.fromisoformat(text)
         instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
         day = instant.date()
-        return Moment(instant, has_time=True, day=day.isoformat(), ends=day + days(1))
+        return Moment(instant, has_time=True, day=day.isoformat(), ends=day + _ONE_DAY)
     except (ValueError, OverflowError):
         return None
 
 
-def _of_precision(year: str, month: str | None, day: str | None, *, written: str) -> Moment:
-    """A year, a month or a day."""
-    begins = date(int(year), int(month or 1), int(day or 1))
-    if day:
-        return _whole_day(begins)
+def _of_precision(year: str, month: str | None, *, written: str) -> Moment:
+    """A year or a month."""
+    begins = date(int(year), int(month or 1), 1)
     after = begins.year * 12 + (begins.month if month else 12)
     return Moment(_midnight(begins), has_time=False, day=written, ends=date(after // 12, after % 12 + 1, 1))
 
 
 def is_readable(text: str | None) -> bool:
     """Whether a text is a date, or says that there is none."""
-    return not text or text[:4] in _NO_YEARS or parse(text) is not None
+    if not text or text[:4] in _NO_YEARS:
+        return True
+    try:
+        # Of nearly all this is the whole question, and much less than what they mean.
+        return len(text) <= _LONGEST and bool(datetime.fromisoformat(text))
+    except ValueError:
+        return parse(text) is not None
 
 
 _SLACK = timedelta(hours=24)

@@ -13,27 +13,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from service.fhir.reasons import Reason, Why
+
 CALLS_BEFORE_PAUSE = 3
 """How many calls in a row a server may leave without any answer."""
 
 PAUSE_SECONDS = 10.0
 """How long it is not asked then."""
 
-BUSY = (
-    "the service is waiting for this FHIR server in as many calls as it may; this says nothing of the server"
-)
-BUSY_FOR_CLIENT = "the service is waiting for FHIR servers in as many calls of this client as it may"
-BUSY_FOR_ALL = "the service is waiting for FHIR servers in as many calls as it may"
-NOT_ASKED = "the FHIR server gave no answer to the calls before this one, and was not asked"
 _MOST_REMEMBERED = 1000  # origins; a list of allowed servers is much shorter
 
 
 class NotAsked(Exception):
-    """The server is not asked in this call; ``reason`` says why, in words without patient data."""
+    """The server is not asked in this call; ``reason`` says why."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.value)
+        self.reason = Reason(why)
 
 
 @dataclass(slots=True)
@@ -85,16 +81,17 @@ class Neighbours:
 
     def _require_room(self, places: tuple[tuple[str, str], ...]) -> None:
         most = (self.most_of_one, self.most_of_one, self.most_of_all)
-        for place, limit, reason in zip(places, most, (BUSY, BUSY_FOR_CLIENT, BUSY_FOR_ALL), strict=True):
+        whys = (Why.BUSY, Why.BUSY_FOR_CLIENT, Why.BUSY_FOR_ALL)
+        for place, limit, why in zip(places, most, whys, strict=True):
             if self._waiting[place] >= limit:
-                raise NotAsked(reason)
+                raise NotAsked(why)
 
     def _require_voice(self, origin: str) -> None:
         silence = self._silences.get(origin)
         if silence is None or silence.calls < CALLS_BEFORE_PAUSE:
             return
         if self.clock() < silence.until:
-            raise NotAsked(NOT_ASKED)
+            raise NotAsked(Why.NOT_ASKED)
         # This call finds out; the others go on without until it knows.
         silence.until = self.clock() + PAUSE_SECONDS
 

@@ -4,7 +4,8 @@ The automaton (https://en.wikipedia.org/wiki/Aho%E2%80%93Corasick_algorithm) wal
 phrases there are. A phrase is found as whole words, without regard to accents; a blank in it matches white
 space and hyphens, a ``*`` at its end any ending and at its beginning any beginning ("Lebermetastasen"). A
 phrase after ``!`` takes back the mentions that end in it; where none does, all of its sentence. One after
-``=`` counts in capitals only, and only beside a phrase of the list ``bare-letters``.
+``^`` counts in capitals only ("NED"), one after ``=`` in capitals only and only beside a phrase of the list
+``bare-letters``.
 """
 
 from __future__ import annotations
@@ -41,19 +42,40 @@ class Cue(NamedTuple):
 
 
 class Mention(NamedTuple):
-    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence."""
+    """A phrase in its sentence as written; ``start`` and ``end`` say where in the sentence.
+
+    ``clause`` is what stands around it up to a stop such as "but".
+    """
 
     word_list: str
     assertion: Assertion
     sentence: str
     start: int
     end: int
+    clause: str = ""
+
+
+class Mark(NamedTuple):
+    """Where a phrase stands in a text that was read, and what is said of it there."""
+
+    start: int
+    end: int
+    word_list: str
+    assertion: Assertion
+
+
+class Marked(NamedTuple):
+    """A text as it is read: white space closed up, no more than the longest; and every mention in it."""
+
+    text: str
+    marks: tuple[Mark, ...]
 
 
 class _Kind(Enum):
     MENTION = "mention"
     EXCEPTION = "exception"
     BARE = "bare"
+    CAPITALS = "capitals"
     BESIDE = "beside"
     CUE = "cue"
 
@@ -71,6 +93,29 @@ class _Found(NamedTuple):
     mentions: list[Span]
     exceptions: list[Span]
     cues: list[Span]
+
+
+class _Walked(NamedTuple):
+    """A text as it is written, where each of its folded characters stands in it, and what was found."""
+
+    written: str
+    places: list[int]
+    sentences: Sentences
+    standing: list[Span]
+
+    def there(self, one: Span) -> Span:
+        """The place of a phrase in the text as it is written."""
+        return Span(self.places[one.start], self.places[one.end - 1] + 1, one.name)
+
+    def bounds(self, one: Span) -> tuple[int, int]:
+        """Those of its sentence, likewise."""
+        begins, ends = self.sentences.bounds(self.sentences.number(one.start))
+        return self.places[begins], self.places[ends]
+
+    def clause(self, one: Span) -> str:
+        """What stands around it up to a stop, as it is written."""
+        begins, ends = self.sentences.clause(one)
+        return self.written[self.places[begins] : self.places[ends]]
 
 
 class WordLists:
@@ -93,10 +138,11 @@ class WordLists:
         cased = _folded(_closed_up(text[: self.longest]))
         folded = cased.lower()
         found = self._walk(folded, cased)
+        plainly = dict.fromkeys([one.name for one in found.mentions], Assertion.ASSERTED)
+        if not found.cues and not any(one.name in plainly for one in found.exceptions):
+            return plainly
         if not found.mentions:
             return {}
-        if not found.cues and not found.exceptions:
-            return {one.name: Assertion.ASSERTED for one in found.mentions}
         said: dict[str, Assertion] = {}
         sentences = Sentences(folded, found.cues, found.mentions, is_report=is_report)
         for one in _standing(found, sentences):
@@ -109,16 +155,26 @@ class WordLists:
 
     def mentions(self, text: str, *word_lists: str, is_report: bool = False) -> Iterator[Mention]:
         """Each mention of a phrase of these word lists, with its sentence to quote."""
+        walked = self._walked(text, is_report=is_report)
+        for one in walked.standing:
+            if one.name in word_lists:
+                said = walked.sentences.says_of(one)
+                quoted = _quoted(walked.there(one), walked.written, walked.bounds(one), said)
+                yield quoted._replace(clause=walked.clause(one))
+
+    def marked(self, text: str, *, is_report: bool = False) -> Marked:
+        """The text with every mention of any word list, for people who look at how it was read."""
+        walked = self._walked(text, is_report=is_report)
+        found = ((walked.there(one), walked.sentences.says_of(one)) for one in walked.standing)
+        return Marked(walked.written, tuple([Mark(*there, assertion=said) for there, said in found]))
+
+    def _walked(self, text: str, *, is_report: bool) -> _Walked:
         written = _closed_up(text[: self.longest])
         cased = _folded(written)
         found = self._walk(cased.lower(), cased)
         sentences = Sentences(cased.lower(), found.cues, found.mentions, is_report=is_report)
         places = [*_places(written), len(written)]
-        for one in _standing(found, sentences):
-            if one.name in word_lists:
-                begins, ends = sentences.bounds(sentences.number(one.start))
-                there = Span(places[one.start], places[one.end - 1] + 1, one.name)
-                yield _quoted(there, written, (places[begins], places[ends]), sentences.says_of(one))
+        return _Walked(written, places, sentences, list(_standing(found, sentences)))
 
     def _walk(self, folded: str, cased: str) -> _Found:
         found = _Found([], [], [])
@@ -140,7 +196,7 @@ class WordLists:
                 elif kind is _Kind.BESIDE:
                     is_tumour = True
                 elif cased[start:end].isupper():
-                    bare.append(Span(start, end, name))
+                    (bare if kind is _Kind.BARE else found.mentions).append(Span(start, end, name))
         if is_tumour:
             found.mentions.extend(bare)
         return found
@@ -226,12 +282,12 @@ def _continues(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-_MARKS = {"!": _Kind.EXCEPTION, "=": _Kind.BARE}
+_MARKS = {"!": _Kind.EXCEPTION, "=": _Kind.BARE, "^": _Kind.CAPITALS}
 
 
 def _of_phrase(phrase: Phrase) -> tuple[str, _Meaning]:
     kind = _Kind.BESIDE if phrase.word_list == BARE_LETTERS else _MARKS.get(phrase.text[0], _Kind.MENTION)
-    return _read(phrase.text.lstrip("!=").strip(), phrase.word_list, kind)
+    return _read(phrase.text.lstrip("!=^").strip(), phrase.word_list, kind)
 
 
 def _of_cue(cue: Cue) -> tuple[str, _Meaning]:

@@ -1321,7 +1321,7 @@ class Appointment(Resource, kw_only=True):
     NAMED_BY = ("service_type", "specialty", "reason_code", "appointment_type", "ordered")
     NAMED_IN = ("description", "comment")
     PARTS = ("participant",)
-    OTHER_RELEASES = {"reason": "another release", "class": "R5"}
+    OTHER_RELEASES = {"reason": "DSTU2, STU3, R5", "class": "R5"}
     NEEDS_STATUS = True
     DRAFT = "proposed"
     OFTEN_HIDDEN = ("proposed", "pending", "booked")
@@ -1473,7 +1473,7 @@ class Encounter(OfPatient, kw_only=True):
     period: Period | None = None
 
     NAMED_BY = ("type", "service_type", "reason_code")
-    OTHER_RELEASES = {"reason": "another release", "actualPeriod": "R5"}
+    OTHER_RELEASES = {"reason": "DSTU2, STU3, R5", "actualPeriod": "R5"}
     DONE = ("finished", "in-progress", "arrived")
 
     def naming_concepts(self) -> list[CodeableConcept]:
@@ -1500,6 +1500,7 @@ class AllergyReaction(Element, kw_only=True):
     """One reaction to the substance."""
 
     manifestation: Concepts | None = None
+    description: str | None = None
     severity: str | None = None
 
 
@@ -1513,9 +1514,11 @@ class AllergyIntolerance(Resource, kw_only=True):
     type: str | None = None
     recorded_date: When | None = None
     reaction: list[AllergyReaction] | None = None
+    note: list[Annotation] | None = None
 
     NAMED_BY = ("code",)
     WHOSE = "patient"
+    NOTES_MATTER = True
 
     @property
     def recorded(self) -> Moment | None:
@@ -1525,7 +1528,8 @@ class AllergyIntolerance(Resource, kw_only=True):
     @property
     def manifestations(self) -> str:
         """The reactions in words."""
-        return "; ".join(filter(None, [words(one.manifestation) for one in self.reaction or ()]))
+        told = [text for one in self.reaction or () for text in (words(one.manifestation), one.description)]
+        return "; ".join(filter(None, told))
 
     @property
     def is_severe(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
@@ -62,8 +62,7 @@ class Fault(Enum):
     SUBJECT = "subject-not-known"
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """A resource, the paths of its defects, and why it may not be used (None where it may).
 
     ``full_url`` is its name within its Bundle; ``where`` says of what the reason speaks.
@@ -184,7 +183,7 @@ def read_resources(entries: Sequence[Entry], key: str) -> Reading:
         elif kind == "Medication":
             _keep_medication(document, full_url, reading)
         elif kind in TYPES:
-            reading.read.append(replace(_read(document, TYPES[kind]), full_url=full_url))
+            reading.read.append(_read(document, TYPES[kind])._replace(full_url=full_url))
         elif kind == "RequestGroup":
             _read_group(document, entries, reading)
         else:

@@ -7,7 +7,7 @@ Practitioner has no role; its qualifications are read in their place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,12 +29,12 @@ class Roles:
     specialties: frozenset[str] = frozenset()
 
 
-def roles_in(prefetch: Mapping[str, Any], user_id: str, now: datetime) -> Roles:
-    """The roles and specialties of the user. What was not sent, or cannot be read, gives none.
+def roles_in(sent: Iterable[Any], user_id: str, now: datetime) -> Roles:
+    """The roles and specialties of the user in what was sent of it; what cannot be read gives none.
 
     Those of somebody else count for nothing, as do those that have ended or not begun.
     """
-    resources = [one for key in USER_TEMPLATES for one in _resources(prefetch.get(key))]
+    resources = [one for value in sent for one in _resources(value)]
     own = [one for one in resources if _is_of(one, user_id)]
     current = [one for one in own if one.get("active") is not False and _is_now(one.get("period"), now)]
     roles = [name for one in current for name in _names(one.get("code"))]

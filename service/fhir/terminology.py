@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from service.content_files import collect, read_rows, read_text
 from service.errors import ContentError
-from service.fhir.about import About, ListedCode
+from service.fhir.about import NOTHING, About, ListedCode
 from service.fhir.code_map import MappedCode, read_code_map
 from service.fhir.code_systems import (
     ICD10,
@@ -54,6 +54,21 @@ class SiteName(NamedTuple):
     stem: str
     site: str
     region: str
+
+
+class RemovedOrgan(NamedTuple):
+    """Words that name the organ which an operation takes out, each with ``*`` for any ending or beginning.
+
+    All must stand in the name, in any order; ``within`` is an organ that is then not meant as a whole.
+    """
+
+    words: tuple[str, ...]
+    organ: str
+    within: str
+
+    def is_in(self, words: Collection[str]) -> bool:
+        """Whether each is among the words of a name."""
+        return all(any(fnmatchcase(word, one) for word in words) for one in self.words)
 
 
 OPERATIONS = "operations"
@@ -107,6 +122,7 @@ class Terminology:
     sites: tuple[SiteName, ...] = ()
     ki67_grammar: tuple[GrammarWord, ...] = ()
     metastasis_sites: tuple[tuple[str, str], ...] = ()
+    removal_organs: tuple[RemovedOrgan, ...] = ()
     removed_by: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Site of a primary -> the organs whose resection removes it; any resection, for a site without a row."""
 
@@ -122,13 +138,16 @@ class Terminology:
         codes: dict[str, tuple[ListedCode, ...]] = {}
         for row in self.rows(concepts):
             codes[row.list_name] = (*codes.get(row.list_name, ()), row)
-        said = partial(self.word_lists.said_in, is_report=is_report)
+        in_name = self.word_lists.said_in(name, is_report=is_report)
+        in_findings = self.word_lists.said_in(findings, is_report=is_report)
         is_longer = max(len(name), len(findings)) > self.word_lists.longest
-        return About(codes, said(name), said(findings), left_unread=is_longer)
+        if not (codes or in_name or in_findings or is_longer):
+            return NOTHING  # as most of a chart is
+        return About(codes, in_name, in_findings, left_unread=is_longer)
 
     def about_concept(self, concept: CodeableConcept | None) -> About:
         """What one concept is about, by its codes and its words."""
-        return self.about((concept,), name=concept.words) if concept else About()
+        return self.about((concept,), name=concept.words) if concept else NOTHING
 
     def with_histologies(self, about: About, concepts: Iterable[CodeableConcept]) -> About:
         """The same, with the histologies that these concepts name beside what names the resource."""
@@ -192,6 +211,12 @@ class Terminology:
         words = f" {_NO_WORD.sub(' ', plain(text))}"
         return frozenset([site for stem, site in self.metastasis_sites if f" {stem}" in words])
 
+    def organs_removed(self, name: str, coded: Iterable[str] = ()) -> frozenset[str]:
+        """The organs that an operation takes out, by its name and its codes; none where neither says so."""
+        words = frozenset(_WORD.findall(plain(name)))
+        found = [one for one in self.removal_organs if one.is_in(words)]
+        return frozenset([*coded, *[one.organ for one in found]]) - {one.within for one in found}
+
     def observation_codes(self) -> tuple[tuple[str, str], ...]:
         """The ``(system, code)`` of every Observation that a rule may rest on, this site's own included."""
         listed = [
@@ -238,6 +263,7 @@ def load_terminology(
     operations = collect(problems, lambda: _read_operations(cards_dir / "operations.csv"))
     sites = collect(problems, lambda: _read_sites(cards_dir / "sites.csv"))
     removed_by = collect(problems, lambda: _read_removed_by(cards_dir / "removed-by.csv"))
+    organs = collect(problems, lambda: _read_removal_organs(cards_dir / "removal-organs.csv"))
     mapped = collect(problems, partial(read_code_map, code_map)) if code_map else ()
     places = collect(problems, lambda: _read_places(cards_dir / "metastasis-sites.csv"))
     grammar = collect(problems, lambda: _read_grammar(grammar_files(cards_dir, languages)))
@@ -255,6 +281,7 @@ def load_terminology(
         sites=sites or (),
         ki67_grammar=grammar or (),
         metastasis_sites=places or (),
+        removal_organs=organs or (),
         removed_by=removed_by or {},
     )
     if problems := list(_ambiguous_drug_words(phrases, terminology)):
@@ -328,6 +355,13 @@ def _read_removed_by(path: Path) -> dict[str, frozenset[str]]:
     for row in read_rows(path, ("site", "removed_by")):
         removing[row["site"]] = removing.get(row["site"], frozenset()) | {row["removed_by"]}
     return removing
+
+
+def _read_removal_organs(path: Path) -> tuple[RemovedOrgan, ...]:
+    rows = read_rows(path, (*RemovedOrgan._fields, "source"))
+    return tuple(
+        [RemovedOrgan(tuple(plain(one["words"]).split()), one["organ"], one["within"]) for one in rows]
+    )
 
 
 def _index(

@@ -31,6 +31,8 @@ from requests.utils import requote_uri
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from service.fhir.reasons import Reason, Why
+
 # urllib3 writes URLs into its log, and the URL of a search names the patient.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
@@ -44,13 +46,13 @@ _UNWINDING_SECONDS = 0.1  # what a thread gets to report after its socket was sh
 
 
 class ExchangeFailed(Exception):
-    """No usable answer; ``reason`` is in words without data of the answer, ``passing`` allows a retry.
+    """No usable answer, without data of it; ``passing`` allows a retry.
 
     ``status`` is that of the HTTP answer where it was the reason.
     """
 
-    def __init__(self, reason: str, *, passing: bool = False, status: int = 0) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Reason, *, passing: bool = False, status: int = 0) -> None:
+        super().__init__(reason.why.value)
         self.reason = reason
         self.passing = passing
         self.status = status
@@ -77,7 +79,7 @@ class Allowance:
         with self._taking:
             self.left -= amount
             if self.left < 0:
-                raise ExchangeFailed("the answers to one call are larger than what is read")
+                raise ExchangeFailed(Reason(Why.TOO_LARGE_TOGETHER))
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +93,7 @@ class Exchange:
         """Seconds until the deadline; raises ExchangeFailed when there are none."""
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise ExchangeFailed("no answer within the time allowed")
+            raise ExchangeFailed(Reason(Why.LATE))
         return left
 
 
@@ -151,16 +153,16 @@ def get(
         with contextlib.closing(response):
             body = _body(response, exchange, max_bytes, allowance)
     except requests.Timeout:
-        raise ExchangeFailed("no answer within the time allowed") from None
+        raise ExchangeFailed(Reason(Why.LATE)) from None
     except requests.exceptions.SSLError:
-        raise ExchangeFailed("the certificate or the encryption of the server was refused") from None
+        raise ExchangeFailed(Reason(Why.ENCRYPTION)) from None
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader):
-        raise ExchangeFailed("the request could not be formed") from None
+        raise ExchangeFailed(Reason(Why.NOT_FORMED)) from None
     except requests.exceptions.ContentDecodingError:
-        raise ExchangeFailed("the compressed answer could not be read") from None
+        raise ExchangeFailed(Reason(Why.COMPRESSION)) from None
     except (requests.RequestException, OSError):
         exchange.seconds_left()
-        raise ExchangeFailed("the connection failed", passing=True) from None
+        raise ExchangeFailed(Reason(Why.CONNECTION), passing=True) from None
     return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
 
@@ -182,7 +184,7 @@ def _body(
         chunks.append(chunk)
         size += len(chunk)
         if size > max_bytes:
-            raise ExchangeFailed("the answer is larger than what is read")
+            raise ExchangeFailed(Reason(Why.TOO_LARGE))
         if allowance is not None:
             allowance.take(len(chunk))
     exchange.seconds_left()

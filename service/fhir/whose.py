@@ -18,9 +18,9 @@ from service.fhir.references import type_and_id
 class Whose(Enum):
     """Whose a resource is."""
 
-    THIS_PATIENTS = "this patient's"
-    ANOTHERS = "another patient's"
-    NOT_TOLD = "not told"
+    THIS_PATIENTS = "this-patients"
+    ANOTHERS = "another-patients"
+    NOT_TOLD = "not-told"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,20 @@ https://cds-hooks.hl7.org/2.0/#http-request_1
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from msgspec import Raw
+
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
-from service.fhir.read import Entry
+from service.fhir.read import MISSING, Entry
 from service.fhir.references import type_and_id
 from service.hooks.hooks import APPOINTMENTS, DRAFT_ORDERS, SELECTIONS
 from service.hooks.shapes import checked
+from service.json_body import may_hold, read_part
 
 MOST_RESOURCES = 1_000  # draft orders, or appointments, of one call
 _TOKEN = re.compile(r"[!-~]{1,16384}")
@@ -26,6 +29,8 @@ _USERS = ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson")
 @dataclass(frozen=True, slots=True)
 class HookRequest:
     """What the engine needs of a request; ``user_id`` keeps its type (``Practitioner/1``).
+
+    ``prefetch`` holds JSON, or texts of JSON that are parsed when they are asked for by ``sent``.
 
     ``deviations`` are the paths of members that the specification asks for otherwise, for the log.
     """
@@ -47,6 +52,19 @@ class HookRequest:
     def drafts(self) -> tuple[Entry, ...]:
         """All that is being ordered or booked."""
         return (*self.draft_orders, *self.appointments)
+
+    def sent(self, key: str) -> Any:
+        """The JSON under a key of ``prefetch``, parsed now if it was not yet; MISSING where there is none.
+
+        Raises MalformedRequest where a member is there twice.
+        """
+        value = self.prefetch.get(key, MISSING)
+        return read_part(value, path=f"$.prefetch.{key}") if isinstance(value, Raw) else value
+
+    def may_hold(self, key: str, texts: Collection[str]) -> bool:
+        """Whether one of these texts can be in what was sent under a key, as far as can be told unparsed."""
+        value = self.prefetch.get(key, MISSING)
+        return may_hold(value, texts) if isinstance(value, Raw) else value is not MISSING
 
 
 def read_request(document: Mapping[str, Any], *, service_id: str, hook: str) -> HookRequest:

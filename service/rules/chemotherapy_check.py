@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.facts.drugs import Drug, treatment
+from service.facts.drugs import Drug, is_renewal, treatment
 from service.facts.grade import Grade, Grading, proliferation
 from service.facts.patient import Patient
 from service.facts.plan import Kind, plan
@@ -23,7 +23,10 @@ def decide(patient: Patient) -> Answer:
     systemic = [drug for drug in drugs if not _belongs_to_embolisation(drug, patient)]
     if not systemic:
         return Silent("embolisation")
-    return _supported(patient) or _explained(systemic, patient) or _fires(systemic, patient)
+    decided = [drug for drug in systemic if not is_renewal(drug, patient)]
+    if not decided:
+        return Silent("renewed", {"drug": systemic[0].name})
+    return _supported(patient) or _explained(decided, patient) or _fires(decided, patient)
 
 
 def _belongs_to_embolisation(drug: Drug, patient: Patient) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.facts.imaging import cross_sectional, sstr_imaging
 from service.facts.operability import operability
-from service.facts.operations import REMOVAL, operations, primary_resection
+from service.facts.operations import planned_removals, primary_resection
 from service.facts.orders import surgical_referral
 from service.facts.patient import Patient
 from service.facts.size import size_mm
@@ -36,7 +36,7 @@ def _imaging_is_done(patient: Patient) -> bool:
 def _decided_otherwise(patient: Patient) -> Silent | None:
     if primary_resection(patient):
         return Silent("primary-resected")
-    if operations(patient).planned_of(REMOVAL):
+    if planned_removals(patient):
         return Silent("resection-planned")
     if referral := surgical_referral(patient):
         return Silent("referred", {"order": referral.says})

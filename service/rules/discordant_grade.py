@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.facts.grade import Grade, proliferation
 from service.facts.patient import Patient
 from service.facts.spread import spread
-from service.facts.tumour import Differentiation, differentiation_in_words, tumour
+from service.facts.tumour import Differentiation, differentiation_in_words, is_called_poor, tumour
 from service.facts.words import describe
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.questions import all_evidence
@@ -66,9 +66,10 @@ def _is_well_and_high(patient: Patient) -> bool:
 
 
 def _has_both_differentiations(patient: Patient) -> bool:
-    """A code says poor and another, or the pathology, says well."""
+    """A code says poor and another, or the pathology, says well; or a report of pathology poor beside it."""
     coded = [primary.differentiation for primary in tumour(patient).primaries]
-    stated = {*coded, tumour(patient).differentiation}
+    reported = [Differentiation.POOR] if is_called_poor(patient) else []
+    stated = {*coded, *reported, tumour(patient).differentiation}
     return stated >= {Differentiation.WELL, Differentiation.POOR}
 
 

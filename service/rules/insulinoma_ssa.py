@@ -25,6 +25,8 @@ def decide(patient: Patient) -> Answer:
     act = next((act for act in plan(patient).needs_anaesthesia if act.is_current), None)
     if act is None:
         return Silent("nothing-ordered")
+    if function(patient).is_likely and not function(patient).has_certain_insulinoma:
+        return Silent("cover-asked-for")
     values = {"procedure": act.name, "when": act.when}
     return Fires("operation", values, all_evidence(insulinoma, act.evidence))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.facts.disease_status import Sign
 from service.facts.grade import Grading, ki67_order, not_counted, proliferation, unread_report
 from service.facts.patient import Patient
 from service.facts.progression import progression
+from service.facts.stated_grade import stated_grade
 from service.facts.tissue import has_tissue
 from service.facts.tumour import tumour
 from service.facts.words import on_day
@@ -68,10 +71,20 @@ def _without_index(patient: Patient) -> Answer:
         return Fires("unread-report", {"when": report.when}, (Evidence(report.resource.reference, says),))
     treatment = treatment_before(patient) if tumour(patient).is_confirmed else None
     if treatment is not None:
-        return Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence)
+        return _with_stated_grade(
+            Fires("before-treatment", {"treatment": treatment.name}, treatment.evidence), patient
+        )
     if found.grading is Grading.NO_RESULT:
         return Fires("no-result", evidence=found.evidence)
-    return Fires("missing" if has_tissue(patient) else "no-tissue", evidence=not_counted(patient))
+    missing = Fires("missing" if has_tissue(patient) else "no-tissue", evidence=not_counted(patient))
+    return _with_stated_grade(missing, patient)
+
+
+def _with_stated_grade(fires: Fires, patient: Patient) -> Fires:
+    """With the grade that pathology states without an index; many reports do."""
+    stated = stated_grade(patient)
+    values = {**fires.values, "stated_grade": stated.says if stated else ""}
+    return replace(fires, values=values, evidence=(*fires.evidence, *([stated] if stated else [])))
 
 
 RULE = Rule(
@@ -81,7 +94,7 @@ RULE = Rule(
     care=Care.NEVER_DONE,
     decide=decide,
     cares={"stale": Care.WORKUP},
-    holes=frozenset({"value", "treatment", "date", "when", "count", "because"}),
+    holes=frozenset({"value", "treatment", "date", "when", "count", "because", "stated_grade"}),
     waits_in_emergency=True,
     with_several_primaries=True,
 )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from service.facts.operations import Role, operations
+from service.facts.operations import Role, operations, planned_removals
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import spread_too_far
 from service.rules.questions import is_low_yield, nothing_to_decide
 
+_OPEN = (Role.PRIMARY_RESECTION, Role.ENUCLEATION)
+
 
 def decide(patient: Patient) -> Answer:
     """Speak while a resection is ordered; afterwards, where margins or nodes are not clear."""
     if not spread(patient).may_be_curable:
         return spread_too_far(patient)
-    ordered = operations(patient).planned_of((Role.PRIMARY_RESECTION, Role.ENUCLEATION), current_only=True)
+    ordered = planned_removals(patient, _OPEN, current_only=True)
     if not ordered:
         return _after_operation(patient)
     if is_low_yield(patient):

@@ -71,7 +71,7 @@ def _at_discharge(patient: Patient) -> Answers:
 
 
 def _no_octreotide_for_this_patient(patient: Patient) -> Silent | None:
-    if function(patient).has_insulinoma:
+    if function(patient).has_certain_insulinoma:
         return Silent("insulinoma")
     if has_allergy_to_octreotide(patient):
         return Silent("allergy")
@@ -171,7 +171,7 @@ def _anticipatory(patient: Patient) -> Answer:
 def _one_procedure(act: PlannedAct, patient: Patient) -> Answer:
     if act.kind is Kind.DIAGNOSTIC:
         return _biopsy(act, patient)
-    if function(patient).has_insulinoma:
+    if function(patient).has_certain_insulinoma:
         is_both = function(patient).is_confirmed
         return _fires("with-insulinoma", act, patient) if is_both else Silent("insulinoma")
     found = timing(act, patient)
@@ -220,8 +220,15 @@ def _values(act: PlannedAct, patient: Patient) -> dict[str, str]:
         "gap": patient.phrases(
             "cover.gap-at-discharge" if is_discharge else "cover.gap-small", **_hours(patient)
         ),
-        "other_octreotide": other_octreotide(act, patient),
+        "other_octreotide": f"{other_octreotide(act, patient)} {_doubt(patient)}".strip(),
     }
+
+
+def _doubt(patient: Patient) -> str:
+    """A suspected insulinoma takes no cover away, and nobody is to overlook it."""
+    found = function(patient)
+    is_suspected = found.has_insulinoma and not found.has_certain_insulinoma
+    return patient.phrases("cover.suspected-insulinoma") if is_suspected else ""
 
 
 def _hours(patient: Patient) -> dict[str, str]:
@@ -247,7 +254,7 @@ def _evidence(act: PlannedAct, patient: Patient) -> tuple[Evidence, ...]:
 def _omitted(patient: Patient) -> frozenset[str]:
     """No second order or referral, and no echocardiogram where one was done."""
     pointless = {
-        "octreotide": bool(scheduled_octreotide(patient)),
+        "octreotide": bool(scheduled_octreotide(patient)) or function(patient).has_insulinoma,
         "echocardiogram": echocardiography(patient).is_settled,
         "flag": has_crisis_plan(patient),
         "anaesthesia-referral": is_ordered(patient, "anaesthesia-referral"),

@@ -74,6 +74,11 @@ def _until_discussed(fires: Fires, patient: Patient) -> Answer:
     return Silent("discussed-since") if is_discussed(patient) else fires
 
 
+def _seldom_once_discussed(fires: Fires, patient: Patient) -> Answer:
+    """What a board need not have decided is said all the same, though not at every opening."""
+    return _seldom(fires, patient) if is_discussed(patient) else fires
+
+
 def _news_until_discussed(fires: Fires, patient: Patient) -> Answer:
     said = _until_discussed(fires, patient)
     return _on_news(said, patient) if isinstance(said, Fires) else said
@@ -122,7 +127,13 @@ TABLE: Mapping[Care, Mapping[Phase, Speaks]] = {
         surveillance=_no,
         unclear=_seldom,
     ),
-    Care.SYSTEMIC: _row(initial=_yes, progression=_yes, treatment=_no, surveillance=_no, unclear=_seldom),
+    Care.SYSTEMIC: _row(
+        initial=_seldom_once_discussed,
+        progression=_seldom_once_discussed,
+        treatment=_no,
+        surveillance=_no,
+        unclear=_seldom,
+    ),
     Care.SYMPTOMS: _row(
         initial=_until_discussed,
         progression=_until_discussed,

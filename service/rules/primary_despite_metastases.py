@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.facts.operations import REMOVAL, operations, primary_resection
+from service.facts.operations import planned_removals, primary_resection
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.facts.syndrome import function
@@ -31,7 +31,7 @@ def _not_meant(patient: Patient) -> Silent | None:
         return Silent("poorly-differentiated")
     if primary_resection(patient):
         return Silent("primary-resected")
-    return Silent("resection-planned") if operations(patient).planned_of(REMOVAL) else None
+    return Silent("resection-planned") if planned_removals(patient) else None
 
 
 def _is_diffuse_and_silent(patient: Patient) -> bool:

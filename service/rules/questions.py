@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from service.facts.decision import TreatmentKind, TreatmentOrder, treatment_orders
 from service.facts.item import Availability, Item
 from service.facts.operability import operability
-from service.facts.operations import REMOVAL, Role, operations, primary_resection
+from service.facts.operations import planned_resections, primary_resection
 from service.facts.patient import Patient
 from service.facts.plan import PlannedAct
 from service.facts.size import is_low_yield_by_name, size_mm
@@ -71,9 +71,6 @@ def where_size_stands(patient: Patient) -> tuple[str, ...]:
 _TINY_AT = ("appendix", "rectum")
 
 
-_RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
-
-
 def not_advanced(patient: Patient) -> Silent | None:
     """Why a drug against the whole disease is not yet the question: it is not spread, or can be resected."""
     is_metastatic, stated = spread(patient).is_metastatic, operability(patient)
@@ -83,7 +80,7 @@ def not_advanced(patient: Patient) -> Silent | None:
         return Silent("neither-metastatic-nor-unresectable")
     if not is_metastatic and primary_resection(patient):
         return Silent("resected")
-    if operations(patient).planned_of(_RESECTION):
+    if planned_resections(patient):
         return Silent("resection-planned")
     return Silent("resectable", {"says": stated.resectable.says}) if stated.resectable else None
 

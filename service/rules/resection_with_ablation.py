@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from service.facts.operations import REMOVAL, Role, operations
+from service.facts.operations import Role, operations, planned_resections
 from service.facts.patient import Patient
 from service.facts.spread import spread
 from service.rules.base import Answer, Care, Fires, Rule, Scope, Silent
 from service.rules.liver import is_multifocal, lesions_in_words, not_multifocal, without_liver_only_disease
 
-_RESECTION = frozenset({*REMOVAL, Role.LIVER_RESECTION})
 _ABLATION = frozenset({Role.ABLATION})
 
 
 def decide(patient: Patient) -> Answer:
     """Speak while one of the two is ordered for many liver metastases."""
     found = operations(patient)
-    resections, ablations = (found.planned_of(one, current_only=True) for one in (_RESECTION, _ABLATION))
+    resections = planned_resections(patient, current_only=True)
+    ablations = found.planned_of(_ABLATION, current_only=True)
     if not (resections or ablations):
         return Silent("neither-ordered")
-    if found.planned_of(_RESECTION) and found.planned_of(_ABLATION):
+    if planned_resections(patient) and found.planned_of(_ABLATION):
         return Silent("both-planned")
     if silent := without_liver_only_disease(patient):
         return silent

@@ -77,6 +77,7 @@ def _fires(wording: str, patient: Patient) -> Fires:
         "value": "; ".join([count.says for count in proliferation(patient).ki67]),
         "receptors": patient.phrases(f"sstr.{sstr_result(patient).value}"),
         "short_acting": names or patient.phrases("drug.none"),
+        "label": patient.phrases("analogue.hindgut") if tumour(patient).region == "hindgut" else "",
     }
     evidence = all_evidence(
         proliferation(patient).evidence,
@@ -103,5 +104,5 @@ RULE = Rule(
     care=Care.PATHWAY,
     decide=decide,
     group="pathway",
-    holes=frozenset({"value", "receptors", "short_acting", "says", "differentiation", "drug"}),
+    holes=frozenset({"value", "receptors", "short_acting", "label", "says", "differentiation", "drug"}),
 )

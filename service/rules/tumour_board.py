@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.facts.board import tumour_board
 from service.facts.decision import TreatmentKind
 from service.facts.operations import primary_resection
@@ -18,6 +20,7 @@ from service.rules.questions import (
     old,
     settled,
     treatment_before,
+    where_size_stands,
 )
 
 
@@ -26,7 +29,13 @@ def decide(patient: Patient) -> Answer:
     item = tumour_board(patient)
     if silent := nothing_to_decide(patient) or settled(item) or _must_not_wait(patient):
         return silent
-    return old(item, irreversible_treatment(patient)) or _missing(patient)
+    return _unless_tiny(old(item, irreversible_treatment(patient)) or _missing(patient), patient)
+
+
+def _unless_tiny(fires: Fires, patient: Patient) -> Fires:
+    """After a resection the size that would silence the card may stand in what was not read."""
+    is_open = where_size_stands(patient) if primary_resection(patient) else ()
+    return replace(fires, also_rests_on=is_open)
 
 
 def _must_not_wait(patient: Patient) -> Silent | None:
@@ -37,7 +46,7 @@ def _must_not_wait(patient: Patient) -> Silent | None:
     return Silent("analogue-against-symptoms") if is_analogue and function(patient).is_likely else None
 
 
-def _missing(patient: Patient) -> Answer:
+def _missing(patient: Patient) -> Fires:
     treatment = treatment_before(patient) if tumour(patient).is_confirmed else None
     if treatment is not None:
         wording = "before-irreversible-treatment" if treatment.is_irreversible else "before-treatment"

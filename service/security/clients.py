@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import ConfigurationError, NotPermitted
-from service.security.key_sets import SIGNATURE_ALGORITHMS, RemoteKeySet, SignatureKey, read_key_set
+from service.security.key_sets import (
+    SIGNATURE_ALGORITHMS,
+    FetchKeySet,
+    RemoteKeySet,
+    SignatureKey,
+    read_key_set,
+)
 from service.security.urls import is_loopback, parse_url
 from service.toml_file import meant, read_toml
 
@@ -67,17 +73,16 @@ def read_clients(
     path: Path,
     *,
     known_services: Collection[str],
+    fetch_key_set: FetchKeySet,
     known_profiles: Collection[str] = (),
     known_languages: Collection[str] = (),
-    certificate_authorities: str | bool = True,
     beside: Collection[str] = (),
 ) -> Mapping[str, Client]:
     """Issuer -> Client, or ConfigurationError with every problem.
 
     ``known_services`` are the ids that ``services`` may name, ``known_profiles`` what ``profile`` and
-    ``known_languages`` what ``language`` may be;
-    ``certificate_authorities`` is a PEM file to check the servers of ``jwks_url`` with, or True for the usual
-    ones. ``beside`` are tables that may stand in the same file and are for others to read.
+    ``known_languages`` what ``language`` may be; ``fetch_key_set`` reads a ``jwks_url`` when a key of it is
+    needed. ``beside`` are tables that may stand in the same file and are for others to read.
     """
     tables = _tables(path, beside)
     problems: list[str] = []
@@ -85,7 +90,7 @@ def read_clients(
     for number, table in enumerate(tables, start=1):
         reader = _TableReader(table, path, f"{path.name}, client {number}", problems)
         client = replace(
-            _client(reader, known_services, known_profiles, certificate_authorities),
+            _client(reader, known_services, known_profiles, fetch_key_set),
             language=_one_of(reader, "language", known_languages),
         )
         if client.issuer in clients:
@@ -145,12 +150,12 @@ def _client(
     reader: _TableReader,
     known_services: Collection[str],
     known_profiles: Collection[str],
-    certificate_authorities: str | bool,
+    fetch_key_set: FetchKeySet,
 ) -> Client:
     for key in reader.table:
         if key not in _KEYS:
             reader.problem(key, f"is unknown{meant(key, _KEYS)}")
-    find_key, key_set_url = _key_source(reader, certificate_authorities)
+    find_key, key_set_url = _key_source(reader, fetch_key_set)
     return Client(
         issuer=_issuer(reader),
         algorithms=_chosen(reader, "algorithms", SIGNATURE_ALGORITHMS, DEFAULT_ALGORITHMS),
@@ -208,7 +213,7 @@ def _fhir_servers(reader: _TableReader) -> tuple[str, ...]:
 
 
 def _key_source(
-    reader: _TableReader, certificate_authorities: str | bool
+    reader: _TableReader, fetch_key_set: FetchKeySet
 ) -> tuple[Callable[[str], SignatureKey | None], str | None]:
     """How to find a key, and the URL of the key set where there is one."""
     if ("jwks_file" in reader.table) == ("jwks_url" in reader.table):
@@ -216,7 +221,7 @@ def _key_source(
         return _no_key, None
     if "jwks_file" in reader.table:
         return _keys_of_file(reader).get, None
-    return _keys_of_url(reader, certificate_authorities)
+    return _keys_of_url(reader, fetch_key_set)
 
 
 def _keys_of_file(reader: _TableReader) -> Mapping[str, SignatureKey]:
@@ -235,7 +240,7 @@ def _keys_of_file(reader: _TableReader) -> Mapping[str, SignatureKey]:
 
 
 def _keys_of_url(
-    reader: _TableReader, certificate_authorities: str | bool
+    reader: _TableReader, fetch_key_set: FetchKeySet
 ) -> tuple[Callable[[str], SignatureKey | None], str | None]:
     text = reader.text("jwks_url")
     if text is None:
@@ -244,4 +249,4 @@ def _keys_of_url(
     if url is None or (url.scheme != "https" and not is_loopback(url)):
         reader.problem("jwks_url", f"{text!r} is not an https URL")
         return _no_key, None
-    return RemoteKeySet(text, certificate_authorities=certificate_authorities).find, text
+    return RemoteKeySet(text, fetch=fetch_key_set).find, text

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
+from service.fhir.phrasebook import Phrases
 from service.fhir.transport import Answer, Exchange, ExchangeFailed, get, run_within
 
 _ALGORITHMS: Mapping[tuple[str, str | None], tuple[str, ...]] = {
@@ -107,6 +108,10 @@ def _public_key(entry: Mapping[str, Any], algorithms: tuple[str, ...]) -> tuple[
     return SignatureKey(key, algorithms), ""
 
 
+FetchKeySet = Callable[[str], bytes | None]
+"""``URL -> the body``, None where it could not be read."""
+
+
 class RemoteKeySet:
     """A key set behind a URL: remembered, and asked for again when it ages or lacks a key id.
 
@@ -117,13 +122,11 @@ class RemoteKeySet:
         self,
         url: str,
         *,
-        certificate_authorities: str | bool = True,
-        fetch: Callable[[str, str | bool], bytes | None] | None = None,
+        fetch: FetchKeySet,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
-        self._certificate_authorities = certificate_authorities
-        self._fetch = fetch or fetch_key_set
+        self._fetch = fetch
         self._clock = clock
         self._lock = threading.Lock()
         self._without_keys = threading.BoundedSemaphore(MOST_WITHOUT_KEYS)
@@ -158,7 +161,7 @@ class RemoteKeySet:
             if read_meanwhile or now - self._tried_at < PAUSE_SECONDS:
                 return
             self._tried_at = now
-            document = self._fetch(self._url, self._certificate_authorities)
+            document = self._fetch(self._url)
             keys, problems = read_key_set(document) if document is not None else ({}, ["cannot be read"])
             if problems:
                 _logger.warning("key set %s: %s", self._url, "; ".join(problems))
@@ -168,14 +171,16 @@ class RemoteKeySet:
             self._lock.release()
 
 
-def fetch_key_set(url: str, certificate_authorities: str | bool) -> bytes | None:
-    """The body behind ``url``, None when it could not be read in time or is too large."""
-    job = functools.partial(_get_key_set, url, certificate_authorities)
+def fetch_key_set(url: str, certificate_authorities: str | bool, phrases: Phrases) -> bytes | None:
+    """The body behind ``url``, None when it could not be read; the log says why in words of ``phrases``."""
+    job = functools.partial(_get_key_set, url, certificate_authorities, phrases)
     answer = run_within(FETCH_SECONDS, {url: job}, lane=f"key set {url}")[url]
     return answer.body if answer is not None and answer.status == 200 else None
 
 
-def _get_key_set(url: str, certificate_authorities: str | bool, exchange: Exchange) -> Answer | None:
+def _get_key_set(
+    url: str, certificate_authorities: str | bool, phrases: Phrases, exchange: Exchange
+) -> Answer | None:
     try:
         return get(
             url,
@@ -185,5 +190,5 @@ def _get_key_set(url: str, certificate_authorities: str | bool, exchange: Exchan
             certificate_authorities=certificate_authorities,
         )
     except ExchangeFailed as failure:
-        _logger.warning("key set %s: %s", url, failure.reason)
+        _logger.warning("key set %s: %s", url, failure.reason.in_words(phrases))
         return None

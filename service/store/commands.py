@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 
 from service.config import Settings
 from service.store.database import Store, migrate, open_store
-from service.store.report import FORMATS, KEYS, report
+from service.store.printed_report import FORMATS
+from service.store.report import KEYS, report
 from service.store.retention import purge
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name

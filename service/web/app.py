@@ -31,7 +31,7 @@ from service.hooks.hooks import SERVICES, Service
 from service.hooks.profiles import adapted
 from service.hooks.request import HookRequest, read_request
 from service.hooks.response import EXPLANATION, response_document
-from service.json_body import read_object
+from service.json_body import read_object, read_parts
 from service.security.clients import Client, require_service
 from service.security.fhir_servers import may_read
 from service.security.tokens import expected_audiences
@@ -128,12 +128,13 @@ def _call(parts: Parts, service_id: str) -> Response:
     language = _language(parts, client)
     body = _body(parts, parts.settings.max_body_bytes)
     began = time.perf_counter()
-    hook_request = read_request(read_object(body), service_id=service.id, hook=service.hook)
+    sent = read_parts(body, within="prefetch")
+    hook_request = read_request(sent, service_id=service.id, hook=service.hook)
     line.note_hook_instance(hook_request.hook_instance)
     line.note(deviations=hook_request.deviations)
     parsed = time.perf_counter()
     speaker = dataclasses.replace(client, language=language)
-    answered = _answered(parts, hook_request, client, language)
+    answered = _answered(parts, hook_request, client, speaker)
     document = adapted(response_document(answered.cards), client.profile, client.order_codes)
     if parts.record_issued:
         parts.record_issued(document["cards"], answered=answered, request=hook_request, client=speaker)
@@ -265,10 +266,11 @@ def _check_type(kind: str, *, is_local: bool) -> None:
         raise UnsupportedMediaType("The body has to be JSON: send Content-Type: application/json.")
 
 
-def _answered(parts: Parts, hook_request: HookRequest, client: Client, language: str) -> Answered:
+def _answered(parts: Parts, hook_request: HookRequest, client: Client, speaker: Client) -> Answered:
+    """The answer to a client; ``speaker`` is the same client in the language of the call."""
     permitted = _without_forbidden_server(parts, hook_request, client)
     try:
-        return parts.respond(permitted, dataclasses.replace(client, language=language))
+        return parts.respond(permitted, speaker)
     except MissingData as problem:
         hints = _hints(parts, hook_request, is_forbidden=permitted is not hook_request)
         raise MissingData(" ".join([str(problem), *hints])) from None

@@ -9,9 +9,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
-from uuid import uuid4
+
+from uuid_utils import uuid7
 
 from service.errors import NotLocal
 
@@ -23,7 +25,7 @@ _FORWARDED = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
 def request_id(environ: Mapping[str, Any]) -> str:
     """The ``X-Request-ID`` of the caller where it is short and plain, else a new one."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if _REQUEST_ID.fullmatch(given) else str(uuid4())
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
 def trace_id(environ: Mapping[str, Any]) -> str | None:
@@ -67,6 +69,7 @@ def _is_loopback(host: str) -> bool:
     return name.lower() == "localhost" or is_loopback_address(name)
 
 
+@lru_cache(maxsize=64)
 def is_loopback_address(text: str) -> bool:
     """Whether the text is an address of this machine."""
     try:

@@ -32,12 +32,13 @@ from service.hooks.card import OverrideReason
 from service.hooks.hooks import SERVICES
 from service.hooks.override_reasons import COMMON_CODES, published_reasons
 from service.hooks.profiles import PROFILES
-from service.hooks.recall import Recall
+from service.hooks.recall import Asked, Recall, Remembered
 from service.hooks.request import HookRequest
 from service.hooks.response import response_document
 from service.rules import RULES
 from service.security.clients import Client, read_clients
 from service.security.fhir_servers import unusable_entries
+from service.security.key_sets import fetch_key_set
 from service.security.tokens import authenticate
 from service.security.urls import same_base
 from service.site import Callers, Site, call_of, read_site, site_of, switched_off
@@ -71,6 +72,7 @@ def wired_app(settings: Settings | None = None) -> Flask:
     decisions = read_site(settings.config_file, callers_of(clients))
     sites = {language: site_of(decisions, knowledge) for language, knowledge in languages.items()}
     _warn_of_reviews(sites[ENGLISH].content, _today())
+    _warn_of_translations([site.content for site in sites.values()], _today())
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
     store = open_store(settings.database_url, secret=secret)
     writer = IssuedCardWriter(store, retention_days=settings.retention_days)
@@ -117,8 +119,8 @@ def knowledge_of(settings: Settings) -> Knowledge:
 
 def languages_of(settings: Settings, knowledge: Knowledge) -> dict[str, Knowledge]:
     """Language -> the content in it, English first; with NET_CDS_CONTENT=approved approved words only."""
-    approved_only = settings.content == "approved"
-    found = load_translations(settings.cards_dir, knowledge, approved_only=approved_only)
+    approved_on = _today() if settings.content == "approved" else None
+    found = load_translations(settings.cards_dir, knowledge, approved_on=approved_on)
     return {knowledge.language: knowledge, **{name: one.knowledge for name, one in found.items()}}
 
 
@@ -144,7 +146,7 @@ def _parts(
         record_issued=functools.partial(_record_issued, store, writer),
         record_feedback=functools.partial(_record_feedback, store, _reasons(knowledge)),
         check_store=functools.partial(readiness, store),
-        lapsed_approvals=lambda: tuple(site.content.lapsed(_today())),
+        lapsed_approvals=functools.partial(_lapsed, [one.content for one in sites.values()]),
     )
 
 
@@ -173,6 +175,13 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
+def _lapsed(contents: Sequence[Knowledge]) -> tuple[str, ...]:
+    """The cards, and the files of translations, whose approval no longer counts; English is first."""
+    english, *others = contents
+    today = _today()
+    return (*english.lapsed(today), *(file for one in others for file in one.lapsed_translations(today)))
+
+
 def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
     """Say at start whose approval has lapsed or will soon, and which cards are off for want of one."""
     for card, why in knowledge.lapsed(today).items():
@@ -183,6 +192,13 @@ def _warn_of_reviews(knowledge: Knowledge, today: date) -> None:
     asked = [rule.id for rule in RULES if rule.id in knowledge.cards]
     if off := [name for name in asked if not knowledge.shows(name, today)]:
         _LOGGER.warning("NET_CDS_CONTENT=approved: not shown, because not approved: %s", ", ".join(off))
+
+
+def _warn_of_translations(languages: Sequence[Knowledge], today: date) -> None:
+    """Say at start which translation is no longer that which was approved."""
+    for knowledge in languages:
+        for file, why in knowledge.lapsed_translations(today).items():
+            _LOGGER.warning("%s: %s", file, why)
 
 
 def templates_of(settings: Settings, knowledge: Knowledge) -> Mapping[str, str]:
@@ -222,12 +238,12 @@ def _recaller(
     own_reasons = _own_reasons(knowledge)
 
     def recalled(request: HookRequest, client: Client, now: datetime, limits: Defaults) -> Recall:
-        if not settings.authentication_required:
-            limits = dataclasses.replace(limits, seldom_days=0)
-        viewer = _viewer(store, request, client)
-        return functools.partial(
-            recall, store, viewer=viewer, own_reasons=own_reasons, limits=limits, now=now
-        )
+        def remembered(asked: Sequence[Asked]) -> Sequence[Remembered]:
+            viewer = _viewer(store, request, client)
+            own = limits if settings.authentication_required else dataclasses.replace(limits, seldom_days=0)
+            return recall(store, asked, viewer=viewer, own_reasons=own_reasons, limits=own, now=now)
+
+        return remembered
 
     return recalled
 
@@ -279,7 +295,7 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def clients_of(settings: Settings, languages: Collection[str]) -> Mapping[str, Client]:
+def clients_of(settings: Settings, languages: Mapping[str, Knowledge]) -> Mapping[str, Client]:
     """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
         return {}
@@ -288,9 +304,13 @@ def clients_of(settings: Settings, languages: Collection[str]) -> Mapping[str, C
         known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
         known_languages=languages,
-        certificate_authorities=settings.certificate_authorities,
+        fetch_key_set=functools.partial(_fetch_key_set, settings, languages),
         beside=TABLES if settings.clients_file == settings.config_file else (),
     )
+
+
+def _fetch_key_set(settings: Settings, languages: Mapping[str, Knowledge], url: str) -> bytes | None:
+    return fetch_key_set(url, settings.certificate_authorities, languages[ENGLISH].phrases)
 
 
 def callers_of(clients: Mapping[str, Client]) -> Callers:

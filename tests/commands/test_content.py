@@ -60,6 +60,40 @@ def test_an_approved_card_stays_approved_until_a_word_changes(
     assert "changed since it was approved" in capsys.readouterr().out
 
 
+def translation(capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    main(["content", "status", "--json"])
+    files = json.loads(capsys.readouterr().out)["translations"]
+    return str(next(one["state"] for one in files if one["file"] == f"de/{CARD}.md"))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [(f"translations/de/{CARD}.md", "Kein TNM", "Kein Stadium"), (f"{CARD}.md", "No TNM", "No stage")],
+)
+def test_an_approved_translation_stays_approved_until_a_word_of_either_language_changes(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, old: str, new: str
+) -> None:
+    assert translation(capsys) == "none"
+    assert approve("--language", "de") == exits.DONE
+    assert translation(capsys) == "approved"
+    assert state(capsys) == "none"
+
+    change(folder / name, old, new)
+    assert translation(capsys) == "changed"
+    assert main(["content", "status"]) == exits.FINDINGS
+
+
+def test_what_all_cards_share_is_approved_in_its_translation(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signers = ["--by", "First Person", "--checked-by", "Second Person"]
+
+    assert main(["content", "approve", "common", *signers, "--language", "de"]) == exits.DONE
+    assert main(["content", "approve", "common", *signers, "--language", "fr"]) == exits.UNUSABLE
+    assert "common: there is no such card in fr" in capsys.readouterr().err
+
+
 def test_a_card_is_approved_again_after_a_change(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     approve()
     change(folder / f"{CARD}.md", "No TNM", "No stage")
@@ -152,7 +186,7 @@ def test_a_comparison_with_nothing(folder: Path, capsys: pytest.CaptureFixture[s
 
 def test_what_is_no_state_of_the_content_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["content", "diff", "no-such-revision", str(folder)]) == exits.UNUSABLE
-    assert "no-such-revision: is neither a folder nor a git revision" in capsys.readouterr().err
+    assert "no-such-revision: is neither a file, a folder nor a git revision" in capsys.readouterr().err
 
 
 def test_a_dossier_shows_what_an_approval_answers_for(folder: Path, tmp_path: Path) -> None:
@@ -177,3 +211,32 @@ def test_the_dossier_shows_the_numbers_in_force(tmp_path: Path) -> None:
     text = (tmp_path / "sstr-imaging.html").read_text(encoding="utf-8")
     assert "done within 365 days" in text
     assert "{sstr_fresh_days}" not in text
+
+
+def test_a_state_that_the_dossier_kept_is_compared_like_its_folder(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["content", "dossier", CARD, "--to", str(tmp_path / "dossier")]) == exits.DONE
+    before = shutil.copytree(folder, tmp_path / "before")
+    change(folder / f"{CARD}.md", "No TNM", "No stage")
+    change(folder / "statements.csv", "S1,", "S1,changed ")
+    capsys.readouterr()
+
+    def said(of: Path) -> str:
+        main(["content", "diff", str(of), str(folder)])
+        return capsys.readouterr().out
+
+    assert said(tmp_path / "dossier" / "content.json") == said(before)
+    assert "No stage" in said(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "cannot be read as JSON"), ('{"name": "x"}', "no state of the content")]
+)
+def test_a_file_that_is_no_kept_state_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(text)
+    assert main(["content", "diff", str(other), str(folder)]) == exits.UNUSABLE
+    assert said in capsys.readouterr().err

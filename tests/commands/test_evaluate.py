@@ -10,12 +10,12 @@ from service.__main__ import main
 from service.commands import exits
 from service.commands.evaluate import WHY, hook_of
 from service.engine import respond
-from service.hooks import schemas
 from service.hooks.hooks import SERVICES
 from service.hooks.request import read_request
 from service.hooks.response import response_document
 from service.rules import RULES
 from tests.asking import knowledge, templates
+from tests.schemas import fault_of
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fhir_fixtures"
 REQUESTS = sorted((FIXTURES / "requests").glob("*.json"))
@@ -70,7 +70,7 @@ def test_the_conditions_of_another_patient_are_one_message(
 def test_json_is_a_response_that_keeps_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
     document = orjson.loads(evaluate(capsys, EMBOLISATION, "--json", "--why"))
 
-    assert schemas.fault_of(document, file="response", name="ServiceResponse") is None
+    assert fault_of(document, file="response", name="ServiceResponse") is None
     why = document["extension"]["net-cds.why"]
     assert {one["rule"] for one in why["answers"]} == {rule.id for rule in RULES}
     assert why["sections"]["conditions"] == {

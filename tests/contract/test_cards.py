@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 
 from service.hooks.card import Indicator
 from service.hooks.response import response_document
-from service.hooks.schemas import fault_of
 from tests.contract.support import REQUESTS, chart, post
+from tests.schemas import fault_of
 from tests.web.support import a_card
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.errors import NotAuthenticated
-from service.hooks.schemas import fault_of
 from service.security.clients import Client
+from tests.schemas import fault_of
 from tests.web.support import app_client, context_of
 
 

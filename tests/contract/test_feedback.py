@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.hooks.schemas import fault_of
 from tests.contract.support import chart, post
+from tests.schemas import fault_of
 from tests.web.support import outcome_of
 
 CARD = "3d8f0c57-7a3b-4d5e-9f52-0b2a3f0e9c11"

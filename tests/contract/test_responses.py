@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 
 from service import errors
 from service.hooks.request import HookRequest
-from service.hooks.schemas import fault_of
 from service.security.clients import Client
 from service.web.parts import Answered
 from tests.contract.support import HEALTHY_PATIENT, REQUESTS, chart, post, with_prefetch
+from tests.schemas import fault_of
 from tests.web.support import app_client, call, outcome_of, request_of
 
 MARK = "Marie Marker"

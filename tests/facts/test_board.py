@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.facts.board import newest_finding
+from service.facts.board import newest_finding, tumour_board
 from service.fhir.dates import Moment
-from tests.asking import patient
+from tests.asking import patient, patient_with
 
 
 def newest(record: str) -> Moment | None:
@@ -31,3 +31,31 @@ def test_the_newest_finding_is_of_extent_grade_or_imaging(record: str, day: str)
 
     assert found is not None
     assert found.day == day
+
+
+@pytest.mark.parametrize(
+    ("record", "has_met"),
+    [
+        (
+            'CT abdomen conclusion "Discussed at the NET tumour board on 20 Nov: resection" done 4 days ago',
+            True,
+        ),
+        ('pathology report "MDT outcome: surveillance" 4 days ago', True),
+        ('CT abdomen conclusion "Recommend discussion at NET MDT" done 4 days ago', False),
+        ('CT abdomen conclusion "To be discussed at the NET MDT" done 4 days ago', False),
+        ('CT abdomen conclusion "Not yet discussed at the NET MDT" done 4 days ago', False),
+        ('CT abdomen conclusion "Discussed at MDT, breast cancer MDT" done 4 days ago', False),
+        ('document "Discussed at NET MDT" 5 days ago', True),
+        ('document "To be discussed at NET MDT" 5 days ago', False),
+    ],
+)
+def test_a_board_has_met_where_that_is_said(record: str, has_met: bool) -> None:
+    assert tumour_board(patient(f"ileal NET 60 days ago; {record}")).is_current is has_met
+
+
+def test_a_report_coded_as_the_note_of_a_board_is_one() -> None:
+    code = {"coding": [{"system": "http://loinc.org", "code": "85232-7"}]}
+    report = {"resourceType": "DiagnosticReport", "status": "final", "code": code}
+    dated = {**report, "effectiveDateTime": "2026-11-10"}
+
+    assert tumour_board(patient_with("ileal NET 60 days ago", "diagnosticReports", dated)).is_current

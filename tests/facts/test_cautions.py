@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from service.facts.cautions import Cautions, imaging_cautions
-from tests.asking import knowledge, patient, result
+from tests.asking import knowledge, patient, patient_with, result
 
 _ALL_READ = {"ct", "mri-liver"}
 _ADVISED = {"ct-after-advice", "mri-liver"}
@@ -33,6 +33,20 @@ def test_without_a_caution_nothing_is_said() -> None:
         ('allergy text "Contrast media" (severe)', "Contrast media", {"mri-liver"}),
         ('allergy text "Iodinated contrast media (anaphylaxis)"', "anaphylaxis", {"mri-liver"}),
         ('allergy text "Contrast media" with reaction "Anaphylactic shock"', "Anaphylactic", {"mri-liver"}),
+        ('allergy text "Iohexol" with reaction "Urticaria"', "Iohexol, Urticaria", _ADVISED),
+        ('allergy text "Medio de contraste" with reaction "Choque anafiláctico"', "anafil", {"mri-liver"}),
+        ('allergy text "Mezzo di contrasto" with reaction "Shock anafilattico"', "anafil", {"mri-liver"}),
+        ('allergy text "Alergia a contraste" with reaction "Choque anafilático"', "anafil", {"mri-liver"}),
+        ('allergy text "Contrastvloeistof" with reaction "Anafylactische shock"', "nafyl", {"mri-liver"}),
+        ('allergy text "Kontrastmittel" with reaction "Anaphylaktischer Schock"', "naphyl", {"mri-liver"}),
+        ('condition text "Allergy to iodinated contrast"', "Allergy to iodinated contrast", _ADVISED),
+        ('condition text "Kontrastmittelallergie"', "Kontrastmittelallergie", _ADVISED),
+        ('condition text "Anaphylaxis to contrast"', "Anaphylaxis to contrast", {"mri-liver"}),
+        (
+            'allergy text "Gadobutrol" with reaction "Rash"',
+            "Gadobutrol, Rash",
+            {"ct-after-advice", "mri-without-contrast"},
+        ),
         (
             'allergy text "Gadolinium" with reaction "Rash"',
             "Gadolinium, Rash",
@@ -106,3 +120,53 @@ def test_contrast_is_recognised_in_every_language_that_is_read(name: str) -> Non
 @pytest.mark.parametrize("name", ["Jod", "Allergie à l'iode", "Mariscos", "Schaaldieren"])
 def test_iodine_and_shellfish_are_no_contrast(name: str) -> None:
     assert cautions(f'allergy text "{name}"').said == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("Omnipaque", "mri-liver"),
+        ("Visipaque 320", "mri-liver"),
+        ("ULTRAVIST 300", "mri-liver"),
+        ("iohexol", "mri-liver"),
+        ("Ioversol", "mri-liver"),
+        ("Gadovist", "mri-without-contrast"),
+        ("gadoterate meglumine", "mri-without-contrast"),
+    ],
+)
+def test_contrast_is_recognised_by_brand_and_by_substance(name: str, offered: str) -> None:
+    found = cautions(f'ileal NET 60 days ago; allergy text "{name}" with reaction "Urticaria"')
+
+    assert name in found.said
+    assert offered in found.offered
+
+
+@pytest.mark.parametrize("name", ["Omnicef", "Betadine", "Optivar", "Magnesium"])
+def test_other_drugs_are_no_contrast(name: str) -> None:
+    assert not cautions(f'ileal NET 60 days ago; allergy text "{name}" with reaction "Urticaria"').said
+
+
+@pytest.mark.parametrize("part", ["description", "note"])
+def test_a_reaction_is_read_in_the_words_of_the_allergy(part: str) -> None:
+    words = "Anaphylactic shock in 2019, ventilated"
+    more = {"note": [{"text": words}]} if part == "note" else {"reaction": [{"description": words}]}
+    allergy = {"resourceType": "AllergyIntolerance", "code": {"text": "Contrast media"}, **more}
+    allergy["patient"] = {"reference": "Patient/patient-1"}
+
+    found = imaging_cautions(patient_with("ileal NET 60 days ago", "allergies", allergy))
+
+    assert found.offered == {"mri-liver"}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        'allergy text "Shellfish" with reaction "Anaphylaxis"',
+        'allergy text "Povidone-iodine" with reaction "Anaphylaxis"',
+        'condition text "No contrast allergy"',
+        'condition text "Contrast allergy" (refuted)',
+        'condition text "Contrast nephropathy"',
+    ],
+)
+def test_what_only_looks_like_a_reaction_to_contrast_is_none(record: str) -> None:
+    assert cautions(record).offered == _ALL_READ

@@ -29,6 +29,7 @@ def line(text: str, start: str = "", end: str = "", **members: object) -> dict[s
 
 
 INFUSION = line("IV infusion", "2026-11-26T06:00:00Z", "2026-11-29T08:00:00Z")
+WORDLESS = {"timing": INFUSION["timing"]}
 RESCUE = line("bolus", asNeededBoolean=True)
 
 
@@ -38,6 +39,10 @@ RESCUE = line("bolus", asNeededBoolean=True)
         (cover("Sandostatin 500 mcg in NaCl", INFUSION), Timing.WHOLE),
         (cover("octreotide", INFUSION, RESCUE), Timing.WHOLE),
         (cover("octreotide", RESCUE), Timing.NONE),
+        (cover("Sandostatin 500 mcg in NaCl infusion", WORDLESS), Timing.WHOLE),
+        (cover("Sandostatin 500 mcg in NaCl infusion", WORDLESS, note=[{"text": "As needed"}]), Timing.NONE),
+        (cover("octreotide", INFUSION, note=[{"text": "Bolus as needed"}]), Timing.WHOLE),
+        (cover("octreotide", line("100 mcg s.c. as needed")), Timing.NONE),
         (cover("octreotide", line("IV infusion", asNeededCodeableConcept={"text": "flushing"})), Timing.NONE),
         (cover("octreotide", INFUSION, reportedBoolean=True), Timing.NONE),
         (cover("octreotide", line("20 mg by mouth", "2026-11-26T06:00:00Z")), Timing.NONE),

@@ -7,7 +7,6 @@ from service.facts.imaging import (
     cross_sectional,
     echocardiography,
     fdg_done,
-    lacks_contrast,
     last_sstr_result,
     sstr_imaging,
     sstr_result,
@@ -182,19 +181,6 @@ def test_fdg_pet_is_remembered_as_such() -> None:
 )
 def test_what_is_cross_sectional_imaging_of_the_abdomen(study: str, counts: bool) -> None:
     assert cross_sectional(of_ileal_tumour(study)).is_done is counts
-
-
-@pytest.mark.parametrize(
-    ("record", "is_lacking"),
-    [
-        ("CT abdomen without contrast done", True),
-        ("CT abdomen done", False),
-        ("CT abdomen without contrast done; MRI liver done", False),
-        ("male", False),
-    ],
-)
-def test_imaging_without_contrast_is_named(record: str, is_lacking: bool) -> None:
-    assert lacks_contrast(of_ileal_tumour(record)) is is_lacking
 
 
 @pytest.mark.parametrize(

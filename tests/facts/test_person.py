@@ -4,7 +4,7 @@ import pytest
 
 from service.facts.person import Person
 from service.facts.person import person as read_person
-from tests.asking import patient
+from tests.asking import patient, patient_with
 
 
 def person(record: str) -> Person:
@@ -57,9 +57,57 @@ def test_death(record: str, is_deceased: bool) -> None:
         ('encounter "Hospice care" (cancelled)', False),
         ('encounter "Hospice care" 400 days ago', False),
         ('encounter "Hospice referral declined"', False),
+        ('care plan "Soins palliatifs exclusifs"', True),
+        ('care plan "Soins palliatifs exclusifs refusés"', False),
+        ('encounter "Stationäres Hospiz" (in progress)', True),
+        ('encounter "Stationäres Hospiz abgelehnt"', False),
+        ('care plan "Comfortzorg"', True),
         ('flag "Comfort measures only"', True),
         ('flag "Comfort measures only" (inactive)', False),
     ],
 )
 def test_comfort_care(record: str, is_there: bool) -> None:
     assert person(record).has_comfort_care is is_there
+
+
+@pytest.mark.parametrize(
+    ("words", "is_there"),
+    [
+        ("Palliativbehandlung", True),
+        ("Palliativbehandlung abgelehnt", False),
+        ("Soins palliatifs", True),
+        ("Soins palliatifs discutés", False),
+        ("Atención paliativa", True),
+        ("Cuidados paliativos", True),
+        ("Cuidados paliativos rechazados", False),
+        ("Cure palliative", True),
+        ("Palliatieve zorg", True),
+    ],
+)
+def test_palliative_care_in_other_languages(words: str, is_there: bool) -> None:
+    found = person(f'encounter "{words}" (in progress)')
+
+    assert found.has_palliative_care is is_there
+    assert not found.has_comfort_care
+
+
+def hospice(value: str, *, effective: str = "2026-11-01", status: str = "final") -> Person:
+    answer = {"coding": [{"system": "http://snomed.info/sct", "code": value}]}
+    code = {"coding": [{"system": "http://loinc.org", "code": "45755-6"}]}
+    observation = {"resourceType": "Observation", "status": status, "code": code}
+    result = {**observation, "valueCodeableConcept": answer, "effectiveDateTime": effective}
+    return read_person(patient_with("ileal NET", "observations", result))
+
+
+def test_hospice_care_is_an_answer_that_says_yes() -> None:
+    assert hospice("373066001").has_comfort_care
+    assert not hospice("373067005").has_comfort_care
+    assert not hospice("373066001", status="entered-in-error").has_comfort_care
+    assert not hospice("373066001", effective="2025-11-01").has_comfort_care
+
+
+def test_full_care_by_hospice_is_a_code_of_its_own() -> None:
+    code = {"coding": [{"system": "http://snomed.info/sct", "code": "170935008"}]}
+    condition = {"resourceType": "Condition", "code": code, "recordedDate": "2026-11-01"}
+
+    assert read_person(patient_with("ileal NET", "conditions", condition)).has_comfort_care

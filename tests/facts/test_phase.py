@@ -9,6 +9,10 @@ from tests.asking import patient, result
 
 CURED = "ileal NET (staged with nodes) 420 days ago; small-bowel resection done 400 days ago"
 R0 = 'pathology report "Ileum, resection specimen: pT3 N1, R0" 395 days ago'
+CUT = (
+    "ileal NET 420 days ago; small-bowel resection done 400 days ago; liver metastases 390 days ago; "
+    "liver resection done 300 days ago"
+)
 SPREAD = "ileal NET 400 days ago; liver metastases 390 days ago"
 
 
@@ -23,6 +27,9 @@ SPREAD = "ileal NET 400 days ago; liver metastases 390 days ago"
         (f"{CURED}; {R0}; liver metastases 309 days ago", "progression"),
         (f'{CURED}; pathology report "Margin: R1" 395 days ago', "unclear"),
         ('ileal NET 400 days ago; pathology report "Hemicolectomy specimen" 390 days ago', "resected"),
+        ('ileal NET 400 days ago; pathology report "Appendectomy specimen" 390 days ago', "unclear"),
+        ('ileal NET 400 days ago; pathology report "Gastrectomy specimen" 390 days ago', "unclear"),
+        ('ileal NET 400 days ago; procedure text "Appendectomy" 390 days ago', "unclear"),
         ('ileal NET text "NET of ileum, resected" 400 days ago', "resected"),
         ('ileal NET text "NET of ileum, s/p resection" 400 days ago', "resected"),
         ('ileal NET text "NET of ileum, s/p right hemicolectomy" 400 days ago', "resected"),
@@ -33,6 +40,26 @@ SPREAD = "ileal NET 400 days ago; liver metastases 390 days ago"
         (f"{SPREAD}; lanreotide depot (stopped) 200 days ago", "unclear"),
         (f"{SPREAD}; TACE done 180 days ago", "treatment"),
         (f"{SPREAD}; TACE done 181 days ago", "unclear"),
+        (CUT, "unclear"),
+        (f'{CUT}; pathology report "Liver: metastasis of NET, R0" 298 days ago', "surveillance"),
+        (
+            f'{CUT}; pathology report "Liver: metastasis of NET, margins negative" 298 days ago',
+            "surveillance",
+        ),
+        (f'{CUT}; pathology report "Foie: métastase, marges saines" 298 days ago', "surveillance"),
+        (f'{CUT}; pathology report "Liver: metastasis of NET, margins positive" 298 days ago', "unclear"),
+        (f'{CUT}; pathology report "Ileum: R0" 398 days ago', "unclear"),
+        (f'{CUT}; CT abdomen conclusion "Ileal NET resected. NED." done 20 days ago', "surveillance"),
+        (
+            f'{CUT}; CT abdomen conclusion "No evidence of recurrent disease." done 20 days ago',
+            "surveillance",
+        ),
+        (f'{CUT}; CT abdomen conclusion "Ileal NET, not NED." done 20 days ago', "unclear"),
+        (
+            f'{CUT}; pathology report "Liver: R0" 298 days ago'
+            '; CT abdomen conclusion "Residual liver metastases" done 280 days ago',
+            "unclear",
+        ),
         (f'{SPREAD}; care plan "Active surveillance" 20 days ago', "treatment"),
         (f'{SPREAD}; care plan "Active surveillance" (revoked) 20 days ago', "unclear"),
         (

@@ -87,6 +87,7 @@ def test_a_visit_or_a_test_that_names_an_operation(words: str) -> None:
     [
         (PCS, "0DTF0ZZ", Kind.ABDOMINAL_SURGERY),
         (PCS, "02QJ0ZG", Kind.OTHER_SURGERY),
+        (PCS, "10D00Z1", Kind.ABDOMINAL_SURGERY),
         (PCS, "04L33DZ", Kind.LOCOREGIONAL),
         (OPS, "5-455.41", Kind.ABDOMINAL_SURGERY),
         (OPS, "5-352.00", Kind.OTHER_SURGERY),
@@ -109,10 +110,19 @@ def test_a_smaller_act_is_no_operation(system: str, code: str) -> None:
     assert kinds(with_drafts(NET, order(system, code))) == []
 
 
-def test_an_embolisation_without_an_organ_is_of_the_liver_where_there_are_liver_metastases() -> None:
-    metastatic = f"{NET}; liver metastases 180 days ago"
-
-    assert kinds(with_drafts(metastatic, order(CPT, "37243"))) == [Kind.LOCOREGIONAL]
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        ("liver metastases 180 days ago", Kind.LOCOREGIONAL),
+        ('CT abdomen conclusion "Multiple hepatic metastases" done 20 days ago', Kind.LOCOREGIONAL),
+        ('CT abdomen conclusion "No hepatic metastases" done 20 days ago', Kind.UNRECOGNISED),
+        ("bone metastases 180 days ago", Kind.UNRECOGNISED),
+    ],
+)
+def test_an_embolisation_without_an_organ_is_of_the_liver_where_it_has_metastases(
+    found: str, kind: Kind
+) -> None:
+    assert kinds(with_drafts(f"{NET}; {found}", order(CPT, "37243"))) == [kind]
 
 
 @pytest.mark.parametrize(

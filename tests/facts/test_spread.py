@@ -282,3 +282,20 @@ def test_the_problem_list_in_words(text: str, body_site: str, extent: Extent) ->
     request = as_read(document)
     found = gather(request, knowledge=knowledge(), whole=True)
     assert read_spread(patient_of(request, found, knowledge(), now=now_on(TODAY))).extent is extent
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "is_of_liver"),
+    [
+        ("No hepatic metastases, but bone metastases in L3", False),
+        ("Keine Lebermetastasen, aber Knochenmetastasen", False),
+        ("No bone metastases but multiple liver metastases", True),
+        ("In the liver no change, but new metastases", True),
+        ("No metastases other than in the liver: multiple hepatic metastases", True),
+    ],
+)
+def test_a_denied_site_in_the_same_sentence_is_none(conclusion: str, is_of_liver: bool) -> None:
+    found = spread(f'ileal NET 60 days ago; CT abdomen conclusion "{conclusion}" done 20 days ago')
+
+    assert found.extent is Extent.REPORTED
+    assert found.has_reported_liver_metastases is is_of_liver

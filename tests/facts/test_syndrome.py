@@ -237,3 +237,56 @@ def test_symptoms_beside_another_functioning_tumour_are_no_sign_of_carcinoid_syn
     assert of(f"pancreatic NET; {symptoms}").level is Function.PROBABLE
     assert of(f"pancreatic NET; VIPoma; {symptoms}").level is Function.UNKNOWN
     assert of(f"VIPoma; {symptoms}; 5-HIAA 60 mg/24h").level is Function.PROBABLE
+
+
+@pytest.mark.parametrize(
+    ("record", "is_certain"),
+    [
+        ("insulinoma 60 days ago", True),
+        ('condition text "Insulinoma of the pancreatic tail" 60 days ago', True),
+        ("insulinoma (suspected) 60 days ago", False),
+        ('condition text "Suspected insulinoma" 60 days ago', False),
+        ('condition text "Suspected insulinoma" 90 days ago; insulinoma 60 days ago', True),
+    ],
+)
+def test_a_suspected_insulinoma_is_on_record_and_not_certain(record: str, is_certain: bool) -> None:
+    found = function(patient(record))
+
+    assert found.has_insulinoma
+    assert found.has_certain_insulinoma is is_certain
+
+
+@pytest.mark.parametrize(
+    "record", ["carcinoid heart disease (resolved)", "carcinoid heart disease (inactive)"]
+)
+def test_carcinoid_heart_disease_does_not_expire(record: str) -> None:
+    assert of_ileal_tumour(record).level is Function.CONFIRMED
+
+
+def test_a_refuted_heart_disease_is_none() -> None:
+    assert of_ileal_tumour("carcinoid heart disease (refuted)").level is Function.UNKNOWN
+
+
+CURED = (
+    "ileal NET 500 days ago; carcinoid syndrome 490 days ago; small-bowel resection done 400 days ago; "
+    'pathology report "Ileum, resection specimen: pT3 N1, R0" 395 days ago'
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "level"),
+    [
+        ("5-HIAA 4 mg/24h range to 10 30 days ago", Function.PROBABLE),
+        ("5-HIAA 35 mg/24h range to 10 30 days ago", Function.CONFIRMED),
+        ("5-HIAA 4 mg/24h range to 10 420 days ago", Function.CONFIRMED),
+        ("male", Function.CONFIRMED),
+        ("5-HIAA 4 mg/24h range to 10 30 days ago; liver metastases 20 days ago", Function.CONFIRMED),
+    ],
+)
+def test_after_cure_a_marker_in_range_leaves_the_syndrome_probable(record: str, level: Function) -> None:
+    assert of(f"{CURED}; {record}").level is level
+
+
+def test_portuguese_and_italian_name_the_syndrome() -> None:
+    assert of_ileal_tumour('condition text "Síndrome carcinoide"').level is Function.CONFIRMED
+    assert of_ileal_tumour('condition text "Sindrome carcinoide"').level is Function.CONFIRMED

@@ -394,3 +394,62 @@ def test_a_chart_without_a_tumour_is_not_read_further(record: str) -> None:
     assert found.cards == ()
     assert found.record is not None
     assert "observations" not in found.record.sections
+
+
+SITE_ALONE = "code C17.2 of ICD-10-GM 60 days ago"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Well differentiated neuroendocrine tumour of the ileum, G1.",
+        "Gut differenzierter neuroendokriner Tumor (NET G1)",
+        "Tumeur neuroendocrine bien différenciée",
+        "Tumor neuroendocrino bien diferenciado, grado 1",
+    ],
+)
+def test_a_report_of_pathology_names_the_cancer_of_an_organ(words: str) -> None:
+    found = tumour(f'{SITE_ALONE}; pathology report "{words}" 40 days ago')
+
+    assert found.is_confirmed
+    assert (found.site, found.differentiation, found.other_malignancy) == (
+        "ileum",
+        Differentiation.WELL,
+        False,
+    )
+    assert [one.reference for one in found.evidence] == ["Condition/net-1", "DiagnosticReport/pathology-1"]
+
+
+@pytest.mark.parametrize(
+    ("record", "certainty"),
+    [
+        ('pathology report "Metastasis of a neuroendocrine tumour in the liver" 40 days ago', "confirmed"),
+        ('pathology report "Suspicious for neuroendocrine tumour" 40 days ago', "suspected"),
+        ('pathology report "No neuroendocrine tumour" 40 days ago', "none"),
+        ('pathology report "Adenocarcinoma with neuroendocrine differentiation" 40 days ago', "none"),
+        ('pathology report "Adenocarcinoma. Neuroendocrine tumour of the appendix" 40 days ago', "none"),
+        ('pathology report "Lung: neuroendocrine tumour" 40 days ago', "none"),
+        ('pathology report "Breast: neuroendocrine tumour" 40 days ago', "none"),
+        ('imaging report conclusion "Neuroendocrine tumour of the ileum" 40 days ago', "none"),
+        (
+            'pathology report "Neuroendocrine tumour" 40 days ago; '
+            'pathology report "No neuroendocrine tumour: lymphoma" 10 days ago',
+            "none",
+        ),
+        ('code C25.9 of ICD-10-GM 60 days ago; pathology report "Neuroendocrine tumour" 40 days ago', "none"),
+    ],
+)
+def test_a_report_that_does_not_name_this_cancer_names_none(record: str, certainty: str) -> None:
+    assert tumour(f"{SITE_ALONE}; {record}").certainty.value == certainty
+
+
+def test_a_polyp_is_no_cancer_that_a_report_names() -> None:
+    record = 'code K63.5 of ICD-10-GM 60 days ago; pathology report "Neuroendocrine tumour" 40 days ago'
+
+    assert not tumour(record).is_present
+
+
+def test_the_whole_engine_speaks_where_only_a_report_names_the_tumour() -> None:
+    found = result(f'{SITE_ALONE}; pathology report "Neuroendocrine tumour of the ileum" 40 days ago')
+
+    assert "sstr-imaging" in {rule for card in found.cards for rule in card.recommendations}

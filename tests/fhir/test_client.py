@@ -4,7 +4,6 @@ import gzip
 import json
 import logging
 import os
-import re
 import socket
 import threading
 import time
@@ -16,12 +15,13 @@ import pytest
 
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
+from service.fhir.reasons import Reason, Why
 from service.security.urls import same_base
 from tests.fhir import misbehaving
 from tests.fhir.misbehaving import Raw, Reply, Server, misbehaving_server
 
 TOKEN = "secret-token"
-LATE = "no answer within the time allowed"
+LATE = Reason(Why.LATE)
 QUERY = "Condition?patient=1&_count=2"
 
 
@@ -55,17 +55,20 @@ def identities(outcome: FetchOutcome) -> list[str]:
     return [entry["resource"]["id"] for entry in outcome.resource["entry"]]
 
 
+def not_all_pages(because: Reason) -> Reason:
+    return Reason(Why.NOT_ALL_PAGES, because=because)
+
+
 def outcome_of(*replies: Reply | Raw, **options: Any) -> tuple[FetchOutcome, Server]:
     with misbehaving_server({"/fhir/Condition": list(replies)}) as server:
         return ask(server, **options), server
 
 
 OPERATION_OUTCOME = b'{"resourceType": "OperationOutcome", "issue": []}'
-NOT_FHIR = "the FHIR server answered with something else than FHIR JSON"
-ANSWER = "the answer of the FHIR server"
-NOT_JSON = f"{ANSWER} has to be valid JSON"
-TWICE = "a member of the answer of the FHIR server has to be there only once"
-UNEXPECTED = "the FHIR server answered with something else than was asked for"
+NOT_FHIR = Reason(Why.NOT_FHIR_JSON)
+NO_OBJECT = Reason(Why.NOT_ONE_OBJECT)
+TWICE = Reason(Why.MEMBER_TWICE)
+UNEXPECTED = Reason(Why.SOMETHING_ELSE)
 
 
 def status(code: int, **headers: str) -> Reply:
@@ -73,44 +76,44 @@ def status(code: int, **headers: str) -> Reply:
 
 
 # What the server does -> (replies, reason, number of requests). All are unknown: nothing was read.
-FAULTS: dict[str, tuple[list[Reply | Raw], str, int]] = {
-    "401": ([status(401)], "the FHIR server did not accept the access token", 1),
-    "403": ([status(403)], "the FHIR server does not permit reading this", 1),
-    "404": ([status(404)], "the FHIR server does not know this", 1),
-    "410": ([status(410)], "the FHIR server has deleted this", 1),
-    "500": ([status(500)], "the FHIR server answered with HTTP status 500", 1),
-    "503 twice": ([status(503)], "the FHIR server answered with HTTP status 503", 2),
+FAULTS: dict[str, tuple[list[Reply | Raw], Reason, int]] = {
+    "401": ([status(401)], Reason(Why.TOKEN_NOT_ACCEPTED), 1),
+    "403": ([status(403)], Reason(Why.NOT_PERMITTED), 1),
+    "404": ([status(404)], Reason(Why.NOT_KNOWN), 1),
+    "410": ([status(410)], Reason(Why.DELETED), 1),
+    "500": ([status(500)], Reason(Why.STATUS, "500"), 1),
+    "503 twice": ([status(503)], Reason(Why.STATUS, "503"), 2),
     "503 for a long time": (
         [status(503, Retry_After="60")],
-        "the FHIR server answered with HTTP status 503",
+        Reason(Why.STATUS, "503"),
         1,
     ),
-    "504 twice": ([status(504)], "the FHIR server answered with HTTP status 504", 2),
+    "504 twice": ([status(504)], Reason(Why.STATUS, "504"), 2),
     "429 for a long time": (
         [status(429, Retry_After="120")],
-        "the FHIR server asked to wait longer than a hook call may take",
+        Reason(Why.TOO_LONG_A_WAIT),
         1,
     ),
     "429 without a time": (
         [status(429)],
-        "the FHIR server asked to wait longer than a hook call may take",
+        Reason(Why.TOO_LONG_A_WAIT),
         1,
     ),
     "429 with nonsense": (
         [status(429, Retry_After="9" * 5000)],
-        "the FHIR server asked to wait longer than a hook call may take",
+        Reason(Why.TOO_LONG_A_WAIT),
         1,
     ),
-    "204": ([Reply(204, b"")], "the FHIR server answered with HTTP status 204", 1),
-    "a list": ([Reply(body=b"[]")], f"{ANSWER} has to be one JSON object", 1),
+    "204": ([Reply(204, b"")], Reason(Why.STATUS, "204"), 1),
+    "a list": ([Reply(body=b"[]")], NO_OBJECT, 1),
     "nested as deeply as can just be read": (
         [Reply(body=GOOD.body[:-1] + b', "x": ' + b"[" * 300 + b"]" * 300 + b"}")],
-        f"{ANSWER} has to be nested at most 254 levels deep",
+        NO_OBJECT,
         1,
     ),
     "nested without end": (
         [Reply(body=b"[" * 100_000)],
-        f"{ANSWER} has to be nested at most 254 levels deep",
+        NO_OBJECT,
         1,
     ),
     "a member twice": ([Reply(body=GOOD.body.replace(b'"id"', b'"id": "b", "id"'))], TWICE, 1),
@@ -122,33 +125,33 @@ FAULTS: dict[str, tuple[list[Reply | Raw], str, int]] = {
     "entries no list": ([Reply(body=bundle(entry={"resource": {}}))], UNEXPECTED, 1),
     "OperationOutcome with 200": (
         [Reply(body=OPERATION_OUTCOME)],
-        "the FHIR server answered with an OperationOutcome",
+        Reason(Why.OUTCOME),
         1,
     ),
-    "truncated body": ([misbehaving.truncated], "the connection failed", 2),
-    "connection reset": ([misbehaving.reset], "the connection failed", 2),
-    "something else than HTTP": ([misbehaving.not_http], "the connection failed", 2),
-    "headers without end": ([misbehaving.many_headers], "the connection failed", 2),
-    "endless body": ([misbehaving.endless_body], "the answer is larger than what is read", 1),
+    "truncated body": ([misbehaving.truncated], Reason(Why.CONNECTION), 2),
+    "connection reset": ([misbehaving.reset], Reason(Why.CONNECTION), 2),
+    "something else than HTTP": ([misbehaving.not_http], Reason(Why.CONNECTION), 2),
+    "headers without end": ([misbehaving.many_headers], Reason(Why.CONNECTION), 2),
+    "endless body": ([misbehaving.endless_body], Reason(Why.TOO_LARGE), 1),
     "gzip that is none": (
         [Reply(body=GOOD.body, headers={"Content-Encoding": "gzip"})],
-        "the compressed answer could not be read",
+        Reason(Why.COMPRESSION),
         1,
     ),
-    "redirect without a target": ([Reply(302)], "the FHIR server redirects away from itself", 1),
+    "redirect without a target": ([Reply(302)], Reason(Why.REDIRECTS_AWAY), 1),
     "redirect in a circle": (
         [Reply(302, headers={"Location": "/fhir/Condition?again"})],
-        "the FHIR server answered with HTTP status 302",
+        Reason(Why.STATUS, "302"),
         2,
     ),
     "redirect out of the base": (
         [Reply(302, headers={"Location": "/admin"})],
-        "the FHIR server redirects away from itself",
+        Reason(Why.REDIRECTS_AWAY),
         1,
     ),
     "redirect to a broken URL": (
         [Reply(302, headers={"Location": "http://[::1"})],
-        "the FHIR server redirects away from itself",
+        Reason(Why.REDIRECTS_AWAY),
         1,
     ),
 }
@@ -156,7 +159,7 @@ FAULTS: dict[str, tuple[list[Reply | Raw], str, int]] = {
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_a_fault_of_the_server_leaves_the_section_unknown_with_its_reason(
-    fault: tuple[list[Reply | Raw], str, int],
+    fault: tuple[list[Reply | Raw], Reason, int],
 ) -> None:
     replies, reason, requests = fault
     outcome, server = outcome_of(*replies, limits=FetchLimits(max_bytes=1024 * 1024))
@@ -176,18 +179,16 @@ def test_a_fault_of_the_server_leaves_the_section_unknown_with_its_reason(
     ],
     ids=["cut off", "empty", "null bytes", "null byte in a text", "NaN", "UTF-16"],
 )
-def test_an_answer_that_is_no_json_leaves_the_section_unknown_with_the_place(body: bytes) -> None:
+def test_an_answer_that_is_no_json_leaves_the_section_unknown(body: bytes) -> None:
     outcome, _ = outcome_of(Reply(body=body))
-    assert (outcome.resource, outcome.complete) == (None, False)
-    assert outcome.reason is not None
-    assert re.fullmatch(rf"{NOT_JSON}: .+ \(line 1, column \d+\)", outcome.reason)
+    assert outcome == FetchOutcome(None, complete=False, reason=NO_OBJECT)
 
 
 def test_a_page_that_is_refused_leaves_those_before_it() -> None:
     second = Reply(body=bundle("b").replace(b'"id"', b'"id": "c", "id"'))
     outcome, _ = outcome_of(Reply(body=bundle("a", following="?page=2")), second)
     assert identities(outcome) == ["a"]
-    assert (outcome.complete, outcome.reason) == (False, f"not all pages could be read: {TWICE}")
+    assert (outcome.complete, outcome.reason) == (False, not_all_pages(TWICE))
 
 
 def test_the_name_of_a_member_that_is_there_twice_is_not_repeated() -> None:
@@ -263,7 +264,7 @@ def test_a_slow_second_page_leaves_the_first() -> None:
     outcome, _ = outcome_of(first, misbehaving.trickling_body, seconds=2)
     assert identities(outcome) == ["a"]
     assert not outcome.complete
-    assert outcome.reason == f"not all pages could be read: {LATE}"
+    assert outcome.reason == not_all_pages(LATE)
 
 
 def test_a_server_that_does_not_accept_connections_is_given_up() -> None:
@@ -281,7 +282,7 @@ def test_a_server_that_does_not_accept_connections_is_given_up() -> None:
 
 
 def test_nobody_listens() -> None:
-    assert ask(Server("http://127.0.0.1:1")) == FetchOutcome(reason="the connection failed")
+    assert ask(Server("http://127.0.0.1:1")) == FetchOutcome(reason=Reason(Why.CONNECTION))
 
 
 def test_a_name_looked_up_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +316,7 @@ def test_a_small_answer_that_unpacks_to_a_large_one() -> None:
         body=gzip.compress(b" " * 200_000_000, compresslevel=1), headers={"Content-Encoding": "gzip"}
     )
     outcome, _ = outcome_of(bomb)
-    assert outcome == FetchOutcome(reason="the answer is larger than what is read")
+    assert outcome == FetchOutcome(reason=Reason(Why.TOO_LARGE))
 
 
 def test_answers_that_are_too_much_together() -> None:
@@ -329,13 +330,13 @@ def test_answers_that_are_too_much_together() -> None:
         limits = FetchLimits(max_bytes_of_call=1_000_000)
         found = fetch_all(access, queries, deadline_seconds=5, same_base=same_base, limits=limits)
     assert sorted(outcome.complete for outcome in found.values()) == [False, True]
-    assert "the answers to one call are larger than what is read" in {one.reason for one in found.values()}
+    assert Reason(Why.TOO_LARGE_TOGETHER) in {one.reason for one in found.values()}
 
 
 def test_answers_of_too_many_values() -> None:
     body = bundle("a")[:-1] + b',"x":[' + b"{}," * 1000 + b"0]}"
     outcome, _ = outcome_of(Reply(body=body), limits=FetchLimits(max_values_of_call=1500))
-    assert outcome == FetchOutcome(reason="the answers to one call are larger than what is read")
+    assert outcome == FetchOutcome(reason=Reason(Why.TOO_LARGE_TOGETHER))
     outcome, _ = outcome_of(Reply(body=body), limits=FetchLimits(max_values_of_call=2100))
     assert outcome.complete
 
@@ -355,7 +356,7 @@ def test_an_answer_with_a_byte_order_mark() -> None:
 
 def test_a_huge_answer() -> None:
     outcome, _ = outcome_of(Reply(body=b" " * (16 * 1024 * 1024 + 1)))
-    assert outcome == FetchOutcome(reason="the answer is larger than what is read")
+    assert outcome == FetchOutcome(reason=Reason(Why.TOO_LARGE))
 
 
 def test_all_pages_are_read_with_the_token() -> None:
@@ -387,7 +388,7 @@ def test_an_absolute_link_to_the_base_itself_is_followed() -> None:
 def test_links_to_the_next_page_in_a_circle() -> None:
     outcome, server = outcome_of(Reply(body=bundle("a", following=QUERY)))
     assert identities(outcome) == ["a"]
-    assert outcome.reason == "not all pages could be read: the links to the next page go in a circle"
+    assert outcome.reason == not_all_pages(Reason(Why.LINKS_IN_A_CIRCLE))
     assert len(server.requests) == 1
 
 
@@ -395,14 +396,14 @@ def test_pages_without_end() -> None:
     pages = [Reply(body=bundle(f"c{n}", following=f"Condition?page={n}")) for n in range(50)]
     outcome, server = outcome_of(*pages, limits=FetchLimits(max_pages=7))
     assert len(identities(outcome)) == len(server.requests) == 7
-    assert outcome.reason == "not all pages could be read: more than 7 pages"
+    assert outcome.reason == not_all_pages(Reason(Why.MANY_PAGES, "7"))
 
 
 def test_pages_that_are_too_much_together() -> None:
     pages = [Reply(body=bundle("a", following="Condition?page=2")), Reply(body=bundle("b"))]
     outcome, _ = outcome_of(*pages, limits=FetchLimits(max_bytes=len(pages[0].body) + 10))
     assert identities(outcome) == ["a"]
-    assert outcome.reason == "not all pages could be read: the answer is larger than what is read"
+    assert outcome.reason == not_all_pages(Reason(Why.TOO_LARGE))
 
 
 @pytest.mark.parametrize(
@@ -415,8 +416,7 @@ def test_a_page_on_another_origin_is_not_read(link: str) -> None:
         assert other.connections == 0
     assert identities(outcome) == ["a"]
     assert not outcome.complete
-    assert outcome.reason is not None
-    assert outcome.reason.endswith("the link to the next page leads away from the FHIR server")
+    assert outcome.reason == not_all_pages(Reason(Why.LINK_LEADS_AWAY))
 
 
 @pytest.mark.parametrize("link", ["", "/admin", "../../admin", "file:///etc/passwd", "http://[", 5, None])
@@ -431,14 +431,14 @@ def test_a_link_that_leads_nowhere_allowed_leaves_the_search_partial(link: Any) 
 def test_a_fault_on_the_second_page_leaves_the_search_partial() -> None:
     outcome, _ = outcome_of(Reply(body=bundle("a", following="Condition?page=2")), status(500))
     assert identities(outcome) == ["a"]
-    assert outcome.reason == "not all pages could be read: the FHIR server answered with HTTP status 500"
+    assert outcome.reason == not_all_pages(Reason(Why.STATUS, "500"))
 
 
 def test_a_redirect_to_another_origin_is_not_followed() -> None:
     with misbehaving_server({"/fhir/Condition": [GOOD]}) as other:
         outcome, _ = outcome_of(Reply(307, headers={"Location": f"{other.url}/fhir/Condition"}))
         assert other.connections == 0
-    assert outcome == FetchOutcome(reason="the FHIR server redirects away from itself")
+    assert outcome == FetchOutcome(reason=Reason(Why.REDIRECTS_AWAY))
 
 
 def test_a_redirect_on_the_same_origin_is_followed_once() -> None:
@@ -456,9 +456,7 @@ def test_a_bundle_without_entries_is_known_and_empty() -> None:
 def test_a_bundle_with_fewer_entries_than_the_server_counts_is_partial() -> None:
     outcome, _ = outcome_of(Reply(body=bundle("a", total=2)))
     assert identities(outcome) == ["a"]
-    assert outcome == FetchOutcome(
-        outcome.resource, complete=False, reason="the FHIR server counts more resources than it sent"
-    )
+    assert outcome == FetchOutcome(outcome.resource, complete=False, reason=Reason(Why.COUNTS_MORE))
 
 
 @pytest.mark.parametrize(("total", "is_complete"), [(1, True), (2, True), (3, False)])
@@ -491,13 +489,12 @@ def test_what_a_server_refuses_is_asked_again_without(asked: list[str]) -> None:
 def test_without_an_order_the_newest_may_be_among_what_is_missing() -> None:
     replies = [status(400), Reply(body=bundle("a", following="?page=2")), status(500)]
     outcome, _ = outcome_of(*replies, query="Condition?patient=1&_sort=-date")
-    assert outcome.reason is not None
-    assert outcome.reason.endswith("HTTP status 500, and the newest need not be among them")
+    assert outcome.reason == Reason(Why.NOT_ALL_PAGES_NOR_NEWEST, because=Reason(Why.STATUS, "500"))
 
 
 def test_a_search_that_is_refused_for_another_reason_says_so() -> None:
     outcome, server = outcome_of(status(400), query="Condition?patient=1&_count=2&_sort=-date")
-    assert outcome.reason == "the FHIR server answered with HTTP status 400"
+    assert outcome.reason == Reason(Why.STATUS, "400")
     assert len(server.requests) == 3
 
 
@@ -563,7 +560,7 @@ def test_a_part_that_cannot_be_read_leaves_the_others() -> None:
     with misbehaving_server({"/fhir/Condition": [GOOD, status(500)]}) as server:
         outcome = ask(server, f"Condition?patient=1&code={codes}")
     assert identities(outcome) == ["a"]
-    assert (outcome.complete, outcome.reason) == (False, "the FHIR server answered with HTTP status 500")
+    assert (outcome.complete, outcome.reason) == (False, Reason(Why.STATUS, "500"))
 
 
 @pytest.mark.parametrize("content_type", ["application/fhir+json; charset=utf-8", "Application/JSON"])
@@ -610,7 +607,7 @@ def test_a_query_that_could_leave_the_base_is_not_sent(query: str) -> None:
     with misbehaving_server({}) as server:
         outcome = ask(server, query)
         assert server.connections == 0
-    assert outcome == FetchOutcome(reason="the query is not one of this FHIR server")
+    assert outcome == FetchOutcome(reason=Reason(Why.NO_QUERY))
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\r\nX-Evil: 1", "ä"])
@@ -623,7 +620,7 @@ def test_a_token_that_is_none_is_not_sent(token: str) -> None:
             same_base=same_base,
         )
         assert server.connections == 0
-    assert outcomes["key"] == FetchOutcome(reason="the access token is not usable")
+    assert outcomes["key"] == FetchOutcome(reason=Reason(Why.TOKEN_NOT_USABLE))
 
 
 def test_what_the_token_does_not_permit_is_not_asked_for() -> None:
@@ -634,13 +631,13 @@ def test_what_the_token_does_not_permit_is_not_asked_for() -> None:
         )
         assert [request.path for request in server.requests] == [f"/fhir/{QUERY}"]
     assert outcomes["conditions"].complete
-    assert outcomes["patient"] == FetchOutcome(reason="the access token does not permit reading Patient")
+    assert outcomes["patient"] == FetchOutcome(reason=Reason(Why.SCOPE_LACKS, "Patient"))
 
 
 def test_a_token_for_a_part_never_yields_the_whole() -> None:
     outcome, _ = outcome_of(GOOD, scopes="patient/Condition.rs?category=problem-list-item")
     assert identities(outcome) == ["a"]
-    assert outcome.reason == "the access token permits reading a part only"
+    assert outcome.reason == Reason(Why.SCOPE_IN_PART)
     assert not outcome.complete
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
+from service.fhir.reasons import Reason, Why
 from service.security.urls import same_base
 from tests.certificates import of_private_authority, self_signed, server_side
 from tests.fhir import misbehaving
 from tests.fhir.misbehaving import Reply, misbehaving_server
 
 EMPTY = Reply(body=b'{"resourceType": "Bundle", "type": "searchset"}')
-DISTRUSTED = "the certificate or the encryption of the server was refused"
+DISTRUSTED = Reason(Why.ENCRYPTION)
 
 
 def ask(url: str, trusted: Path | None, *, seconds: float = 5) -> FetchOutcome:
@@ -66,7 +67,7 @@ def test_a_slow_encrypted_answer_is_given_up_at_the_deadline_and_hung_up_on(tmp_
             hung_up.set()
 
     with misbehaving_server({"/fhir/Condition": [until_hung_up]}, encryption=server_side(pem)) as server:
-        assert ask(server.url, pem, seconds=0.5) == FetchOutcome(reason="no answer within the time allowed")
+        assert ask(server.url, pem, seconds=0.5) == FetchOutcome(reason=Reason(Why.LATE))
         assert hung_up.wait(5)
 
 

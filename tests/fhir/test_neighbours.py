@@ -5,15 +5,12 @@ from contextlib import ExitStack
 import pytest
 
 from service.fhir.neighbours import (
-    BUSY,
-    BUSY_FOR_ALL,
-    BUSY_FOR_CLIENT,
     CALLS_BEFORE_PAUSE,
-    NOT_ASKED,
     PAUSE_SECONDS,
     Neighbours,
     NotAsked,
 )
+from service.fhir.reasons import Why
 
 SLOW, HEALTHY = "https://slow.example.org", "https://healthy.example.org"
 
@@ -25,10 +22,10 @@ class Clock:
         return self.now
 
 
-def reason_of(neighbours: Neighbours, origin: str, client: str = "") -> str:
+def reason_of(neighbours: Neighbours, origin: str, client: str = "") -> Why:
     with pytest.raises(NotAsked) as refusal, neighbours.conversation(origin, client):
         pass
-    return refusal.value.reason
+    return refusal.value.reason.why
 
 
 def call(neighbours: Neighbours, origin: str, *, answered: bool, asked: bool = True) -> None:
@@ -41,9 +38,9 @@ def test_calls_that_wait_for_one_server_leave_room_for_others() -> None:
     with ExitStack() as stack:
         for client in ("a", "b"):
             stack.enter_context(neighbours.conversation(SLOW, client))
-        assert reason_of(neighbours, SLOW, "c") == BUSY
+        assert reason_of(neighbours, SLOW, "c") is Why.BUSY
         stack.enter_context(neighbours.conversation(HEALTHY, "c"))
-        assert reason_of(neighbours, "https://third.example.org", "d") == BUSY_FOR_ALL
+        assert reason_of(neighbours, "https://third.example.org", "d") is Why.BUSY_FOR_ALL
     call(neighbours, SLOW, answered=True)
 
 
@@ -52,7 +49,7 @@ def test_one_client_does_not_take_the_places_of_others_by_many_servers() -> None
     with ExitStack() as stack:
         for number in range(2):
             stack.enter_context(neighbours.conversation(f"https://{number}.example.org", "greedy"))
-        assert reason_of(neighbours, HEALTHY, "greedy") == BUSY_FOR_CLIENT
+        assert reason_of(neighbours, HEALTHY, "greedy") is Why.BUSY_FOR_CLIENT
         stack.enter_context(neighbours.conversation(HEALTHY, "other"))
 
 
@@ -61,11 +58,11 @@ def test_a_server_that_answers_nothing_is_left_alone_and_then_tried_by_one_call(
     neighbours = Neighbours(most_of_one=9, most_of_all=9, clock=clock)
     for _ in range(CALLS_BEFORE_PAUSE):
         call(neighbours, SLOW, answered=False)
-    assert reason_of(neighbours, SLOW) == NOT_ASKED
+    assert reason_of(neighbours, SLOW) is Why.NOT_ASKED
     call(neighbours, HEALTHY, answered=True)
     clock.now = PAUSE_SECONDS
     with neighbours.conversation(SLOW, "client") as trial:
-        assert reason_of(neighbours, SLOW) == NOT_ASKED
+        assert reason_of(neighbours, SLOW) is Why.NOT_ASKED
         trial.was_asked = trial.was_answered = True
     call(neighbours, SLOW, answered=True)
 

@@ -91,7 +91,7 @@ def test_a_quotation_has_at_most_two_hundred_characters() -> None:
     )
 
     assert len(mention.sentence) <= 200
-    assert mention.sentence[mention.start : mention.end] == "insulinoma"
+    assert mention.sentence[mention.start : mention.end] == "insulinom"
 
 
 def test_a_text_is_read_to_its_limit() -> None:
@@ -134,3 +134,13 @@ def test_a_cue_within_a_longer_one_is_none() -> None:
 
     assert lists.said_in("no change in carcinoid") == {"list": Assertion.ASSERTED}
     assert lists.said_in("no change of carcinoid size") == {"list": Assertion.ASSERTED}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_there"),
+    [("Remains NED.", True), ("NED", True), ("Seen by Ned today", False), ("NEDA", False), ("ned", False)],
+)
+def test_a_phrase_in_capitals_counts_in_capitals_only(text: str, is_there: bool) -> None:
+    lists = WordLists([Phrase("disease-free", "^NED")])
+
+    assert ("disease-free" in lists.said_in(text)) is is_there

@@ -29,6 +29,7 @@ def lists(folder: Path, *, rows: str = f"{LOINC},0,Any,verified,\n", words: str 
     )
     (folder / "operations.csv").write_text("system,codes,kind,means,source\n", encoding="utf-8")
     (folder / "sites.csv").write_text("stem,site,region,source\n", encoding="utf-8")
+    (folder / "removal-organs.csv").write_text("words,organ,within,source\n", encoding="utf-8")
     (folder / "removed-by.csv").write_text("site,removed_by\n", encoding="utf-8")
     (folder / "metastasis-sites.csv").write_text("stem,site,source\n", encoding="utf-8")
     return folder

@@ -3,8 +3,8 @@ from __future__ import annotations
 from service.hook_names import ALL_HOOKS
 from service.hooks.discovery import discovery_document
 from service.hooks.hooks import SERVICES
-from service.hooks.schemas import fault_of
 from service.rules import RULES
+from tests.schemas import fault_of
 
 PREFETCH = {"patient": "Patient/{{context.patientId}}"}
 HOOKS = [service.hook for service in SERVICES]

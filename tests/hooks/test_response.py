@@ -8,7 +8,7 @@ import pytest
 
 from service.hooks.card import Card, Indicator
 from service.hooks.response import response_document
-from service.hooks.schemas import fault_of
+from tests.schemas import fault_of
 from tests.web.support import a_card, empties
 
 LOWER_CASE_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from service.hooks.schemas import FILES, Fault, definitions, fault_of, validator
+from service.commands.try_service import validator
+from service.hooks.schemas import FILES, definitions
+from tests.schemas import Fault, fault_of
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -14,6 +14,9 @@ SPREAD = "ileal NET 400 days ago; liver metastases 390 days ago; Ki-67 4 % 380 d
 NEW = "ileal NET 365 days ago; liver metastases 360 days ago; Ki-67 4 % 350 days ago"
 
 
+CHOOSING = "ileal NET 365 days ago; liver metastases 360 days ago; Ki-67 15 % 350 days ago"
+
+
 def test_the_table_has_every_kind_of_advice_in_every_phase() -> None:
     assert {care: set(row) for care, row in TABLE.items()} == {care: set(Phase) for care in Care}
 
@@ -35,6 +38,9 @@ def is_seldom(rule_id: str, record: str) -> list[bool]:
         ("cross-sectional-imaging", f"{SPREAD}; lanreotide depot 200 days ago", []),
         ("octreotide-prophylaxis", f"{SPREAD}; carcinoid syndrome; lanreotide depot 200 days ago", [True]),
         ("octreotide-prophylaxis", f"{SPREAD}; carcinoid syndrome; TACE booked in 20 days", [False]),
+        ("systemic-options", CHOOSING, [False]),
+        ("systemic-options", f"{CHOOSING}; tumour board note 349 days ago", [True]),
+        ("systemic-options", f"{CHOOSING}; tumour board note 361 days ago", [False]),
         ("liver-only-disease", SPREAD, [True]),
         ("liver-only-disease", NEW, [False]),
         (

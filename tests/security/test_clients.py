@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,14 @@ from service.security.clients import ANONYMOUS, Client, read_clients, require_se
 from tests.security.keys import edwards, elliptic, key_set, public, rsa_key
 
 SERVICES = ("net-patient-view", "net-order-sign")
+
+
+def read(path: Path, **known: Any) -> Mapping[str, Client]:
+    return read_clients(path, known_services=SERVICES, fetch_key_set=_no_network, **known)
+
+
+def _no_network(url: str) -> bytes | None:
+    raise AssertionError(f"{url} was read, and no key was asked for")
 
 
 def clients_file(folder: Path, text: str) -> Path:
@@ -20,7 +30,7 @@ def clients_file(folder: Path, text: str) -> Path:
 
 def problems_of(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as refusal:
-        read_clients(clients_file(folder, text), known_services=SERVICES, known_profiles=("epic",))
+        read(clients_file(folder, text), known_profiles=("epic",))
     return list(refusal.value.problems)
 
 
@@ -37,7 +47,7 @@ def test_a_client_with_everything(tmp_path: Path) -> None:
         tenants = ["north"]
         """,
     )
-    client = read_clients(path, known_services=SERVICES)["https://ehr.example.org"]
+    client = read(path)["https://ehr.example.org"]
     assert client.algorithms == ("ES256", "RS384")
     assert client.services == ("net-patient-view",)
     assert client.fhir_servers == ("https://ehr.example.org/fhir/r4",)
@@ -53,16 +63,16 @@ _EPIC = '[[client]]\niss = "x"\njwks_file = "keys.json"\n'
 def test_how_the_cards_of_a_client_are_written(tmp_path: Path) -> None:
     own = "profile = 'epic'\norder_codes = {'http://loinc.org|1-8' = 'urn:own|CT'}"
     path = clients_file(tmp_path, _EPIC + own)
-    client = read_clients(path, known_services=SERVICES, known_profiles=["epic"])["x"]
+    client = read(path, known_profiles=["epic"])["x"]
     assert (client.profile, client.order_codes) == ("epic", {"http://loinc.org|1-8": "urn:own|CT"})
 
 
 def test_the_language_of_a_client_is_one_that_there_is(tmp_path: Path) -> None:
     path = clients_file(tmp_path, f"{_EPIC}language = 'de'")
 
-    assert read_clients(path, known_services=SERVICES, known_languages=["en", "de"])["x"].language == "de"
+    assert read(path, known_languages=["en", "de"])["x"].language == "de"
     with pytest.raises(ConfigurationError) as refusal:
-        read_clients(path, known_services=SERVICES, known_languages=["en", "fr"])
+        read(path, known_languages=["en", "fr"])
     assert refusal.value.problems == ("clients.toml, client 1, language: 'de' is not one of en, fr",)
 
 
@@ -79,7 +89,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
     path = clients_file(
         tmp_path, '[[client]]\niss = "https://ehr.example.org"\njwks_url = "https://ehr.example.org/k"\n'
     )
-    client = read_clients(path, known_services=SERVICES)["https://ehr.example.org"]
+    client = read(path)["https://ehr.example.org"]
     assert client.algorithms == ("ES384", "RS384")
     assert (client.services, client.fhir_servers, client.tenants) == ((), (), ())
     assert client.key_set_url == "https://ehr.example.org/k"
@@ -146,7 +156,7 @@ def test_a_file_that_registers_nobody_properly(tmp_path: Path, text: str, words:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refusal:
-        read_clients(tmp_path / "clients.toml", known_services=SERVICES)
+        read(tmp_path / "clients.toml")
     assert refusal.value.problems[0].startswith("clients.toml: cannot be read")
     assert str(tmp_path) not in str(refusal.value)
 
@@ -155,7 +165,7 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
     path = tmp_path / "clients.toml"
     path.write_bytes('[[client]]\niss = "é"'.encode("latin-1"))
     with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
-        read_clients(path, known_services=SERVICES)
+        read(path)
 
 
 def test_keys_of_a_kind_that_is_not_used_are_passed_over(tmp_path: Path) -> None:
@@ -163,7 +173,7 @@ def test_keys_of_a_kind_that_is_not_used_are_passed_over(tmp_path: Path) -> None
     encryption = public(rsa_key("other"), "enc-1", use="enc")
     entries = (public(elliptic(), "ec-1", use="sig"), encryption, public(edwards(), "ed-1"))
     (tmp_path / "more.json").write_bytes(key_set(*entries))
-    find_key = read_clients(path, known_services=SERVICES)["x"].find_key
+    find_key = read(path)["x"].find_key
     assert find_key("ec-1") is not None
     assert find_key("enc-1") is None
     assert find_key("ed-1") is None

@@ -8,6 +8,7 @@ import pytest
 from jwt.algorithms import ECAlgorithm
 
 from service.security.key_sets import MAX_BYTES, RemoteKeySet, fetch_key_set, read_key_set
+from tests.asking import knowledge
 from tests.fhir.misbehaving import Reply, misbehaving_server
 from tests.security.keys import elliptic, key_set, public, rsa_key
 
@@ -27,7 +28,7 @@ class Ehr:
     def of(*key_ids: str) -> bytes:
         return key_set(*(public(elliptic(key_id), key_id) for key_id in key_ids))
 
-    def fetch(self, url: str, certificate_authorities: str | bool) -> bytes | None:
+    def fetch(self, url: str) -> bytes | None:
         assert url == URL
         self.asked += 1
         return self.published
@@ -142,7 +143,7 @@ def test_what_is_no_key_set(document: bytes) -> None:
 
 def test_a_key_set_is_read_over_http() -> None:
     with misbehaving_server({"/keys": [Reply(body=Ehr.of("a"))]}) as server:
-        document = fetch_key_set(f"{server.url}/keys", True)
+        document = fetch_key_set(f"{server.url}/keys", True, knowledge().phrases)
     assert document == Ehr.of("a")
 
 
@@ -159,9 +160,9 @@ def test_a_key_set_that_is_not_read(reply: Reply, caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.WARNING)
     other = Reply(body=Ehr.of("a"))
     with misbehaving_server({"/keys": [reply], "/other": [other]}) as server:
-        assert fetch_key_set(f"{server.url}/keys", True) is None
+        assert fetch_key_set(f"{server.url}/keys", True, knowledge().phrases) is None
         assert [request.path for request in server.requests] == ["/keys"]
 
 
 def test_a_key_set_on_a_machine_that_does_not_answer() -> None:
-    assert fetch_key_set("http://127.0.0.1:1/keys", True) is None
+    assert fetch_key_set("http://127.0.0.1:1/keys", True, knowledge().phrases) is None

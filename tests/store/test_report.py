@@ -10,7 +10,8 @@ import pytest
 
 from service.store.feedback import record_feedback
 from service.store.issued import Call, record_issued
-from service.store.report import KEYS, Line, ReasonCount, as_csv, as_json, as_table, report
+from service.store.printed_report import as_csv, as_json, as_table
+from service.store.report import KEYS, Line, ReasonCount, report
 
 _EHR = "https://ehr.example.org"
 

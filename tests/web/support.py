@@ -22,10 +22,10 @@ from service.hooks.card import (
 from service.hooks.hooks import SERVICES
 from service.hooks.override_reasons import COMMON_CODES, override_reason
 from service.hooks.request import HookRequest
-from service.hooks.schemas import fault_of
 from service.security.clients import Client
 from service.web.app import build_app
 from service.web.parts import Answered, Parts
+from tests.schemas import fault_of
 
 HOOK_INSTANCE = "0b1f9c1e-3f60-4a37-9d5e-6d3a8f1c2b4d"
 HOOKS = tuple(service.hook for service in SERVICES)

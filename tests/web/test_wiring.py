@@ -255,21 +255,21 @@ def test_an_approval_that_has_lapsed_is_loud_and_its_card_off_where_only_approve
     app_with: Callable[..., Flask], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cards = Path(shutil.copytree(CHECKOUT / "cards", tmp_path / "cards"))
-    tnm = cards / "tnm.md"
     signed = (
         "review: {status: approved, authored_by: First, checked_by: Second, date_reviewed: 2026-01-01, "
         f"next_review: 2026-12-31, digest: {'a' * 64}}}\n"
     )
-    lines = tnm.read_text(encoding="utf-8").splitlines(keepends=True)
-    tnm.write_text(
-        "".join(signed if line.startswith("review:") else line for line in lines), encoding="utf-8"
-    )
+    for path in (cards / "tnm.md", cards / "translations" / "de" / "tnm.md"):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        text = "".join(signed if line.startswith("review:") else line for line in lines)
+        path.write_text(text, encoding="utf-8")
 
     client = app_with(cards_dir=cards, content="approved").test_client()
     ready, started = client.get("/health/ready"), capsys.readouterr().out
 
     assert ready.status_code == 200
-    assert ready.get_json()["lapsedApprovals"] == {"count": 1, "cards": ["tnm"]}
+    assert ready.get_json()["lapsedApprovals"] == {"count": 2, "cards": ["tnm", "de/tnm.md"]}
     assert "tnm: changed since it was approved on 2026-01-01: not approved" in started
+    assert "de/tnm.md: " in started
     assert "not shown, because not approved: octreotide-prophylaxis, " in started
     assert client.get("/cds-services").get_json() == {"services": []}

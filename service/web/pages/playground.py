@@ -10,6 +10,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from service import engine, why
@@ -17,9 +18,11 @@ from service.charts import chart_of, request_document
 from service.documents import elements, mapping
 from service.dossier import to_html
 from service.errors import InputFileError, MalformedRequest
+from service.fhir.terminology import Terminology
 from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.hooks.request import HookRequest, read_request
 from service.hooks.response import response_document
+from service.marked_texts import marked_texts
 from service.site import Site, SiteRules, call_of
 
 LATEST = 3650
@@ -92,10 +95,28 @@ def _why(
         "answers": [asdict(one) | {"title": cards[one.rule].title} for one in told.answers],
     }
     if whole.record is None:
-        return shown | {"facts": [], "course": []}
+        return shown | {"facts": [], "course": [], "texts": []}
     patient = engine.patient_of(request, whole.record, rules.knowledge, now=now)
     events = why.in_order(why.course(patient))
     return shown | {
         "facts": [asdict(one) for one in why.facts(patient)],
         "course": [asdict(one) for one in events],
+        "texts": [asdict(one) for one in marked_texts(patient)],
     }
+
+
+MOST_CODES = 20
+"""How many codes are offered for an order."""
+_SHORTEST = 3  # characters; fewer stand in hundreds of names
+
+
+def codes_with(words: str, terminology: Terminology) -> list[dict[str, str]]:
+    """The first listed codes that are these words or are called so, to write an order of one's own with."""
+    wanted = words.strip().casefold()
+    if len(wanted) < _SHORTEST:
+        return []
+    rows = (row for listed in terminology.by_list.values() for row in listed)
+    named = (row for row in rows if wanted == row.code.casefold() or wanted in row.display.casefold())
+    distinct = {(row.system, row.code): row for row in named}.values()
+    found = islice(distinct, MOST_CODES)
+    return [{"system": row.system, "code": row.code, "display": row.display} for row in found]

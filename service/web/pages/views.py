@@ -18,7 +18,9 @@ from flask import Flask, Response, request
 from jinja2 import Environment, FileSystemLoader
 from werkzeug.exceptions import NotFound
 
+from service.content_diff import ContentState, compared, kept, read_kept, state_in_force
 from service.dossier import TEMPLATES, page_on
+from service.errors import InputFileError, MalformedRequest
 from service.hooks.hooks import SERVICE_OF, SERVICES
 from service.json_body import read_object
 from service.security.clients import ANONYMOUS
@@ -72,13 +74,20 @@ def add_pages(app: Flask, pages: Pages, read_body: Callable[[], bytes]) -> None:
         ("/", _first),
         ("/content", _content),
         ("/content/lists", _lists),
+        ("/content/changes", _changes),
+        ("/content/content.json", _kept),
         ("/content/<card_id>", _card),
         ("/insight", _insight),
+        ("/playground/codes", _codes),
         ("/playground/patients/<name>/<hook>", _patient),
     ):
         _add(app, address, "GET", functools.partial(_seen, pages, view))
     _add(app, "/static/<name>", "GET", _static)
-    for address, reply in (("/playground/answer", _answer), ("/playground/request", _request)):
+    for address, reply in (
+        ("/playground/answer", _answer),
+        ("/playground/request", _request),
+        ("/content/changes", _compared),
+    ):
         _add(app, address, "POST", functools.partial(_posted, pages, reply, read_body))
 
 
@@ -138,6 +147,12 @@ def _patient(_pages: Pages, name: str, hook: str) -> Response:
     return answer(dict(request_for(found, hook, today=_today())))
 
 
+def _codes(pages: Pages) -> Response:
+    """The listed codes that are called like the words of ``q``."""
+    words = request.args.get("q", "")
+    return answer({"codes": playground.codes_with(words, pages.site.loaded.terminology)})
+
+
 def _request(_pages: Pages, document: Mapping[str, Any]) -> Response:
     return answer(playground.request_of_bundle(document))
 
@@ -168,6 +183,28 @@ def _lists(pages: Pages) -> Response:
     wanted = request.args.get("q", "").strip()
     found = entries_with(wanted, pages.cards_dir)
     return _html("lists.html", wanted=wanted, found=found, most=MOST_ENTRIES, knowledge=pages.site.loaded)
+
+
+def _changes(pages: Pages) -> Response:
+    return _html("changes.html", knowledge=pages.site.loaded)
+
+
+def _kept(pages: Pages) -> Response:
+    """The state of the content as a file to keep."""
+    return answer(kept(_in_force(pages)), content_type="application/json")
+
+
+def _compared(pages: Pages, document: Mapping[str, Any]) -> Response:
+    """What changed since a state was kept. Raises MalformedRequest for something else."""
+    try:
+        found = compared(read_kept(document), _in_force(pages))
+    except InputFileError as problem:
+        raise MalformedRequest(str(problem)) from None
+    return answer({"changes": found.changes, "about": found.about})
+
+
+def _in_force(pages: Pages) -> ContentState:
+    return state_in_force(pages.site.loaded, pages.cards_dir, _today())
 
 
 def _card(pages: Pages, card_id: str) -> Response:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,24 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def base_url() -> Iterator[str]:
+    with served() as address:
+        yield address
+
+
+@contextmanager
+def served() -> Iterator[str]:
     """The whole service on a port that the system chooses."""
-    folder = tmp_path_factory.mktemp("pages")
-    app = create_app(Settings(database_url=f"sqlite:///{folder}/store.sqlite3", log_level="ERROR"))
-    for call in app.extensions[AFTER_FORK]:
-        call()
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    for call in app.extensions[AT_EXIT]:
-        call()
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(Settings(database_url=f"sqlite:///{folder}/store.sqlite3", log_level="ERROR"))
+        for call in app.extensions[AFTER_FORK]:
+            call()
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        for call in app.extensions[AT_EXIT]:
+            call()

@@ -16,16 +16,27 @@ from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 
 PASSWORD = "long enough to guess at"
-PAGES = ("/", "/content", "/content/ki67", "/content/lists", "/insight")
+PAGES = ("/", "/content", "/content/ki67", "/content/lists", "/content/changes", "/insight")
 SERVICE = {"authentication": "off"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """Of a service with the default settings, which is made once."""
+    for make in _makers(tmp_path_factory.mktemp("default")):
+        yield make()
 
 
 @pytest.fixture
 def client_with(tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
+    yield from _makers(tmp_path)
+
+
+def _makers(folder: Path) -> Iterator[Callable[..., FlaskClient]]:
     made: list[Any] = []
 
     def make(**changes: Any) -> FlaskClient:
-        store = f"sqlite:///{tmp_path}/store.sqlite3"
+        store = f"sqlite:///{folder}/store.sqlite3"
         made.append(create_app(Settings(**{"database_url": store, "log_level": "ERROR", **changes})))
         return made[-1].test_client()
 
@@ -51,17 +62,17 @@ def asked(**changes: Any) -> dict[str, Any]:
 
 
 def test_unasked_they_are_there_only_while_just_this_machine_is_answered(
-    client_with: Callable[..., FlaskClient],
+    client: FlaskClient, client_with: Callable[..., FlaskClient]
 ) -> None:
-    here, everywhere, off = client_with(), client_with(**SERVICE), client_with(pages="off")
+    everywhere, off = client_with(**SERVICE), client_with(pages="off")
     for address in PAGES:
-        assert here.get(address).status_code == 200
+        assert client.get(address).status_code == 200
         assert everywhere.get(address).status_code == 404
         assert off.get(address).status_code == 404
 
 
 def test_a_card_leads_to_the_page_of_its_rule_where_there_are_pages(
-    client_with: Callable[..., FlaskClient],
+    client: FlaskClient, client_with: Callable[..., FlaskClient]
 ) -> None:
     def address(**changes: Any) -> str:
         body = build_request("pancreatic NET 30 days ago")
@@ -73,12 +84,11 @@ def test_a_card_leads_to_the_page_of_its_rule_where_there_are_pages(
 
     with_pages, without = address(), address(pages="off")
     assert with_pages.startswith("https://cds.example.org/content/")
-    assert client_with().get(with_pages.removeprefix("https://cds.example.org")).status_code == 200
+    assert client.get(with_pages.removeprefix("https://cds.example.org")).status_code == 200
     assert "/content/" not in without
 
 
-def test_a_page_of_elsewhere_under_its_own_name_is_refused(client_with: Callable[..., FlaskClient]) -> None:
-    client = client_with()
+def test_a_page_of_elsewhere_under_its_own_name_is_refused(client: FlaskClient) -> None:
     assert client.get("/insight", headers={"Host": "attacker.example.org"}).status_code == 421
     assert client.get("/insight", headers={"Host": "127.0.0.1:8000"}).status_code == 200
 
@@ -107,8 +117,7 @@ def test_a_password_is_needed_and_has_to_be_long(
         client_with(pages="on", pages_password_file=short)
 
 
-def test_they_may_load_only_what_the_service_serves(client_with: Callable[..., FlaskClient]) -> None:
-    client = client_with()
+def test_they_may_load_only_what_the_service_serves(client: FlaskClient) -> None:
     for address in PAGES:
         policies = client.get(address).headers.getlist("Content-Security-Policy")
         assert len(policies) == 1
@@ -123,17 +132,14 @@ def test_they_may_load_only_what_the_service_serves(client_with: Callable[..., F
     "headers",
     [{"Origin": "https://attacker.example.org"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
 )
-def test_a_page_of_another_origin_may_not_post(
-    client_with: Callable[..., FlaskClient], headers: dict[str, str]
-) -> None:
-    client = client_with()
+def test_a_page_of_another_origin_may_not_post(client: FlaskClient, headers: dict[str, str]) -> None:
     assert client.post("/playground/answer", json=asked(), headers=headers).status_code == 403
     own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
     assert client.post("/playground/answer", json=asked(), headers=own).status_code == 200
 
 
-def test_only_json_is_taken(client_with: Callable[..., FlaskClient]) -> None:
-    sent = client_with().post("/playground/answer", data="{}", content_type="text/plain")
+def test_only_json_is_taken(client: FlaskClient) -> None:
+    sent = client.post("/playground/answer", data="{}", content_type="text/plain")
     assert sent.status_code == 415
 
 
@@ -149,9 +155,9 @@ def test_only_json_is_taken(client_with: Callable[..., FlaskClient]) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_its_place(
-    client_with: Callable[..., FlaskClient], body: dict[str, Any], path: str
+    client: FlaskClient, body: dict[str, Any], path: str
 ) -> None:
-    refused = client_with().post("/playground/answer", json=body)
+    refused = client.post("/playground/answer", json=body)
     assert refused.status_code == 400
     assert refused.get_json()["issue"][0]["diagnostics"] == path
 
@@ -167,16 +173,13 @@ def test_what_cannot_be_asked_is_refused_with_its_place(
         },
     ],
 )
-def test_a_bundle_of_none_or_several_patients_is_refused(
-    client_with: Callable[..., FlaskClient], bundle: Any
-) -> None:
-    refused = client_with().post("/playground/request", json={"bundle": bundle, "hook": "patient-view"})
+def test_a_bundle_of_none_or_several_patients_is_refused(client: FlaskClient, bundle: Any) -> None:
+    refused = client.post("/playground/request", json={"bundle": bundle, "hook": "patient-view"})
     assert refused.status_code == 400
     assert refused.get_json()["issue"][0]["diagnostics"] == "$.bundle"
 
 
-def test_what_is_not_there_is_not_found(client_with: Callable[..., FlaskClient]) -> None:
-    client = client_with()
+def test_what_is_not_there_is_not_found(client: FlaskClient) -> None:
     for address in ("/content/no-such-card", "/static/views.py", "/playground/patients/nobody/patient-view"):
         assert client.get(address).status_code == 404
 

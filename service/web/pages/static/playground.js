@@ -1,22 +1,17 @@
 // The first page: a chart, an answer, and how it came about. Nothing is kept in the browser's storage.
-import { cardElement } from "./cards.js";
+import { asked } from "./asked.js";
+import { cardElement, rulesOf } from "./cards.js";
 import { courseElement } from "./course.js";
 import { byId, element } from "./dom.js";
+import { carries, drafted, draftsIn, hookFor, nameOf, onHook, withDrafts } from "./drafts.js";
+import { textsElement } from "./texts.js";
 import { SWITCHES, asCurl, switched, understood } from "./request.js";
 
 const SERVICES = new Map();
-const state = { request: null, sent: null, bundle: null, switches: {}, turn: 0 };
+const state = { request: null, sent: null, file: null, switches: {}, drafts: [], written: 0, turn: 0 };
+const codes = new Map();
 const takesFeedback = byId("choices").dataset.takesFeedback === "true";
 const patient = byId("patient"), hook = byId("hook"), days = byId("days");
-
-async function asked(address, body) {
-  const options = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(address, options);
-  const text = await response.text();
-  const document = text ? JSON.parse(text) : {};
-  if (!response.ok) throw new Error(document.issue?.[0]?.details?.text ?? `The service answered ${response.status}.`);
-  return document;
-}
 
 /** Runs a step of which the newest alone counts, and says what went wrong. */
 async function attempt(step) {
@@ -30,21 +25,32 @@ async function attempt(step) {
 }
 
 function clear() {
-  for (const id of ["cards", "facts", "course"]) byId(id).replaceChildren();
+  settle();
+  for (const id of ["cards", "facts", "course", "texts"]) byId(id).replaceChildren();
   for (const id of ["answers", "read"]) byId(id).tBodies[0].replaceChildren();
   for (const id of ["summary", "response"]) byId(id).textContent = "";
 }
 
+async function chart() {
+  if (state.file?.request) return onHook(state.file.request, hook.value);
+  if (state.file) return asked("/playground/request", { bundle: state.file.bundle, hook: hook.value });
+  return asked(`/playground/patients/${patient.value}/${hook.value}`);
+}
+
 const choose = () => attempt(async (isNewest) => {
-  if (!state.bundle && !patient) return;
-  const request = state.bundle
-    ? await asked("/playground/request", { bundle: state.bundle, hook: hook.value })
-    : await asked(`/playground/patients/${patient.value}/${hook.value}`);
+  if (!state.file && !patient) return;
+  const request = await chart();
   if (isNewest()) { state.request = request; showSwitches(); await answer(isNewest); }
 });
 
+/** The room that was kept for the first answer is given back. */
+function settle() {
+  for (const one of document.querySelectorAll("[aria-busy]")) one.removeAttribute("aria-busy");
+}
+
 async function answer(isNewest) {
-  state.sent = switched(state.request, state.switches);
+  state.sent = withDrafts(switched(state.request, state.switches), state.drafts);
+  showDrafts();
   byId("request").textContent = JSON.stringify(state.sent, null, 2);
   const found = await asked("/playground/answer", { request: state.sent, days: Number(days.value) });
   if (isNewest()) show(found);
@@ -54,16 +60,30 @@ const again = () => state.request && attempt(answer);
 
 function show(found) {
   const cards = found.response.cards;
+  settle();
   byId("response").textContent = JSON.stringify(found.response, null, 2);
-  byId("summary").textContent = cards.length ? `${cards.length} cards, judged on ${found.day}.` : `No cards, judged on ${found.day}: the rules below say why.`;
+  byId("summary").replaceChildren(...summary(found));
   const address = `/cds-services/${SERVICES.get(state.sent.hook)}/feedback`;
   const send = takesFeedback ? (outcome) => asked(address, { feedback: [outcome] }) : null;
   byId("cards").replaceChildren(...cards.map((one) => cardElement(one, found.details[one.uuid], send)));
   byId("facts").replaceChildren(...found.facts.map(factElement));
   byId("course").replaceChildren(courseElement(found.course, found.day));
-  byId("answers").tBodies[0].replaceChildren(...found.answers.map(answerRow));
+  byId("texts").replaceChildren(textsElement(found.texts));
+  byId("answers").tBodies[0].replaceChildren(...answerRows(found));
   byId("read").tBodies[0].replaceChildren(...Object.entries(found.sections).map(([name, one]) =>
     element("tr", { "data-section": name }, element("th", { scope: "row" }, name), element("td", { class: one.state === "known" ? null : "could" }, one.state), element("td", {}, one.because))));
+}
+
+/** Every answer in the order in which a reader looks for it, and what it is called here. */
+const ANSWERS = new Map([["fires", "spoke"], ["could not be assessed", "could not be assessed"], ["silent", "kept silent"], ["not asked", "not asked"]]);
+const place = [...ANSWERS.keys()];
+const byAnswer = (one, other) => place.indexOf(one.answer) - place.indexOf(other.answer);
+
+/** How many cards there are, and where it stands why others are not. */
+function summary(found) {
+  const cards = found.response.cards.length, silent = found.answers.filter((one) => one.answer === "silent").length;
+  const why = element("a", { href: "#silent" }, "why each did not speak");
+  return [`${cards || "No"} card${cards === 1 ? "" : "s"}, judged on ${found.day}; ${silent} rules were asked and kept silent: `, why, "."];
 }
 
 function factElement(fact) {
@@ -72,10 +92,20 @@ function factElement(fact) {
   return element("li", attributes, element("strong", {}, fact.name), fact.value, unread);
 }
 
-function answerRow(one) {
+/** One rule; a row that spoke leads to its cards. */
+function answerRow(one, found) {
   const name = element("th", { scope: "row" }, element("a", { href: `/content/${one.rule}` }, one.title));
+  const cards = one.answer === "fires" ? found.response.cards.filter((card) => rulesOf(card).includes(one.rule)) : [];
+  const links = cards.map((card) => element("div", {}, element("a", { href: `#${card.uuid}` }, card.summary)));
   const attributes = { "data-rests-on": one.rests_on.join(" "), "data-rules": one.rule };
-  return element("tr", attributes, name, element("td", { class: one.answer.split(" ")[0] }, one.answer), element("td", {}, one.because));
+  return element("tr", attributes, name, element("td", { class: one.answer.split(" ")[0] }, ANSWERS.get(one.answer)), element("td", {}, ...links, one.because));
+}
+
+function answerRows(found) {
+  const answers = [...found.answers].sort(byAnswer);
+  const rows = answers.map((one) => answerRow(one, found));
+  rows[answers.findIndex((one) => one.answer === "silent")]?.setAttribute("id", "silent");
+  return rows;
 }
 
 function showSwitches() {
@@ -85,6 +115,44 @@ function showSwitches() {
     return element("div", {}, element("label", { for: id }, key), element("select", { id, name: key }, ...options));
   });
   byId("sections").replaceChildren(...rows);
+}
+
+function showDrafts() {
+  const own = new Set(state.drafts.map((one) => one.id));
+  const sent = draftsIn(state.sent).filter((one) => !own.has(one.id));
+  byId("drafts").replaceChildren(...sent.map((one) => element("li", {}, `${nameOf(one)} (of the chart)`)), ...state.drafts.map(ownDraft));
+}
+
+function ownDraft(draft) {
+  const remove = element("button", { type: "button", "aria-label": `Remove ${nameOf(draft)}` }, "Remove");
+  remove.addEventListener("click", () => { state.drafts = state.drafts.filter((one) => one !== draft); byId("words").focus(); again(); });
+  const where = carries(hook.value, draft.resourceType) ? "" : ` (not sent on ${hook.value})`;
+  return element("li", {}, `${nameOf(draft)}${where} `, remove);
+}
+
+function write(event) {
+  event.preventDefault();
+  const words = byId("words").value.trim(), at = new Date(byId("at").value);
+  if (!words || Number.isNaN(at.valueOf())) return;
+  const type = byId("type").value;
+  state.drafts.push(drafted(type, `own-${++state.written}`, words, codes.get(words), at.toISOString()));
+  byId("words").value = "";
+  hook.value = hookFor(hook.value, type);
+  choose();
+}
+
+/** Offers the listed codes that are called like what is typed. */
+async function offer() {
+  const typed = byId("words").value;
+  const found = await asked(`/playground/codes?q=${encodeURIComponent(typed)}`).catch(() => ({ codes: [] }));
+  if (byId("words").value !== typed) return;
+  for (const one of found.codes) codes.set(`${one.display} (${one.code})`, one);
+  byId("codes").replaceChildren(...found.codes.map((one) => element("option", { value: `${one.display} (${one.code})` })));
+}
+
+function inAWeek() {
+  const then = new Date(Date.now() + 7 * 86400000);
+  return `${then.getFullYear()}-${String(then.getMonth() + 1).padStart(2, "0")}-${String(then.getDate()).padStart(2, "0")}T08:00`;
 }
 
 function describe() {
@@ -100,14 +168,13 @@ function describeDays() {
 async function takeFile(file) {
   if (!file) return;
   const text = await file.text();
-  await attempt(async (isNewest) => {
-    const found = understood(text);
-    state.bundle = found.bundle ?? null;
+  await attempt(async () => {
+    state.file = understood(text);
+    if (state.file.request) hook.value = state.file.request.hook;
     state.switches = {};
+    state.drafts = [];
     if (byId("phrases")) byId("phrases").textContent = `From the file ${file.name}`;
-    if (found.request) { hook.value = found.request.hook; state.request = found.request; }
-    else state.request = await asked("/playground/request", { bundle: found.bundle, hook: hook.value });
-    if (isNewest()) { showSwitches(); await answer(isNewest); }
+    await choose();
   });
 }
 
@@ -138,8 +205,9 @@ function search(event) {
 }
 
 function newPatient() {
-  state.bundle = null;
+  state.file = null;
   state.switches = {};
+  state.drafts = [];
   const hooks = patient.selectedOptions[0].dataset.hooks.split(" ");
   if (!hooks.includes(hook.value)) hook.value = hooks[0];
   describe();
@@ -161,11 +229,13 @@ days.addEventListener("change", again);
 byId("sections").addEventListener("change", (event) => { state.switches[event.target.name] = event.target.value; again(); });
 byId("file").addEventListener("change", (event) => takeFile(event.target.files[0]));
 byId("curl").addEventListener("click", copy);
-byId("choices").addEventListener("submit", (event) => event.preventDefault());
+byId("words").addEventListener("input", offer);
+byId("choices").addEventListener("submit", write);
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => { event.preventDefault(); takeFile(event.dataTransfer.files[0]); });
 document.addEventListener("mouseover", light);
 document.addEventListener("focusin", light);
 
 for (const one of hook.options) SERVICES.set(one.value, one.dataset.service);
-if (patient) newPatient();
+byId("at").value = inAWeek();
+if (patient) newPatient(); else settle();
