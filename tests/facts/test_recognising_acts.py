@@ -67,6 +67,27 @@ def test_a_booking_of_surgery_in_another_language(words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Trikuspidalklappenersatz", [Kind.OTHER_SURGERY]),
+        ("Remplacement valvulaire tricuspide", [Kind.OTHER_SURGERY]),
+        ("Recambio valvular", [Kind.OTHER_SURGERY]),
+        ("Sostituzione valvolare mitralica", [Kind.OTHER_SURGERY]),
+        ("Aortaklepvervanging", [Kind.OTHER_SURGERY]),
+        ("Hüft-TEP links", [Kind.OTHER_SURGERY]),
+        ("Leistenhernien-OP", [Kind.OTHER_SURGERY]),
+        ("Ernioplastica inguinale", [Kind.OTHER_SURGERY]),
+        ("Hormonersatztherapie", []),
+        ("Remplacement de sonde", []),
+        ("Echo der Trikuspidalklappe", []),
+        ("Medicina plastica", []),
+    ],
+)
+def test_an_operation_in_another_language(words: str, expected: list[Kind]) -> None:
+    assert kinds(booked({"serviceType": [{"text": words}]})) == expected
+
+
+@pytest.mark.parametrize(
     "words",
     [
         *(
