@@ -94,6 +94,7 @@ lock: ## Choose the newest versions that pyproject.toml allows and write require
 	@uv=$$(PATH="$(BIN):$$PATH" command -v uv) || { echo "make lock needs uv: see https://docs.astral.sh/uv/" >&2; exit 1; }; \
 	"$$uv" pip compile pyproject.toml --upgrade --generate-hashes -o requirements.lock && \
 	"$$uv" pip compile pyproject.toml --generate-hashes --all-extras --group dev -c requirements.lock -o requirements-dev.lock && \
+	"$$uv" pip compile pyproject.toml --generate-hashes --extra telemetry -c requirements-dev.lock -o requirements-telemetry.lock && \
 	"$$uv" pip compile --group deploy --upgrade --generate-hashes -o requirements-deploy.lock && \
 	"$$uv" pip compile --group sbom --upgrade --generate-hashes -o requirements-sbom.lock
 

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from service import VERSION
 from service.commands import exits
 from service.commands.output import ReaderLeft, checked_output, settled_errors
-from service.config import read_settings
-from service.errors import MalformedRequest, ServiceError
+from service.config import given_settings
+from service.errors import ConfigurationError, MalformedRequest, ServiceError
 
 _COMMANDS: Mapping[str, str] = {
     "serve": "service.commands.serve",
@@ -59,7 +59,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
     except SystemExit as stop:  # argparse has printed its help or what is wrong
         return exits.UNUSABLE if stop.code else exits.DONE
-    return int(options.run(options, read_settings(os.environ)))
+    given = given_settings(os.environ)
+    if given.problems:
+        also = getattr(options, "further_problems", None)
+        raise ConfigurationError([*given.problems, *(also(given) if also else ())])
+    return int(options.run(options, given.settings))
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

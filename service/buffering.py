@@ -16,10 +16,13 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 ARRIVAL_SECONDS = 20.0
@@ -37,10 +40,10 @@ FAREWELL_SECONDS = 2.0
 _PIECE_BYTES = 256 * 1024
 _FAREWELL_BYTES = 64 * 1024
 _DRAIN_SECONDS = 0.05  # for the rest of a body that nobody wanted
-_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
-_CODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_CODING = re.compile(rb"\r\ntransfer-encoding:([^\r]*)", re.IGNORECASE)
+_ANY_LENGTH = re.compile(rb"\r\ncontent-length:", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]+[ \t]*(?:;[^\r\n]*)?")
 _LONGEST_CHUNK_LINE = 20_000  # more than gunicorn takes, so that it refuses such a line at once
@@ -90,12 +93,16 @@ class Arrival:
         return body >= self.length or self.length > self.most_body_bytes
 
     def _length_of_body(self) -> int | None:
-        """The length of the body, None for a body in chunks. Contradictions are for the parser to refuse."""
+        """The length of the body, None for a body in chunks.
+
+        Where two headers contradict each other there is no body to wait for: the parser refuses the request.
+        """
         head = bytes(self.data[: self.head])
-        if _CODING.search(head):
+        codings, lengths = b",".join(_CODING.findall(head)), _ANY_LENGTH.findall(head)
+        if b"chunked" in codings.lower() and not lengths:
             return None
         length = _LENGTH.search(head)
-        return int(length[1]) if length else 0
+        return int(length[1]) if length and len(lengths) == 1 and not codings else 0
 
     def _last_chunk_is_there(self) -> bool:
         """Walk on over the chunks that are complete (RFC 9112 section 7.1)."""
@@ -165,6 +172,17 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes
             self.nr_conns -= 1
             conn.close()
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:  # noqa: ARG002
+        """Answer what never got to the application, or left it without an answer; called by gunicorn."""
+        self._refuse(client, exc)
+
+    def _refuse(self, client: Any, error: Exception) -> None:
+        # Imported late: the server looks at its address before the whole service is loaded.
+        from service.web.unparsed import refusal
+
+        with suppress(OSError):
+            write_nonblock(client, refusal(error))
+
     def murder_pending(self) -> None:
         """Close what took too long; called by gunicorn at least once a second."""
         super().murder_pending()
@@ -209,7 +227,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn publishes
             piece = waiting.connection.sock.recv(_PIECE_BYTES)
             arrival.add(piece)
             if arrival.head_is_too_long:
-                waiting.connection.sock.send(_TOO_LONG)
+                self._refuse(
+                    waiting.connection.sock, LimitRequestHeaders("limit request headers fields size")
+                )
             elif arrival.expects_permission:
                 waiting.connection.sock.send(_GO_ON)
         except BlockingIOError:

@@ -97,7 +97,7 @@ def _read(source: str, name: str) -> bytes:
         return _unpacked(sys.stdin.buffer, name)
     path = Path(source)
     if path.is_dir():
-        raise InputFileError(f"{name}: is a folder; name one file with a FHIR Bundle.")
+        raise InputFileError(f"{name}: is a folder; name one file.")
     try:
         with path.open("rb") as opened:
             return _unpacked(opened, name)
@@ -115,7 +115,7 @@ def _unpacked(opened: IO[bytes], name: str) -> bytes:
         raw = _decompressed(raw, name)
     if len(raw) > MOST_BYTES:
         raise InputFileError(
-            f"{name}: is larger than {MOST_BYTES // 1024**2} MB; give one patient's Bundle at a time."
+            f"{name}: is larger than {MOST_BYTES // 1024**2} MB; give one patient at a time."
         )
     return raw.removeprefix(b"\xef\xbb\xbf")
 
@@ -145,7 +145,7 @@ _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
 
 def _parsed(raw: bytes, name: str) -> dict[str, Any]:
     if not raw.strip():
-        raise InputFileError(f"{name}: is empty; a FHIR Bundle as JSON is expected.")
+        raise InputFileError(f"{name}: is empty; JSON is expected.")
     for beginning, message in _OTHER_FORMATS:
         if raw.lstrip().startswith(beginning):
             raise InputFileError(f"{name}: {message}")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -41,9 +42,17 @@ def _comma_list(value: object) -> object:
 
 
 def _existing_file(path: Path) -> Path:
-    if not path.is_file():
+    if not _is_there(path, Path.is_file):
         raise ValueError(f"no file {str(path)!r}")
     return path
+
+
+def _is_there(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """Whether the path leads to something of the kind; one that cannot even be looked for does not."""
+    try:
+        return kind(path)
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
 
 
 def _certificates(path: Path) -> Path:
@@ -63,7 +72,7 @@ def _certificates(path: Path) -> Path:
 
 
 def _existing_folder(path: Path) -> Path:
-    if not path.is_dir():
+    if not _is_there(path, Path.is_dir):
         raise ValueError(f"no folder {str(path)!r}")
     return path
 
@@ -107,10 +116,12 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value(cls, value: object) -> object:
-        """No setting is true or false, and pydantic would read the one as 1."""
+    def _plain(cls, value: object) -> object:
+        """No setting is true or false, and pydantic would read the one as 1; no name holds a NUL."""
         if isinstance(value, bool):
             raise ValueError(f"{str(value).lower()} is no value of this setting")
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("has to be a text without NUL")
         return value
 
     config_file: Annotated[
@@ -332,6 +343,15 @@ class Settings(BaseModel):
             "nothing at that address.",
         ),
     ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
+    traced_fhir_servers: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_comma_list),
+        Field(
+            alias="NET_CDS_TRACED_FHIR_SERVERS",
+            description="Comma list of the base URLs of FHIR servers that are sent the `traceparent` of the "
+            "call in which they are read; see *Tracing*. Not set: none.",
+        ),
+    ] = ()
     cards_dir: Annotated[
         Path,
         AfterValidator(_existing_folder),
@@ -369,7 +389,7 @@ def variables() -> dict[str, str]:
     return {str(field.alias): name for name, field in Settings.model_fields.items()}
 
 
-TABLES = ("settings", "client", "code_map", "site")
+_TABLES = ("settings", "client", "code_map", "site")
 """What a configuration file can hold."""
 
 # Kubernetes and Docker tell a container of the services around it by variables, which begin with the name of
@@ -381,17 +401,42 @@ _OF_A_CLUSTER = re.compile(
 _ADDRESS_OF_A_CLUSTER = re.compile(r"(?:tcp|udp|sctp)://")
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The settings as they were given: of each in ``unusable`` they have the default in its place.
+
+    ``problems`` are all that is wrong with them, in words.
+    """
+
+    settings: Settings
+    problems: tuple[str, ...] = ()
+    unusable: frozenset[str] = frozenset()
+
+
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read ``NET_CDS_*``, ``CARDS_DIR`` and the configuration file; ConfigurationError with every problem."""
+    given = given_settings(environment)
+    if given.problems:
+        raise ConfigurationError(given.problems)
+    return given.settings
+
+
+def given_settings(environment: Mapping[str, str]) -> Given:
+    """Read ``NET_CDS_*``, ``CARDS_DIR`` and the configuration file, whatever is wrong with some of them."""
     problems = list(_unknown_variables(environment))
     given = {name: text for name in variables() if (text := environment.get(name, "").strip())}
     file = _configuration_file(given.get("NET_CDS_CONFIG"), problems)
-    of_file = _settings_of(file, problems) if file else {}
     by_variable = {variables()[name]: value for name, value in given.items()}
-    problems += _faults(of_file | by_variable, file, by_variable)
-    if problems:
-        raise ConfigurationError(problems)
-    return Settings.model_validate(of_file | by_variable)
+    values = (_settings_of(file, problems) if file else {}) | by_variable
+    faults = _faults(values)
+    problems += [f"{_named(name, file, by_variable)}: {words}" for name, words in faults]
+    problems += _lacking(values)
+    unusable = {name for name, _ in faults}
+    if file is None and "config_file" in values:
+        # Whatever else the file would have said is as unknown as it is itself.
+        unusable |= {"config_file", "clients_file", "code_map_file"}
+    usable = {name: value for name, value in values.items() if name not in unusable}
+    return Given(Settings.model_validate(usable), tuple(problems), frozenset(unusable))
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
@@ -412,7 +457,7 @@ def _is_of_a_cluster(name: str, environment: Mapping[str, str]) -> bool:
 
 
 def _configuration_file(name: str | None, problems: list[str]) -> TomlFile | None:
-    if name is None or not Path(name).is_file():
+    if name is None or not _is_there(Path(name), Path.is_file):
         return None  # that it is not there is a fault of the setting itself
     try:
         file = read_toml(Path(name))
@@ -420,7 +465,7 @@ def _configuration_file(name: str | None, problems: list[str]) -> TomlFile | Non
         problems.extend(fault.problems)
         return None
     problems += [
-        f"{file.where(key)}: is unknown{meant(key, TABLES)}" for key in file.tables if key not in TABLES
+        f"{file.where(key)}: is unknown{meant(key, _TABLES)}" for key in file.tables if key not in _TABLES
     ]
     return file
 
@@ -450,26 +495,33 @@ def _tables_as_files(file: TomlFile) -> dict[str, Any]:
     return {field: str(file.path) for table, field in names.items() if table in file.tables}
 
 
-def _faults(
-    values: Mapping[str, Any], file: TomlFile | None, by_variable: Mapping[str, Any]
-) -> Iterator[str]:
-    """What is wrong with the settings, each named as it was given."""
+def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is wrong with which setting, by its field."""
     try:
         Settings.model_validate(values)
     except ValidationError as refusal:
-        for fault in refusal.errors(include_url=False):
-            yield f"{_named(str(fault['loc'][0]), file, by_variable)}: {fault_in_words(fault)}"
+        found = refusal.errors(include_url=False)
+        return [(_field(str(fault["loc"][0])), fault_in_words(fault)) for fault in found]
+    return []
+
+
+def _field(name: str) -> str:
+    """The field of a setting that pydantic calls by its field or by its variable."""
+    return variables().get(name, name)
+
+
+def _lacking(values: Mapping[str, Any]) -> Iterator[str]:
+    """What a setting needs of another one that was not given."""
     if str(values.get("authentication", "")).lower() == "required" and not values.get("clients_file"):
         yield "NET_CDS_AUTH=required needs NET_CDS_CLIENTS: the TOML file of the registered clients"
     if str(values.get("pages", "")).lower() == "on" and not values.get("pages_password_file"):
         yield "NET_CDS_PAGES=on needs NET_CDS_PAGES_PASSWORD_FILE: a file with a password"
 
 
-def _named(variable: str, file: TomlFile | None, by_variable: Mapping[str, Any]) -> str:
+def _named(field: str, file: TomlFile | None, by_variable: Mapping[str, Any]) -> str:
     """A setting as its author wrote it: a variable, or a line of the file."""
-    field = variables().get(variable, variable)
     if file is None or field in by_variable:
-        return next((name for name, known in variables().items() if known == field), variable)
+        return next((name for name, known in variables().items() if known == field), field)
     return file.where("settings", field)
 
 

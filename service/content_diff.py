@@ -10,7 +10,6 @@ import io
 import subprocess
 import tarfile
 import tempfile
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ import orjson
 
 from service.approvals import Basis
 from service.cards import Knowledge, load_knowledge
-from service.content_files import read_text
+from service.content_files import read_tables, read_text
 from service.errors import ContentError, InputFileError
 from service.front_matter import read_markdown
 from service.rule_code import SERVICE, read_code
@@ -177,7 +176,7 @@ def _entries(path: Path) -> Entries:
         case ".csv" | ".txt":
             return {_ROWS: read_text(path)}
         case ".toml":
-            return dict(_flat(tomllib.loads(read_text(path))))
+            return dict(_flat(read_tables(path)))
         case _:
             file = read_markdown(path)
             return {**dict(_flat(file.front)), **{f"## {name}": text for name, text in file.sections.items()}}

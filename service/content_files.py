@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from service.errors import ContentError
 
@@ -43,6 +44,16 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> list[dict[str
     if uneven:
         raise ContentError([f"{path.name}, line {line}: needs a value for each column" for line in uneven])
     return rows
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; ContentError where it is none."""
+    try:
+        return tomllib.loads(read_text(path))
+    except ValueError as problem:  # not TOML, or an integer of thousands of digits
+        raise ContentError([f"{path.name}: is not TOML: {problem}"]) from None
+    except RecursionError:
+        raise ContentError([f"{path.name}: is nested too deeply to be read"]) from None
 
 
 def collect(problems: list[str], load: Callable[[], _Loaded]) -> _Loaded | None:

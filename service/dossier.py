@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +14,7 @@ from markupsafe import Markup
 
 from service.cards import CardText, Knowledge
 from service.cases import Asked, asked
-from service.content_files import read_text
+from service.content_files import read_tables
 
 TEMPLATES = Path(__file__).parent / "templates"
 """``card_body.html``: what stands on the page of a card wherever it is shown."""
@@ -51,7 +50,7 @@ class Page:
 
 def page_on(card: CardText, knowledge: Knowledge, cards_dir: Path, today: date) -> Page:
     """The card as it is in force today. Raises InputFileError where its cases cannot be run."""
-    limits = tomllib.loads(read_text(cards_dir / "defaults.toml"))
+    limits = read_tables(cards_dir / "defaults.toml")
     return Page(
         card=card,
         state=knowledge.review_in_words(knowledge.states(today)[card.id]),

@@ -21,6 +21,7 @@ import signal
 import socket
 import struct
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -71,7 +72,7 @@ def serve(settings: Settings, host: str, port: int, *, load: Callable[[], Any] |
     check_port(host, port)
     log_of_gunicorn = logging.getLogger("gunicorn.error")
     log_of_gunicorn.addFilter(_shorten_silent_clients)
-    log_of_gunicorn.addFilter(_leave_out_what_was_sent)
+    log_of_gunicorn.addFilter(_say_only_where_it_failed)
     _hold_stop_signals_while_forking()
     give_memory_back()
     with _shared_counts():
@@ -243,10 +244,13 @@ def _shorten_silent_clients(record: logging.LogRecord) -> bool:
     return True
 
 
-def _leave_out_what_was_sent(record: logging.LogRecord) -> bool:
-    """Gunicorn quotes a line that is no HTTP; it can hold a token or a part of a chart."""
-    if str(record.msg).startswith("Invalid request from ip="):
-        record.msg, record.args = "Refused a request that is not valid HTTP.", ()
+def _say_only_where_it_failed(record: logging.LogRecord) -> bool:
+    """The message of an error, and what gunicorn adds of a request, can hold a token or a part of a chart."""
+    if record.exc_info and record.exc_info[1]:
+        error = record.exc_info[1]
+        places = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
+        record.msg, record.args = "The server failed: %s.", (" ".join([type(error).__name__, *places]),)
+        record.exc_info, record.exc_text = None, None
     return True
 
 

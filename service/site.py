@@ -7,6 +7,7 @@ off has no card, a limit has another value, and the version that cards carry is 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -121,7 +122,8 @@ class SiteTable(Decisions):
 
 
 _CONDITIONS = ("client", "tenant", "hook", "role", "specialty")
-_KEYS = sorted({*SiteTable.model_fields, *When.model_fields, *RuleDecision.model_fields})
+_TABLES: Mapping[str, type[BaseModel]] = {"rules": RuleDecision, "hooks": Decision, "when": When}
+"""What each of the tables within a table can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,32 +215,79 @@ def read_site(path: Path | None, callers: Callers = ANY_CALLER) -> SiteTable:
     if path is None:
         return SiteTable()
     file = read_toml(path)
+    written = file.tables.get("site", {})
     try:
-        table = SiteTable.model_validate(file.tables.get("site", {}))
+        table = SiteTable.model_validate(written)
     except ValidationError as refusal:
-        raise ConfigurationError(file.faults(refusal, under=("site",), known=_KEYS)) from None
-    if problems := list(_problems(table, file, callers)):
+        faults = file.faults(refusal, under=("site",), known=_keys_at)
+        names = _unknown_names(_without_faults(written, refusal), file, callers)
+        raise ConfigurationError([*faults, *names]) from None
+    if problems := [*_unknown_names(table, file, callers), *_lacking(table, file)]:
         raise ConfigurationError(problems)
     return table
 
 
-def _problems(table: SiteTable, file: TomlFile, callers: Callers) -> Iterator[str]:
-    yield from _problems_of(table, file, ("site",))
+def _without_faults(written: Any, refusal: ValidationError) -> SiteTable:
+    """What can be read of the table, so that its names can be looked at; empty where that is not enough."""
+    usable = copy.deepcopy(written)
+    for fault in refusal.errors(include_url=False):
+        _drop(usable, fault["loc"])
+    try:
+        return SiteTable.model_validate(usable)
+    except ValidationError:
+        return SiteTable()
+
+
+def _drop(part: Any, place: Place) -> None:
+    """Take what stands at a place out of its table; of a list all, so that no other moves."""
+    holder, key = None, ""
+    for step in place:
+        if isinstance(part, dict) and step in part:
+            holder, key = part, str(step)
+            part = part[step]
+        elif isinstance(part, list) and isinstance(step, int) and step < len(part):
+            part = part[step]
+    if holder is not None:
+        del holder[key]
+
+
+def _keys_at(place: Place) -> Collection[str]:
+    """The keys that a table at this place under ``[site]`` can have."""
+    model: type[BaseModel] = SiteTable
+    for name in place:
+        model = _TABLES.get(str(name), model)
+    return _LIMITS if "limits" in place else model.model_fields
+
+
+def _unknown_names(table: SiteTable, file: TomlFile, callers: Callers) -> Iterator[str]:
+    """Names that nothing has."""
+    yield from _unknown_names_of(table, file, ("site",))
+    for number, when in enumerate(table.when):
+        place: Place = ("site", "when", number)
+        for name, known in (("hook", _HOOKS), ("client", callers.clients), ("tenant", callers.tenants)):
+            if known is not None:
+                yield from _unknown(getattr(when, name) or (), known, file.where(*place, name))
+        yield from _unknown_names_of(when, file, place)
+
+
+def _unknown_names_of(decisions: Decisions, file: TomlFile, place: Place) -> Iterator[str]:
+    for key, known in (("rules", _RULE_IDS), ("hooks", _HOOKS), ("limits", _LIMITS)):
+        for name in getattr(decisions, key):
+            yield from _unknown([name], known, file.where(*place, key, name))
+
+
+def _lacking(table: SiteTable, file: TomlFile) -> Iterator[str]:
+    """What was left out and is needed."""
+    yield from _lacking_of(table, file, ("site",))
     for number, when in enumerate(table.when):
         place: Place = ("site", "when", number)
         if not any(getattr(when, name) for name in _CONDITIONS):
             yield f"{file.where(*place)}: needs one of {', '.join(_CONDITIONS)}"
-        for name, known in (("hook", _HOOKS), ("client", callers.clients), ("tenant", callers.tenants)):
-            if known is not None:
-                yield from _unknown(getattr(when, name) or (), known, file.where(*place, name))
-        yield from _problems_of(when, file, place)
+        yield from _lacking_of(when, file, place)
 
 
-def _problems_of(decisions: Decisions, file: TomlFile, place: Place) -> Iterator[str]:
-    """Names that nothing has, and decisions on safety that nobody answers for."""
-    for key, known in (("rules", _RULE_IDS), ("hooks", _HOOKS), ("limits", _LIMITS)):
-        for name in getattr(decisions, key):
-            yield from _unknown([name], known, file.where(*place, key, name))
+def _lacking_of(decisions: Decisions, file: TomlFile, place: Place) -> Iterator[str]:
+    """Decisions on safety that nobody answers for, and an address without a name."""
     for rule, one in decisions.rules.items():
         if rule in SAFETY_RULES and (one.state == "off" or one.highest_indicator):
             yield from _unaccounted(one, file, (*place, "rules", rule))

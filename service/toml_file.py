@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -40,13 +40,15 @@ class TomlFile:
         line = next((self.lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in self.lines), 1)
         return f"{self.path.name}, line {line}, {_dotted(place)}"
 
-    def faults(self, found: ValidationError, *, under: Place = (), known: Collection[str] = ()) -> list[str]:
+    def faults(
+        self, found: ValidationError, *, under: Place = (), known: Callable[[Place], Collection[str]]
+    ) -> list[str]:
         """Each fault that pydantic found in the tables ``under`` a place, in words.
 
-        ``known`` are the keys of the model, for the nearest one to an unknown key.
+        ``known`` gives the keys that the table at a place under it can have, for the nearest to one unknown.
         """
         return [
-            f"{self.where(*under, *fault['loc'])}: {fault_in_words(fault, known)}"
+            f"{self.where(*under, *fault['loc'])}: {fault_in_words(fault, known(fault['loc'][:-1]))}"
             for fault in found.errors(include_url=False)
         ]
 
@@ -60,8 +62,10 @@ def read_toml(path: Path) -> TomlFile:
         raise ConfigurationError([f"{path.name}: cannot be read ({problem.strerror})"]) from None
     except UnicodeDecodeError:
         raise ConfigurationError([f"{path.name}: is not UTF-8 text"]) from None
-    except tomllib.TOMLDecodeError as problem:
+    except ValueError as problem:  # not TOML, or an integer of thousands of digits
         raise ConfigurationError([f"{path.name}: is not TOML: {problem}"]) from None
+    except RecursionError:
+        raise ConfigurationError([f"{path.name}: is nested too deeply to be read"]) from None
 
 
 _KINDS = {

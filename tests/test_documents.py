@@ -105,6 +105,7 @@ def test_the_newest_version_is_in_the_changelog() -> None:
     [
         ("requirements.lock", ("dependencies",)),
         ("requirements-dev.lock", ("dependencies", "spark", "telemetry", "dev")),
+        ("requirements-telemetry.lock", ("dependencies", "telemetry")),
         ("requirements-deploy.lock", ("deploy",)),
         ("requirements-sbom.lock", ("sbom",)),
     ],
@@ -130,10 +131,14 @@ def test_each_lock_has_its_dependencies_with_hashes_and_names_no_registry(
     assert not re.search(r"^-", lock, re.MULTILINE)
 
 
-def test_the_two_locks_agree() -> None:
-    pins = re.compile(r"^(\S+==\S+)", re.MULTILINE)
-    serving = set(pins.findall((CHECKOUT / "requirements.lock").read_text(encoding="utf-8")))
-    assert serving <= set(pins.findall((CHECKOUT / "requirements-dev.lock").read_text(encoding="utf-8")))
+def test_the_locks_agree() -> None:
+    serving, telemetry, dev = map(_pins, ("", "-telemetry", "-dev"))
+    assert serving < telemetry < dev
+
+
+def _pins(of: str) -> set[str]:
+    lock = (CHECKOUT / f"requirements{of}.lock").read_text(encoding="utf-8")
+    return set(re.findall(r"^(\S+==\S+)", lock, re.MULTILINE))
 
 
 def test_nothing_committed_names_a_place_on_the_machine_of_its_author() -> None:

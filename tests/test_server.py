@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from service.buffering import LONGEST_HEAD_BYTES, Arrival
 from service.config import Settings
 from service.errors import ConfigurationError
 from service.server import check_address, gunicorn_options
+from tests.schemas import fault_of
 
 _APPLICATION = """
 import os, sys, time
@@ -26,6 +28,7 @@ from pathlib import Path
 from flask import Flask, request
 from service.config import Settings
 from service.server import serve
+from service.web.logs import configure_logging
 
 def load():
     application = Flask("stand-in")
@@ -53,10 +56,19 @@ def load():
     def at_exit():
         Path(sys.argv[3]).with_name(f"exit-{os.getpid()}").touch()
 
+    answering = application.wsgi_app
+
+    def failing(environ, start_response):
+        if environ["PATH_INFO"].startswith("/fails"):
+            raise ValueError(environ["PATH_INFO"])
+        return answering(environ, start_response)
+
+    application.wsgi_app = failing
     application.extensions["net_cds_after_fork"] = [after_fork]
     application.extensions["net_cds_at_exit"] = [at_exit]
     return application
 
+configure_logging("INFO")
 serve(Settings(workers=2, threads=int(sys.argv[2])), "127.0.0.1", int(sys.argv[1]), load=load)
 """
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -84,7 +96,8 @@ def _running(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     port = _free_port()
     command = [sys.executable, "-c", before + _APPLICATION, str(port), str(threads), str(marker)]
-    with subprocess.Popen(command, cwd=_CHECKOUT, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=_CHECKOUT, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             _wait_until_answering(f"http://127.0.0.1:{port}")
             while len(list(marker.parent.glob("fork-*"))) < 2:
@@ -93,6 +106,12 @@ def _running(
         finally:
             process.terminate()
             process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    with _running(tmp_path_factory.mktemp("refusing") / "marker") as running:
+        yield running
 
 
 @pytest.mark.slow
@@ -207,7 +226,46 @@ def test_a_head_without_an_end_is_refused(tmp_path: Path) -> None:
         address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
         with socket.create_connection(address, timeout=5) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * (LONGEST_HEAD_BYTES + 1))
-            assert connection.recv(4096).startswith(b"HTTP/1.1 431")
+            assert_refused(connection, 431, "too-long")
+
+
+def assert_refused(connection: socket.socket, status: int, issue: str) -> None:
+    """The answer is an OperationOutcome, and the last one on this connection."""
+    with suppress(ConnectionResetError):
+        answer = b""
+        while piece := connection.recv(4096):
+            answer += piece
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.decode().lower().split("\r\n")
+    assert lines[0].startswith(f"http/1.1 {status} ")
+    assert {"content-type: application/fhir+json", "x-content-type-options: nosniff"} <= set(lines)
+    assert any(line.startswith("x-request-id: ") for line in lines)
+    outcome = json.loads(body)
+    assert fault_of(outcome, file="response", name="OperationOutcome") is None
+    assert outcome["issue"][0]["code"] == issue
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "issue"),
+    [
+        (b"planted-text\r\n\r\n", 400, "invalid"),
+        (b"GET /planted-text HTTP/7.0\r\n\r\n", 400, "invalid"),
+        (b"GET /" + b"planted-text" * 400 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "too-long"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"planted-text" * 2000 + b"\r\n\r\n", 431, "too-long"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: planted-text\r\n" * 101 + b"\r\n", 431, "too-long"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX planted-text\r\n\r\n", 400, "invalid"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: planted-text\r\n\r\n", 501, "not-supported"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400, "invalid"),
+    ],
+)
+def test_what_never_gets_to_the_application_is_refused_like_all_else(
+    refusing: tuple[str, subprocess.Popen[str]], request_bytes: bytes, status: int, issue: str
+) -> None:
+    address = ("127.0.0.1", int(refusing[0].rsplit(":", 1)[1]))
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(request_bytes)
+        assert_refused(connection, status, issue)
 
 
 @pytest.mark.slow
@@ -246,16 +304,28 @@ def test_a_body_is_whole_with_its_last_byte_however_it_is_cut() -> None:
 
 
 @pytest.mark.slow
-def test_a_line_that_is_not_http_does_not_get_into_the_log(tmp_path: Path) -> None:
+def test_what_is_refused_leaves_a_line_without_what_was_sent(tmp_path: Path) -> None:
     with _running(tmp_path / "marker") as (base, process):
         address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
         with socket.create_connection(address, timeout=10) as connection:
             connection.sendall(b"planted-text\r\n\r\n")
-            assert connection.recv(100).startswith(b"HTTP/1.1 400")
+            assert_refused(connection, 400, "invalid")
         process.terminate()
-        log = process.communicate(timeout=20)[1]
-    assert "Refused a request that is not valid HTTP." in log
-    assert "planted-text" not in log
+        output, log = process.communicate(timeout=20)
+    (line,) = [json.loads(one) for one in output.splitlines() if one.startswith("{")]
+    assert (line["event"], line["status"], line["refused"]) == ("request", 400, "InvalidRequestLine")
+    assert "planted-text" not in output + log
+
+
+@pytest.mark.slow
+def test_an_application_that_fails_outside_of_itself_leaves_no_word_of_the_request(tmp_path: Path) -> None:
+    with _running(tmp_path / "marker") as (base, process):
+        answer = requests.get(f"{base}/fails-planted-text", timeout=5)
+        process.terminate()
+        output, log = process.communicate(timeout=20)
+    assert answer.status_code == 500
+    assert answer.json()["issue"][0]["diagnostics"].startswith("incident ")
+    assert "planted-text" not in output + log
 
 
 @pytest.mark.slow

@@ -9,37 +9,34 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
-from service.cards import Knowledge
+from service.cards import ENGLISH
 from service.commands import exits
 from service.commands.fhir_server import Finding, Level, ask, check_capabilities
 from service.commands.terminal import heading, rows, terminal
 from service.config import Settings, variables
-from service.errors import ConfigurationError, ContentError, StoreUnavailable
+from service.errors import StoreUnavailable
 from service.fhir.access import FhirAccess
 from service.fhir.phrasebook import Phrases
 from service.hooks.hooks import SERVICES
 from service.security.clients import Client
-from service.security.fhir_servers import unusable_entries
 from service.security.key_sets import fetch_key_set, read_key_set
 from service.security.tokens import expected_audiences
-from service.site import ANY_CALLER, SiteTable, in_words, read_site, site_of
+from service.site import in_words, site_of
 from service.store.database import check, existing_store, without_password
 from service.toml_file import read_toml
-from service.web import cors
-from service.web.wiring import callers_of, clients_of, knowledge_of, languages_of
+from service.web.wiring import problems_beside, read_basis
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 _EXITS = (exits.DONE, exits.FINDINGS, exits.NOT_READY)
 _VERDICTS = ("in order", "usable, with something to mend", "not ready")
 _LEVELS = ("ok", "mend", "fault")
-_Checked = TypeVar("_Checked")
 
 
 def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
@@ -52,7 +49,7 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
         description="Read settings, content, clients and decisions, reach key sets, FHIR servers and store. "
         "Exit code 0: in order, 1: something to mend, 2: an EHR could not call, 3: a start would be refused.",
     )
-    checking.set_defaults(run=run_check)
+    checking.set_defaults(run=run_check, further_problems=problems_beside)
     showing = actions.add_parser("show", help="print every setting, and where it was set; no passwords")
     showing.set_defaults(run=run_show)
     for action in (checking, showing):
@@ -61,40 +58,18 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
 
 def run_check(arguments: argparse.Namespace, settings: Settings) -> int:
     """Check it all. Raises ConfigurationError with everything for which a start would be refused."""
-    knowledge, clients, site = _as_a_start_reads(settings)
+    basis = read_basis(settings)
+    clients, content = basis.clients, site_of(basis.decisions, basis.languages[ENGLISH]).content
+    phrases = content.phrases
     findings = [
-        Finding(Level.NOTE, "clinical content", site_of(site, knowledge).content.version),
-        *(Finding(Level.NOTE, "site", line) for line in in_words(site)),
+        Finding(Level.NOTE, "clinical content", content.version),
+        *(Finding(Level.NOTE, "site", line) for line in in_words(basis.decisions)),
         *_callers(settings, clients),
-        *_key_sets(settings, clients.values(), knowledge.phrases),
-        *_fhir_servers(settings, clients.values(), knowledge.phrases),
+        *_key_sets(settings, clients.values(), phrases),
+        *_fhir_servers(settings, clients.values(), phrases),
         _store(settings),
     ]
     return _reported(findings, as_json=arguments.json)
-
-
-def _as_a_start_reads(settings: Settings) -> tuple[Knowledge, Mapping[str, Client], SiteTable]:
-    problems = [
-        f"NET_CDS_ALLOWED_FHIR_SERVERS: {one}" for one in unusable_entries(settings.allowed_fhir_servers)
-    ]
-    knowledge = _collected(problems, lambda: knowledge_of(settings))
-    languages = _collected(problems, lambda: languages_of(settings, knowledge)) if knowledge else None
-    clients = _collected(problems, lambda: clients_of(settings, languages or {}))
-    callers = ANY_CALLER if clients is None else callers_of(clients)
-    site = _collected(problems, lambda: read_site(settings.config_file, callers))
-    _collected(problems, lambda: cors.origins(settings))
-    _collected(problems, lambda: without_password(settings.database_url))
-    if problems or knowledge is None or clients is None or site is None:
-        raise ConfigurationError(problems)
-    return knowledge, clients, site
-
-
-def _collected(problems: list[str], load: Callable[[], _Checked]) -> _Checked | None:
-    try:
-        return load()
-    except (ConfigurationError, ContentError) as found:
-        problems.extend(found.problems)
-        return None
 
 
 def _callers(settings: Settings, clients: Mapping[str, Client]) -> Iterator[Finding]:
@@ -153,8 +128,7 @@ def _store(settings: Settings) -> Finding:
 
 
 def _store_to_be_made(url: str, path: Path) -> Finding:
-    folder = path.resolve().parent
-    if folder.is_dir() and os.access(folder, os.W_OK):
+    if os.access(path.resolve().parent, os.W_OK):
         return Finding(Level.NOTE, "store", f"{url} is not there yet; the start makes it")
     return Finding(Level.FAULT, "store", f"{url} is not there, and its folder cannot be written to")
 

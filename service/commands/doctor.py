@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Examine the server and print the report. Raises InputFileError, ServerUnusable, ContentError."""
     plain = parse_url(arguments.base_url)
     if plain is None or plain.has_query:
-        raise InputFileError(f"{arguments.base_url}: is not a plain http or https URL without a query.")
+        raise InputFileError(f"{arguments.base_url!r} is not a plain http or https URL without a query.")
     arguments.patient = arguments.patient and arguments.patient.removeprefix("Patient/")
     if arguments.patient is not None and not _FHIR_ID.fullmatch(arguments.patient):
         raise InputFileError("--patient: has to be an id, of letters, digits and '-._~'.")
@@ -231,8 +231,9 @@ def _not_seen(report: _Report, patient_id: str) -> Iterator[Finding]:
     if _refusals(report):
         return
     if not used.get("patient"):
-        says = f"{patient_id} was not found on this server; name another with --patient ID"
-        yield Finding(Level.FAULT, "patient", says)
+        if not any(one.where == "patient" and one.level > Level.NOTE for one in report.findings):
+            says = f"{patient_id} could not be read as a patient; name another with --patient ID"
+            yield Finding(Level.FAULT, "patient", says)
     elif not any(one.list in _TUMOURS for one in report.codes):
         says = "no code of a neuroendocrine tumour was seen: what this patient cannot show was not tested"
         yield Finding(Level.LIMIT, "conditions", f"{says}; name a patient who has one with --patient ID")
@@ -429,8 +430,8 @@ def _print(console: Console, report: _Report) -> None:
 
 
 def _counts(report: _Report) -> str:
-    """How many findings of each level, resources and rules there are."""
-    levels = Counter(one.level for one in report.findings)
+    """How many causes of each level, resources and rules there are."""
+    levels = Counter(level for level, _ in {(one.level, one.says) for one in report.findings})
     found = [f"{levels[level]} {level.name.lower()}" for level in sorted(levels, reverse=True)]
     used = sum(one.section.count.used for one in report.sections)
     can = sum(one.can == "yes" for one in report.rules)

@@ -19,7 +19,7 @@ from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.client import FHIR_JSON
 from service.fhir.phrasebook import Phrases
-from service.fhir.queries import QUERIES, Query
+from service.fhir.queries import QUERIES
 from service.fhir.r4 import TYPES, Observation, Patient, Resource
 from service.fhir.read import read_key
 from service.fhir.reasons import Reason, Why
@@ -32,6 +32,7 @@ Code = tuple[str, str]
 """System and code."""
 
 _SECONDS = 30.0
+_NOT_THERE = (404, 410)
 _MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -147,26 +148,24 @@ def check_capabilities(reply: Reply) -> Iterator[Finding]:
         for resource in elements(rest.get("resource"))
     }
     for key, query in QUERIES.items():
-        yield from _promised(key, query, offered.get(query.resource_type))
+        yield from _promised(key, offered.get(query.resource_type))
 
 
-def _promised(key: str, query: Query, resource: Document | None) -> Iterator[Finding]:
+def _promised(key: str, resource: Document | None) -> Iterator[Finding]:
     if resource is None:
         # A server may answer what it does not announce; the query itself decides whether it is ready.
-        yield Finding(Level.LIMIT, key, f"{query.resource_type} is not in the CapabilityStatement")
+        yield Finding(Level.LIMIT, key, "its resource type is not in the CapabilityStatement")
         return
     interactions = {string(one.get("code")) for one in elements(resource.get("interaction"))}
     wanted = "read" if key == "patient" else "search-type"
     if interactions and wanted not in interactions:
-        yield Finding(Level.LIMIT, key, f"{query.resource_type} does not offer {wanted}")
+        yield Finding(Level.LIMIT, key, f"its resource type does not offer {wanted}")
     if key == "patient":
         return
     parameters = {string(one.get("name")) for one in elements(resource.get("searchParam"))}
     for name in ("patient", "code", "date") if key == "observations" else ("patient",):
         if parameters and name not in parameters:
-            yield Finding(
-                Level.LIMIT, key, f"the search parameter {name} of {query.resource_type} is not listed"
-            )
+            yield Finding(Level.LIMIT, key, f"the search parameter {name} of its type is not listed")
 
 
 def names_from(reply: Reply, patient_id: str) -> Names:
@@ -176,7 +175,11 @@ def names_from(reply: Reply, patient_id: str) -> Names:
 
 def check_answer(key: str, reply: Reply, *, names: Names, codes: Collection[Code]) -> Iterator[Finding]:
     """How the server answered one prefetch query; results were asked for by ``codes``, if there are any."""
-    if reason := reply.why_unusable:
+    if key == "patient" and reply.status in _NOT_THERE:
+        yield Finding(
+            Level.FAULT, key, "the patient was not found on this server; name another with --patient ID"
+        )
+    elif reason := reply.why_unusable:
         yield Finding(Level.FAULT if key == "conditions" else Level.LIMIT, key, reason)
     elif key == "patient":
         yield from _check_patient(reply, names)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 
 from service.commands import exits
-from service.config import Settings
+from service.config import Given, Settings
 from service.server import serve
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
@@ -16,13 +17,20 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser("serve", help="start the server")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=_port, default=8000, help="port to listen on (default: 8000)")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, further_problems=_further_problems)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until the process is told to stop. Raises ConfigurationError, ContentError."""
     serve(settings, arguments.host, arguments.port)
     return exits.DONE
+
+
+def _further_problems(given: Given) -> Collection[str]:
+    # Imported late: a server that starts loads the whole service after its address was looked at.
+    from service.web.wiring import problems_beside
+
+    return problems_beside(given)
 
 
 def _port(text: str) -> int:

@@ -37,6 +37,7 @@ from service.fhir.r4 import TYPES
 from service.hook_names import PATIENT_VIEW
 from service.hooks.schemas import definitions
 from service.hooks.text import one_line
+from service.security.urls import parse_url
 from service.why import HOOKS
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
@@ -114,8 +115,8 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
 
 def base_url(text: str) -> str:
     """A base URL without a slash at its end."""
-    if not text.startswith(("http://", "https://")):
-        raise argparse.ArgumentTypeError(f"not an http or https URL: {text!r}")
+    if parse_url(text) is None:
+        raise argparse.ArgumentTypeError(f"not an http or https URL with a host: {text!r}")
     return text.rstrip("/")
 
 

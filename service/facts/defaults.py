@@ -5,11 +5,10 @@ Each has a unit and a reason there. An operator's file of the same form override
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from service.content_files import read_text
+from service.content_files import collect, read_tables
 from service.errors import ContentError
 
 
@@ -111,16 +110,8 @@ def load_defaults(path: Path, override: Path | None = None) -> Defaults:
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, float]:
-    try:
-        tables = tomllib.loads(read_text(path))
-    except ContentError as error:
-        problems.extend(error.problems)
-        return {}
-    except tomllib.TOMLDecodeError as problem:
-        problems.append(f"{path.name}: is not TOML: {problem}")
-        return {}
     values: dict[str, float] = {}
-    for name, table in tables.items():
+    for name, table in (collect(problems, lambda: read_tables(path)) or {}).items():
         value = table.get("value") if isinstance(table, dict) else None
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             problems.append(f"{path.name}: {name}.value must be a number that is not negative")

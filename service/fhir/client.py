@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+from service import tracing
 from service.errors import MalformedRequest
 from service.fhir.access import FhirAccess
 from service.fhir.neighbours import Conversation, Neighbours, NotAsked
@@ -47,6 +49,9 @@ _PASSING_STATUSES = (502, 503, 504)
 _NOT_UNDERSTOOD = (400, 422, 501)  # what a search with a parameter that is not supported is answered with
 _NOT_SUPPORTED = (*_NOT_UNDERSTOOD, 403, 404, 405, 410, 500)
 _CAN_DO_WITHOUT = ("_count", "_sort", "_include")
+_LARGE_BYTES = 1024 * 1024
+_ONE_LARGE_ANSWER = threading.Lock()
+"""Parsing takes many times the memory of the answer, and keeps all other threads of the process waiting."""
 _PAUSE_SECONDS = 0.05  # before a failed request is tried once more
 _USABLE_TOKEN = re.compile(r"[\x21-\x7e]+")
 _QUERY = re.compile(rf"(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>(?!\.+$){ID})|\?[\x21-\x7e]*)?")
@@ -64,14 +69,16 @@ class FetchLimits:
     """How much is read: pages and bytes for one key, bytes and JSON values for one call with all its keys.
 
     A value takes far more memory than the few bytes that it is written in, so these are counted apart; one of
-    FHIR takes some 15 bytes. ``certificate_authorities`` is a PEM file, or True for the usual ones.
+    FHIR takes some 15 bytes. ``certificate_authorities`` is a PEM file, or True for the usual ones;
+    ``traced_servers`` are base URLs of those that are told in which trace they are asked.
     """
 
     max_pages: int = 20
     max_bytes: int = 16 * 1024 * 1024
     max_bytes_of_call: int = 32 * 1024 * 1024
-    max_values_of_call: int = 2_500_000
+    max_values_of_call: int = 1_000_000
     certificate_authorities: str | bool = True
+    traced_servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class FetchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """Where and how to ask: the same for every query of one hook call."""
+    """Where and how to ask: the same for every query of one hook call, but for the type that is asked for."""
 
     access: FhirAccess
     same_base: SameBase
@@ -105,6 +112,7 @@ class _Server:
     bytes_left: Allowance
     values_left: Allowance
     conversation: Conversation
+    resource_type: str = ""
 
 
 @dataclass(slots=True)
@@ -167,7 +175,7 @@ def _asked(server: _Server, queries: Mapping[str, str], deadline_seconds: float)
     parsed = {key: _QUERY.fullmatch(relative) for key, relative in queries.items()}
     refused = {key: refusal for key, query in parsed.items() if (refusal := _refusal(server, query))}
     jobs = {
-        (key, search): functools.partial(_fetch, server, search)
+        (key, search): tracing.carried(functools.partial(_fetch, server, search))
         for key in queries.keys() - refused.keys()
         for search in searches(queries[key])
     }
@@ -213,6 +221,7 @@ def _fetch(server: _Server, search: Search, exchange: Exchange) -> FetchOutcome:
     if query is None:
         return FetchOutcome(reason=Reason(Why.NO_QUERY))
     server.conversation.was_asked = True
+    server = replace(server, resource_type=query["type"])
     if query["id"] is not None:
         return _read(server, query, exchange)
     read = _search_for_components if search.is_extra else _search
@@ -367,9 +376,10 @@ def _resource(server: _Server, url: str, exchange: Exchange, max_bytes: int) -> 
     if media_type not in FHIR_JSON:
         raise ExchangeFailed(Reason(Why.NOT_FHIR_JSON))
     server.values_left.take(_most_values(answer.body))
-    # Other answers may have been parsed meanwhile.
-    exchange.seconds_left()
-    return _json_object(answer.body), len(answer.body)
+    with _ONE_LARGE_ANSWER if len(answer.body) > _LARGE_BYTES else nullcontext():
+        # Other answers may have been parsed meanwhile.
+        exchange.seconds_left()
+        return _json_object(answer.body), len(answer.body)
 
 
 def _reason(status: int) -> Reason:
@@ -415,13 +425,10 @@ def _tried_twice(
     server: _Server, url: str, exchange: Exchange, max_bytes: int, *, form: str | None = None
 ) -> Answer:
     """The answer to one request, tried once more where the fault may have passed by then."""
-    headers = {"Accept": "application/fhir+json"}
-    if server.access.token is not None:
-        headers["Authorization"] = f"Bearer {server.access.token}"
     attempt = functools.partial(
-        get,
+        _exchanged,
+        server,
         url,
-        headers,
         exchange=exchange,
         max_bytes=max_bytes,
         allowance=server.bytes_left,
@@ -440,6 +447,30 @@ def _tried_twice(
         return answer
     time.sleep(pause)
     return attempt()
+
+
+def _exchanged(server: _Server, url: str, **how: Any) -> Answer:
+    """One request and its answer, as a span that names neither the address nor who is asked about."""
+    method = "GET" if how["form"] is None else "POST"
+    where = urlsplit(server.access.base_url)
+    of_span = {"http.request.method": method, "server.address": where.hostname or ""}
+    with tracing.step(f"{method} {server.resource_type}", of_span):
+        try:
+            answer = get(url, _headers(server), **how)
+        except ExchangeFailed as failure:
+            tracing.note({"net_cds.reason": failure.reason.why.value})
+            raise
+        tracing.note({"http.response.status_code": answer.status}, failed=answer.status >= 400)
+        return answer
+
+
+def _headers(server: _Server) -> Mapping[str, str]:
+    """What goes with every request to this server."""
+    base = server.access.base_url
+    token = {} if server.access.token is None else {"Authorization": f"Bearer {server.access.token}"}
+    is_traced = any(server.same_base(one, base) for one in server.limits.traced_servers)
+    trace = tracing.outgoing_headers() if is_traced else {}
+    return {"Accept": "application/fhir+json", **token, **trace}
 
 
 def _pause_before_retry(answer: Answer) -> float | None:

@@ -6,13 +6,12 @@ They stand in ``cards/phrases.toml`` and have holes like the words of a card: se
 from __future__ import annotations
 
 import string
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.content_files import read_text
+from service.content_files import read_tables, read_text
 from service.errors import ContentError
 
 
@@ -38,11 +37,7 @@ class Phrases:
 
 def load_phrases(path: Path) -> Phrases:
     """The phrases of a TOML file; ContentError with each that is none."""
-    try:
-        tables = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as problem:
-        raise ContentError([f"{path.name}: is not TOML: {problem}"]) from None
-    texts = dict(_flattened(tables))
+    texts = dict(_flattened(read_tables(path)))
     problems = [
         f"{path.name}: {key} has to be a phrase" for key, text in texts.items() if not _is_phrase(text)
     ]

@@ -176,10 +176,11 @@ class Entry(NamedTuple):
 def read_resources(entries: Sequence[Entry], key: str) -> Reading:
     """Read the resources of a hook's context: drafts or appointments, of any type that is read."""
     reading = Reading(key)
+    without: list[int] = []
     for number, (document, full_url) in enumerate(entries):
         kind = document.get("resourceType")
         if not isinstance(kind, str):
-            _unreadable(reading, Fault.NO_RESOURCE, str(number))
+            without.append(number)
         elif kind == "Medication":
             _keep_medication(document, full_url, reading)
         elif kind in TYPES:
@@ -188,6 +189,7 @@ def read_resources(entries: Sequence[Entry], key: str) -> Reading:
             _read_group(document, entries, reading)
         else:
             _unreadable(reading, Fault.UNKNOWN_TYPE, kind[:_LONGEST_NAME])
+    _note_without_resource(without, reading)
     return reading
 
 
@@ -271,17 +273,27 @@ def _is_match(entry: Any) -> bool:
 def _read_entries(entries: list[Any], reading: Reading) -> None:
     wanted = QUERIES[reading.key].resource_type
     kind_wanted = TYPES[wanted]
+    without: list[int] = []
     for number, entry in enumerate(entries):
         resource = entry.get("resource") if isinstance(entry, dict) else None
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         if not isinstance(resource, dict) or not isinstance(kind, str):
-            _unreadable(reading, Fault.NO_RESOURCE, str(number))
+            without.append(number)
         elif kind == wanted:
             if kind == "Patient":
                 _name_patient(entry, resource, reading)
             reading.read.append(_read(resource, kind_wanted))
         else:
             _read_other(kind, entry, resource, reading)
+    _note_without_resource(without, reading)
+
+
+def _note_without_resource(numbers: list[int], reading: Reading) -> None:
+    """Note the entries without a resource, all at once: a body can hold millions of them."""
+    for number in numbers[:_MOST_TOLD]:
+        reading.note(Fault.NO_RESOURCE, str(number))
+    reading.unreadable += len(numbers)
+    reading.faults.more += len(numbers[_MOST_TOLD:])
 
 
 def _read_other(kind: str, entry: Mapping[str, Any], resource: Mapping[str, Any], reading: Reading) -> None:

@@ -75,17 +75,18 @@ def read_clients(
     known_services: Collection[str],
     fetch_key_set: FetchKeySet,
     known_profiles: Collection[str] = (),
-    known_languages: Collection[str] = (),
-    beside: Collection[str] = (),
+    known_languages: Collection[str] | None = (),
+    stands_alone: bool = True,
 ) -> Mapping[str, Client]:
     """Issuer -> Client, or ConfigurationError with every problem.
 
     ``known_services`` are the ids that ``services`` may name, ``known_profiles`` what ``profile`` and
-    ``known_languages`` what ``language`` may be; ``fetch_key_set`` reads a ``jwks_url`` when a key of it is
-    needed. ``beside`` are tables that may stand in the same file and are for others to read.
+    ``known_languages`` what ``language`` may be, None where that is not known; ``fetch_key_set`` reads a
+    ``jwks_url`` when a key of it is needed. Where the file does not stand alone, its other tables are for
+    others to read.
     """
-    tables = _tables(path, beside)
     problems: list[str] = []
+    tables = _tables(path, problems, stands_alone=stands_alone)
     clients: dict[str, Client] = {}
     for number, table in enumerate(tables, start=1):
         reader = _TableReader(table, path, f"{path.name}, client {number}", problems)
@@ -101,19 +102,16 @@ def read_clients(
     return clients
 
 
-def _tables(path: Path, beside: Collection[str]) -> list[dict[str, Any]]:
+def _tables(path: Path, problems: list[str], *, stands_alone: bool) -> list[dict[str, Any]]:
     document = dict(read_toml(path).tables)
     tables = document.pop("client", None)
-    problems = [
-        f"{path.name}: {key!r} is unknown; each EHR is a [[client]] table"
-        for key in document
-        if key not in beside
-    ]
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables) or not tables:
-        problems.append(f"{path.name}: has no [[client]] table, so nobody could call")
-    if problems:
-        raise ConfigurationError(problems)
-    return list(tables)
+    if stands_alone:
+        words = "is unknown; each EHR is a [[client]] table"
+        problems += [f"{path.name}: {key!r} {words}" for key in document]
+    if isinstance(tables, list) and tables and all(isinstance(table, dict) for table in tables):
+        return tables
+    problems.append(f"{path.name}: has no [[client]] table, so nobody could call")
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +128,9 @@ class _TableReader:
 
     def text(self, key: str) -> str | None:
         value = self.table.get(key)
-        if value is None or (isinstance(value, str) and value.strip()):
+        if value is None or (isinstance(value, str) and value.strip() and value.isprintable()):
             return value
-        self.problem(key, "must be a text that is not empty")
+        self.problem(key, "must be a text that is not empty, on one line")
         return None
 
     def texts(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -185,9 +183,9 @@ def _chosen(
     return values
 
 
-def _one_of(reader: _TableReader, key: str, choices: Collection[str]) -> str:
+def _one_of(reader: _TableReader, key: str, choices: Collection[str] | None) -> str:
     name = reader.text(key) or ""
-    if name and name not in choices:
+    if name and choices is not None and name not in choices:
         reader.problem(key, f"{name!r} is not one of {', '.join(choices)}")
     return name
 

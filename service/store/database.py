@@ -17,7 +17,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 
+from service import tracing
 from service.errors import ConfigurationError, StoreUnavailable
+from service.store.patience import patience, take_your_time
 from service.store.tables import SEEN_TOKEN
 
 LATEST_REVISION = "0005"
@@ -81,6 +83,7 @@ def open_store(url: str, *, secret: bytes) -> Store:
     without it; :class:`IssuedCardWriter` tries again. Raises ConfigurationError for a URL that can
     never work, and for tables made by a newer version of the service.
     """
+    check_url(url)
     store = Store(_engine(_read_url(url)), secret)
     try:
         migrate(store)
@@ -95,6 +98,20 @@ def existing_store(url: str) -> Store:
     Raises ConfigurationError for a URL that can never work.
     """
     return Store(_engine(_read_url(url)), b"")
+
+
+def check_url(url: str) -> None:
+    """Raise ConfigurationError for a URL that can never work, such as that of a file in no folder."""
+    known = _read_url(url)
+    if known.drivername != "sqlite":
+        return
+    try:
+        folder = Path(str(known.database)).resolve().parent
+        is_there = folder.is_dir()
+    except (OSError, RuntimeError):  # a name that is too long, links that go in a circle
+        raise ConfigurationError(["NET_CDS_DATABASE_URL: no file can have this name"]) from None
+    if not is_there:
+        raise ConfigurationError([f"NET_CDS_DATABASE_URL: no folder {str(folder)!r} for the SQLite file"])
 
 
 def without_password(url: str) -> str:
@@ -162,7 +179,7 @@ def after_fork(store: Store) -> None:
 @contextmanager
 def reading(store: Store) -> Iterator[Connection]:
     """A transaction that reads. Raises StoreUnavailable."""
-    with store_errors(store), store.engine.begin() as connection:
+    with store_errors(store), _step("read", store), patience(), store.engine.begin() as connection:
         yield connection
 
 
@@ -199,8 +216,12 @@ def writing(store: Store, *, durable: bool = False, although_down: bool = False)
     if not although_down:
         _require_up(store)
     engine = store.engine.execution_options(sqlite_writes=True, sqlite_durable=durable)
-    with store_errors(store), engine.begin() as connection:
+    with store_errors(store), _step("write", store), patience(), engine.begin() as connection:
         yield connection
+
+
+def _step(operation: str, store: Store) -> AbstractContextManager[None]:
+    return tracing.step(f"{operation} store", {"db.system.name": store.engine.dialect.name})
 
 
 @contextmanager
@@ -249,7 +270,7 @@ def unhurried(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
-        connection.connection.driver_connection.patience_seconds = None  # type: ignore[union-attr]
+        take_your_time()
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -379,7 +400,7 @@ def _create_file(path: Path) -> None:
 
 
 def _migrate_postgresql(engine: Engine) -> None:
-    with engine.begin() as connection:
+    with patience(), engine.begin() as connection:
         if _revision(connection) == LATEST_REVISION:
             return
         unhurried(connection)

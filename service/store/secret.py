@@ -28,9 +28,25 @@ def read_secret(secret_file: Path | None, *, database_url: str) -> bytes:
     try:
         return _check(_read_or_create(path))
     except OSError as problem:
-        raise ConfigurationError(
-            [f"NET_CDS_SECRET_FILE: {path} can be neither read nor made ({problem.strerror})"]
-        ) from None
+        raise _unusable(path, problem) from None
+
+
+def check_secret(secret_file: Path | None, *, database_url: str) -> None:
+    """Raise ConfigurationError where ``read_secret`` would; makes nothing."""
+    path = secret_file or _beside(database_url)
+    try:
+        if path.exists():
+            _check(path.read_bytes())
+        elif not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(None, "its folder is not there or cannot be written to")
+    except OSError as problem:
+        raise _unusable(path, problem) from None
+
+
+def _unusable(path: Path, problem: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        [f"NET_CDS_SECRET_FILE: {path} can be neither read nor made ({problem.strerror})"]
+    )
 
 
 def _beside(database_url: str) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 from flask import Response, g, has_request_context, request
 
-from service import metrics
-from service.web import logs
+from service import metrics, tracing
+from service.web import logs, spans
 from service.web.caller import request_id, trace_id
 
 JSON = "application/json"
@@ -38,7 +38,7 @@ def _of_request() -> dict[str, Any]:
         "method": request.method if request.method in _METHODS else "other",
         "path": rule.rule if rule else None,
         "requestId": request_id(request.environ),
-        "trace": trace_id(request.environ),
+        "trace": tracing.trace_id() or trace_id(request.environ),
     }
 
 
@@ -57,8 +57,9 @@ def answer(
 
 
 def _finish(status: int) -> None:
-    """Write the line of the request in hand, and count it."""
+    """Write the line of the request in hand, count it, and describe its span."""
     line = trace()
+    spans.describe(line.fields, status=status)
     logs.write_line(line, status=status)
     metrics.count_answer(line.fields, status=status, seconds=time.perf_counter() - line.started)
 

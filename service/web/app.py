@@ -41,6 +41,7 @@ from service.web.caller import may_read_metrics, require_local
 from service.web.headers import with_headers
 from service.web.pages.views import Pages, add_pages
 from service.web.parts import Answered, Parts, RecordFeedback
+from service.web.spans import with_spans
 
 _SERVICES = {service.id: service for service in SERVICES}
 _BASE = "/cds-services"
@@ -66,7 +67,8 @@ def build_app(parts: Parts, pages: Pages | None = None) -> Flask:
     app.url_map.strict_slashes = False
     # One byte more than is read: Flask cuts a chunked body at this length, which _body then notices.
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes + 1
-    app.wsgi_app = with_headers(app.wsgi_app, cors.origins(parts.settings))  # type: ignore[method-assign, assignment]
+    answering = with_headers(app.wsgi_app, cors.origins(parts.settings))
+    app.wsgi_app = with_spans(answering, without=_FOR_PROBES)  # type: ignore[method-assign, assignment]
     errors.register(app)
     if parts.settings.is_local:
         app.before_request(_require_local)

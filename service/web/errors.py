@@ -5,7 +5,7 @@ https://cds-hooks.hl7.org/2.0/#http-status-codes, https://hl7.org/fhir/R4/operat
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flask import Flask, Response
@@ -92,15 +92,27 @@ def _broken_body(error: Exception) -> Response:
 
 def _unforeseen_error(error: Exception) -> Response:
     """Answer 500 with a number that finds the place of the fault in the log."""
+    reply, diagnostics = failure(error, trace())
+    return _outcome(reply, diagnostics=diagnostics)
+
+
+def failure(error: Exception, line: logs.Trace) -> tuple[Reply, str]:
+    """The reply to a fault of the service, and the number under which the log line says where it is."""
     incident = str(uuid4())
-    trace().note(incident=incident, error=logs.where_it_failed(error))
+    line.note(incident=incident, error=logs.where_it_failed(error))
     reply = Reply(500, "exception", "The service failed; its log has more under the number of the incident.")
-    return _outcome(reply, diagnostics=f"incident {incident}")
+    return reply, f"incident {incident}"
 
 
 def _outcome(
     reply: Reply, *, text: str = "", diagnostics: str = "", headers: list[tuple[str, str]] | None = None
 ) -> Response:
+    outcome = outcome_document(reply, text=text, diagnostics=diagnostics)
+    return answer(outcome, status=reply.status, content_type=FHIR_JSON, headers=headers or [])
+
+
+def outcome_document(reply: Reply, *, text: str = "", diagnostics: str = "") -> dict[str, Any]:
+    """The OperationOutcome with one issue that says it."""
     issue: dict[str, object] = {
         "severity": "error",
         "code": reply.issue,
@@ -108,5 +120,4 @@ def _outcome(
     }
     if diagnostics:
         issue["diagnostics"] = diagnostics
-    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
-    return answer(outcome, status=reply.status, content_type=FHIR_JSON, headers=headers or [])
+    return {"resourceType": "OperationOutcome", "issue": [issue]}

@@ -24,6 +24,10 @@ _POLICY = "Content-Security-Policy"
 _NOTHING_MAY_LOAD = ((_POLICY, "default-src 'none'; frame-ancestors 'none'"),)
 
 
+ALWAYS = (*_SECURITY, *_NOTHING_MAY_LOAD)
+"""What every answer has that is no page."""
+
+
 def with_headers(application: WSGIApplication, origins: Origins) -> WSGIApplication:
     """An application whose answers carry them; outside Flask, which would check and copy each one twice."""
 

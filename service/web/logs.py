@@ -28,6 +28,7 @@ from service.hooks.schemas import definitions
 from service.hooks.shapes import schemas
 
 LOGGER = logging.getLogger("service.web")
+_LOGGERS = ("service", "opentelemetry")  # the latter says in its own name that spans could not be sent
 _STEP = re.compile(r"\.([^.\[\]]*)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -151,22 +152,22 @@ class StandardOutput:
 
 def configure_logging(level: str) -> None:
     """Let the service log JSON lines to standard output, once however often it is called."""
-    logger = logging.getLogger("service")
-    logger.setLevel(level)
     # What logging says of its own faults is a stack trace on standard error.
     logging.raiseExceptions = False
-    if not _own_handlers(logger):
-        handler = logging.StreamHandler(cast("TextIO", StandardOutput()))
-        handler.setFormatter(cast("logging.Formatter", JsonLines()))
-        logger.addHandler(handler)
+    for logger in map(logging.getLogger, _LOGGERS):
+        logger.setLevel(level)
+        if not _own_handlers(logger):
+            handler = logging.StreamHandler(cast("TextIO", StandardOutput()))
+            handler.setFormatter(cast("logging.Formatter", JsonLines()))
+            logger.addHandler(handler)
 
 
 def remove_logging() -> None:
     """Undo :func:`configure_logging`, so that a test leaves nothing behind."""
-    logger = logging.getLogger("service")
-    for handler in _own_handlers(logger):
-        logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
+    for logger in map(logging.getLogger, _LOGGERS):
+        for handler in _own_handlers(logger):
+            logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
 
 
 def _own_handlers(logger: logging.Logger) -> list[logging.Handler]:

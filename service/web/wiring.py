@@ -12,14 +12,14 @@ import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 
-from service import AFTER_FORK, AT_EXIT, VERSION, engine, metrics
+from service import AFTER_FORK, AT_EXIT, VERSION, engine, metrics, tracing
 from service.cards import ENGLISH, SHARED_CARDS, Knowledge, load_knowledge
-from service.config import TABLES, Settings, read_settings
-from service.errors import ConfigurationError
+from service.config import Given, Settings, read_settings
+from service.errors import ConfigurationError, ContentError
 from service.facts.defaults import Defaults
 from service.fhir.access import FhirAccess
 from service.fhir.client import FetchLimits, FetchOutcome, fetch_all
@@ -41,15 +41,16 @@ from service.security.fhir_servers import unusable_entries
 from service.security.key_sets import fetch_key_set
 from service.security.tokens import authenticate
 from service.security.urls import same_base
-from service.site import Callers, Site, call_of, read_site, site_of, switched_off
-from service.store.database import Store, open_store, readiness
+from service.site import ANY_CALLER, Callers, Site, SiteTable, call_of, read_site, site_of, switched_off
+from service.store.database import Store, check_url, open_store, readiness
 from service.store.feedback import record_feedback
 from service.store.issued import Call, IssuedCardWriter, Origin, shown_cards
 from service.store.memory import Viewer, patient_key, recall, recipient_key
 from service.store.report import report
-from service.store.secret import read_secret
+from service.store.secret import check_secret, read_secret
 from service.store.tokens import remember_token
 from service.translations import load_translations
+from service.web import cors
 from service.web.app import build_app
 from service.web.logs import configure_logging, write_event
 from service.web.pages.access import read_password
@@ -58,6 +59,7 @@ from service.web.parts import Answered, Parts, anybody
 
 _LOGGER = logging.getLogger("service.web.wiring")
 
+_Read = TypeVar("_Read")
 Respond = Callable[[HookRequest, Client], Answered]
 
 
@@ -65,12 +67,10 @@ def wired_app(settings: Settings | None = None) -> Flask:
     """See :func:`service.create_app`."""
     settings = settings or read_settings(os.environ)
     configure_logging(settings.log_level)
-    if problems := unusable_entries(settings.allowed_fhir_servers):
-        raise ConfigurationError([f"NET_CDS_ALLOWED_FHIR_SERVERS: {problem}" for problem in problems])
-    languages = _linked(settings, languages_of(settings, knowledge_of(settings)))
-    clients = clients_of(settings, languages)
-    decisions = read_site(settings.config_file, callers_of(clients))
-    sites = {language: site_of(decisions, knowledge) for language, knowledge in languages.items()}
+    basis = read_basis(settings)
+    clients = basis.clients
+    languages = _linked(settings, basis.languages)
+    sites = {language: site_of(basis.decisions, knowledge) for language, knowledge in languages.items()}
     _warn_of_reviews(sites[ENGLISH].content, _today())
     _warn_of_translations([site.content for site in sites.values()], _today())
     secret = read_secret(settings.secret_file, database_url=settings.database_url)
@@ -81,6 +81,9 @@ def wired_app(settings: Settings | None = None) -> Flask:
     app = build_app(parts, _pages(settings, sites[ENGLISH], parts, store))
     app.extensions[AFTER_FORK] = [writer.after_fork]
     app.extensions[AT_EXIT] = [writer.close]
+    if tracing.is_wanted(os.environ):
+        app.extensions[AFTER_FORK].append(functools.partial(tracing.start, VERSION))
+        app.extensions[AT_EXIT].append(tracing.stop)
     _log_start(settings, sites[ENGLISH].content, clients, store)
     return app
 
@@ -97,7 +100,82 @@ def _log_start(settings: Settings, knowledge: Knowledge, clients: Mapping[str, C
         issuers=sorted(clients),
         publicUrl=settings.public_url,
         store=store.engine.url.render_as_string(hide_password=True),
+        tracing="on" if tracing.is_wanted(os.environ) else "off",
     )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Basis:
+    """What a start reads: the content by language, the registered EHRs and what the site decides."""
+
+    languages: Mapping[str, Knowledge]
+    clients: Mapping[str, Client]
+    decisions: SiteTable
+
+
+def read_basis(settings: Settings, *, unusable: Collection[str] = ()) -> Basis:
+    """Read all that a start reads, and make nothing.
+
+    Raises ConfigurationError, or ContentError where only the content is at fault, with every problem that
+    does not come of one of the ``unusable`` settings.
+    """
+    faults: list[ConfigurationError | ContentError] = []
+    collected = functools.partial(_collected, faults)
+    collected(functools.partial(_check_lists, settings))
+    knowledge = collected(lambda: knowledge_of(settings))
+    languages = collected(lambda: languages_of(settings, knowledge)) if knowledge else None
+    clients = collected(lambda: clients_of(settings, languages))
+    callers = ANY_CALLER if clients is None or "clients_file" in unusable else callers_of(clients)
+    decisions = collected(lambda: read_site(settings.config_file, callers))
+    for check in (cors.origins, read_password, _check_store, _check_tracing):
+        collected(functools.partial(check, settings))
+    if faults or languages is None or clients is None or decisions is None:
+        raise _all_of(faults)
+    return Basis(languages, clients, decisions)
+
+
+def problems_beside(given: Given) -> Collection[str]:
+    """What else a start would be refused for, where the settings alone are refused already."""
+    try:
+        read_basis(given.settings, unusable=given.unusable)
+    except (ConfigurationError, ContentError) as found:
+        return found.problems
+    return ()
+
+
+def _collected(faults: list[ConfigurationError | ContentError], read: Callable[[], _Read]) -> _Read | None:
+    try:
+        return read()
+    except (ConfigurationError, ContentError) as fault:
+        faults.append(fault)
+        return None
+
+
+def _all_of(faults: Collection[ConfigurationError | ContentError]) -> ConfigurationError | ContentError:
+    problems = [problem for fault in faults for problem in fault.problems]
+    only_content = all(isinstance(fault, ContentError) for fault in faults)
+    return ContentError(problems) if only_content else ConfigurationError(problems)
+
+
+def _check_lists(settings: Settings) -> None:
+    """Raise ConfigurationError for an entry of a list of FHIR servers that could never match."""
+    lists = {
+        "NET_CDS_ALLOWED_FHIR_SERVERS": settings.allowed_fhir_servers,
+        "NET_CDS_TRACED_FHIR_SERVERS": settings.traced_fhir_servers,
+    }
+    named = [f"{name}: {problem}" for name, entries in lists.items() for problem in unusable_entries(entries)]
+    if named:
+        raise ConfigurationError(named)
+
+
+def _check_store(settings: Settings) -> None:
+    check_url(settings.database_url)
+    check_secret(settings.secret_file, database_url=settings.database_url)
+
+
+def _check_tracing(_settings: Settings) -> None:
+    if problems := list(tracing.problems(os.environ)):
+        raise ConfigurationError(problems)
 
 
 def knowledge_of(settings: Settings) -> Knowledge:
@@ -165,6 +243,7 @@ def _pages(settings: Settings, site: Site, parts: Parts, store: Store) -> Pages 
     return Pages(
         site=site,
         cards_dir=settings.cards_dir,
+        public_url=settings.public_url,
         password=read_password(settings),
         record_issued=None if settings.authentication_required else parts.record_issued,
         report=functools.partial(report, store),
@@ -268,7 +347,9 @@ def _viewer(store: Store, request: HookRequest, client: Client) -> Viewer:
 
 def _fetcher(settings: Settings, templates: Mapping[str, str]) -> Callable[..., Mapping[str, FetchOutcome]]:
     """What reads a FHIR server; all that one call asks has to arrive before ``until``."""
-    limits = FetchLimits(certificate_authorities=settings.certificate_authorities)
+    limits = FetchLimits(
+        certificate_authorities=settings.certificate_authorities, traced_servers=settings.traced_fhir_servers
+    )
     neighbours = Neighbours(most_of_one=settings.threads // 2, most_of_all=settings.threads * 3 // 4)
 
     def fetch(
@@ -295,7 +376,7 @@ def _sections(result: engine.HookResult) -> dict[str, dict[str, Any]]:
     return {name: {"state": one.state.value, **one.count._asdict()} for name, one in sections.items()}
 
 
-def clients_of(settings: Settings, languages: Mapping[str, Knowledge]) -> Mapping[str, Client]:
+def clients_of(settings: Settings, languages: Mapping[str, Knowledge] | None) -> Mapping[str, Client]:
     """The registered EHRs by issuer; none where callers do not authenticate. Raises ConfigurationError."""
     if not settings.authentication_required or settings.clients_file is None:
         return {}
@@ -304,8 +385,8 @@ def clients_of(settings: Settings, languages: Mapping[str, Knowledge]) -> Mappin
         known_services=[service.id for service in SERVICES],
         known_profiles=PROFILES,
         known_languages=languages,
-        fetch_key_set=functools.partial(_fetch_key_set, settings, languages),
-        beside=TABLES if settings.clients_file == settings.config_file else (),
+        fetch_key_set=functools.partial(_fetch_key_set, settings, languages or {}),
+        stands_alone=settings.clients_file != settings.config_file,
     )
 
 

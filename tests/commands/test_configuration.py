@@ -69,10 +69,114 @@ def test_a_store_without_tables_of_this_version_is_something_to_mend(run: Any, t
     assert "run: python -m service migrate" in said(report, "mend")[0]
 
 
-def test_a_store_in_no_folder_is_a_fault(run: Any) -> None:
-    code, report = run("check", "", NET_CDS_DATABASE_URL="sqlite:///absent/net-cds.sqlite3")
+def test_a_store_in_no_folder_would_be_refused_by_a_start(run: Any, tmp_path: Path) -> None:
+    code, complaint = run("check", "", NET_CDS_DATABASE_URL="sqlite:///absent/net-cds.sqlite3")
 
-    assert (code, report["status"]) == (exits.NOT_READY, "not ready")
+    assert code == exits.UNUSABLE
+    assert f"NET_CDS_DATABASE_URL: no folder '{tmp_path}/absent' for the SQLite file" in complaint
+
+
+def test_what_a_start_reads_of_passwords_and_keys_is_read(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("too short")
+    (tmp_path / "key").write_bytes(b"too short as well")
+
+    code, complaint = run(
+        "check",
+        '[settings]\npages = "on"\npages_password_file = "password"\nsecret_file = "key"\n'
+        'public_url = "https://cds.example.org"\nauthentication = "off"\n',
+    )
+
+    assert code == exits.UNUSABLE
+    assert [line.split(":")[0] for line in complaint.splitlines()] == [
+        "NET_CDS_PAGES_PASSWORD_FILE",
+        "NET_CDS_SECRET_FILE",
+    ]
+
+
+def test_faults_of_every_part_are_said_at_once(run: Any) -> None:
+    code, complaint = run(
+        "check",
+        """[settings]
+workers = "many"
+[[client]]
+iss = "https://ehr.example.org"
+jwks_file = "absent.json"
+[[code_map]]
+local_code = "CGA"
+[site]
+reason = "we know better"
+[site.rules.hiia]
+state = "off"
+[[site.when]]
+client = "https://other.example.org"
+most_cards = 3
+""",
+    )
+
+    assert code == exits.UNUSABLE
+    assert complaint.splitlines()[0].startswith("net-cds.toml, line 2, settings.workers: ")
+    said_of = [line.split(": ")[0] for line in complaint.splitlines()[1:]]
+    assert said_of == [
+        *["net-cds.toml, line 6, code_map[1]"] * 2,
+        "net-cds.toml, client 1, jwks_file",
+        "net-cds.toml, line 9, site.reason",
+        "net-cds.toml, line 10, site.rules.hiia",
+    ]
+    assert "site.reason: is unknown\n" in complaint
+
+
+def test_a_fault_of_the_clients_brings_none_for_what_names_one(run: Any) -> None:
+    _, complaint = run(
+        "check",
+        '[settings]\nclients_file = "absent.toml"\n[[site.when]]\nclient = "x"\nmost_cards = 3\n',
+    )
+
+    assert [line.split(": ")[0] for line in complaint.splitlines()] == [
+        "net-cds.toml, line 2, settings.clients_file"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 5000,
+        "a = " + "9" * 5000,
+        "\x00",
+        "settings = 3",
+        "[[settings]]",
+        "client = 3",
+        "client = []",
+        "[client]",
+        "code_map = 3",
+        "code_map = [3]",
+        "site = 3",
+        "[[site]]",
+        "[site]\nwhen = 3",
+        "[site]\nwhen = [3]",
+        "[site.rules]\nhiaa = 3",
+        "[settings]\nclients_file = 'a\\u0000b'",
+        '[settings]\nsecret_file = "a\\u0000b"',
+        "[settings]\nworkers = 1979-05-27",
+        '[[client]]\niss = "x"\njwks_file = "a\\u0000b"',
+        f'[settings]\nclients_file = "{"a" * 5000}"',
+        f'[settings]\nsecret_file = "{"a" * 5000}"',
+        f'[settings]\ndatabase_url = "sqlite:///{"a" * 5000}/x.sqlite3"',
+        f'[settings]\ndatabase_url = "sqlite:///{"a" * 5000}"',
+    ],
+)
+def test_whatever_the_file_holds_ends_in_words(run: Any, text: str) -> None:
+    code, complaint = run("check", text)
+
+    assert code == exits.UNUSABLE
+    assert "net-cds.toml" in complaint or "NET_CDS_" in complaint
+
+
+def test_a_file_of_limits_that_is_nested_too_deeply_is_a_fault(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "limits.toml").write_text("a = " + "[" * 5000)
+
+    code, complaint = run("check", '[settings]\ndefaults_file = "limits.toml"\n')
+
+    assert (code, complaint) == (exits.UNUSABLE, "limits.toml: is nested too deeply to be read\n")
 
 
 def test_keys_and_fhir_servers_are_reached(run: Any) -> None:

@@ -113,7 +113,21 @@ def test_a_type_that_is_not_offered_is_a_limit(capsys: pytest.CaptureFixture[str
     code, report = examine(capsys, fhir_answers(chart, without="Flag"))
 
     assert code == exits.FINDINGS
-    assert "flags: Flag is not in the CapabilityStatement" in said(report, "limit")
+    assert "flags: its resource type is not in the CapabilityStatement" in said(report, "limit")
+
+
+def test_a_cause_that_many_types_share_is_printed_once(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    def without_types(method: str, path: str, *rest: Any) -> Any:
+        if path.endswith("/metadata"):
+            return 200, {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": []}
+        return fhir_answers(chart)(method, path, *rest)
+
+    with server(without_types) as url:
+        main(["doctor", url, "--patient", "patient-1"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.count("CapabilityStatement") == 1
 
 
 def test_an_answer_that_the_service_would_refuse_is_named_with_its_place(
@@ -296,7 +310,8 @@ def test_the_token_goes_to_this_server_only(
     ("arguments", "message"),
     [
         (["http://127.0.0.1:1"], "could not be reached"),
-        (["http://127.0.0.1:1?x=1"], "plain http or https URL"),
+        (["http://127.0.0.1:1?x=1"], "'http://127.0.0.1:1?x=1' is not a plain http or https URL"),
+        (["http://"], "not an http or https URL with a host: 'http://'"),
         (["http://127.0.0.1:1", "--patient", "a&b"], "--patient"),
         (["http://127.0.0.1:1", "--token-env", "NO_SUCH_TOKEN"], "NO_SUCH_TOKEN"),
     ],
@@ -460,7 +475,8 @@ def test_a_patient_who_is_not_there_is_not_a_server_that_is_ready(
 ) -> None:
     code, report = examine(capsys, fhir_answers(chart), "--patient", "Patient/nobody")
     assert code == exits.NOT_READY
-    assert "nobody was not found on this server" in said(report, "fault")
+    assert "patient: the patient was not found on this server" in said(report, "fault")
+    assert "patient" not in said(report, "limit")
 
 
 def test_a_patient_without_a_tumour_leaves_untested_what_a_chart_of_one_holds(

@@ -177,6 +177,13 @@ def test_an_address_where_nobody_listens_is_one_message(capsys: pytest.CaptureFi
     assert "could not be reached" in capsys.readouterr().err
 
 
+def test_a_folder_in_place_of_a_request_is_called_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["try", "http://127.0.0.1:1", "--request", str(tmp_path)]) == exits.UNUSABLE
+    assert capsys.readouterr().err == f"{tmp_path}: is a folder; name one file.\n"
+
+
 def test_a_page_that_is_no_service_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
     assert attempt(lambda *_: (404, b"not here")) == exits.UNUSABLE
     assert "HTTP status 404" in capsys.readouterr().err

@@ -76,6 +76,7 @@ class FhirServer:
         self.page_size = page_size
         self.asked: list[str] = []
         self.tokens: set[str | None] = set()
+        self.traces: set[str | None] = set()
         self.base_url = ""
 
     def answer(self, target: str, authorization: str | None) -> tuple[int, Any]:
@@ -110,6 +111,7 @@ def listening(server: FhirServer, *, encryption: ssl.SSLContext | None = None) -
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            server.traces.add(self.headers.get("traceparent"))
             status, document = server.answer(self.path, self.headers.get("Authorization"))
             body = orjson.dumps(document)
             self.send_response(status)

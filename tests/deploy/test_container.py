@@ -33,6 +33,8 @@ class Instruction(NamedTuple):
 
 def instructions() -> list[Instruction]:
     text = re.sub(r"^\s*#.*\n", "", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)
+    for name, default in re.findall(r"^ARG (\w+)=(\S+)", text, flags=re.MULTILINE):
+        text = text.replace(f"${{{name}}}", default)
     lines = text.replace("\\\n", " ").splitlines()
     return [Instruction(*re.split(r"\s+", line.strip(), maxsplit=1)) for line in lines if line.strip()]
 
@@ -61,7 +63,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     built.sources.mkdir()
     for one in instructions():
         if one.name == "COPY" and not one.value.startswith("--from"):
-            _copy(one.value.split()[0], built.sources)
+            for name in one.value.split()[:-1]:
+                _copy(name, built.sources)
     _make_environment(folder / "opt")
     for command in _of_the_build(str(folder / "opt")):
         done = subprocess.run(command, cwd=built.sources, capture_output=True, text=True, check=False)

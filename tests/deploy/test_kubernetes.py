@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from service.config import variables
+from service.config import Settings, variables
+from service.web.caller import may_read_metrics
 from tests.deploy.tools import DEPLOY, run
 
 OVERLAYS = sorted(path.name for path in (DEPLOY / "kubernetes" / "overlays").iterdir())
+_READERS = "NET_CDS_METRICS_READERS"
 pytestmark = pytest.mark.slow
 
 
@@ -61,6 +63,19 @@ def test_every_setting_is_one_of_the_service(overlay: str) -> None:
     assert {name for name in names if name.startswith("NET_CDS_")} <= set(variables())
     assert names <= {*variables(), "PGSERVICEFILE"}
     assert settings(overlay)["NET_CDS_AUTH"] == "required"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("pod", ["10.244.1.7", "192.168.12.3", "100.64.9.9", "fd00:10:244::7"])
+def test_prometheus_in_another_pod_can_read_the_metrics(overlay: str, pod: str) -> None:
+    readers = Settings.model_validate({_READERS: settings(overlay)[_READERS]}).metrics_readers
+    assert may_read_metrics({"REMOTE_ADDR": pod}, readers)
+    assert not may_read_metrics({"REMOTE_ADDR": pod, "HTTP_X_FORWARDED_FOR": "203.0.113.9"}, readers)
+    assert not may_read_metrics({"REMOTE_ADDR": "203.0.113.9"}, readers)
+    (policy,) = [one for one in of_kind(overlay, "NetworkPolicy") if "ingress" in one["spec"]]
+    (rule,) = policy["spec"]["ingress"]
+    labels = {name for one in rule["from"] for name in one["namespaceSelector"]["matchLabels"]}
+    assert labels == {"net-cds.example.org/may-call", "net-cds.example.org/may-scrape"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

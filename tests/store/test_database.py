@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import stat
 import time
 from dataclasses import replace
@@ -17,9 +18,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
+from sqlalchemy.engine import make_url
 
 from service.errors import ConfigurationError, StoreUnavailable
 from service.hooks.feedback import FeedbackItem
+from service.store import patience
 from service.store.database import (
     LATEST_REVISION,
     Store,
@@ -34,7 +37,7 @@ from service.store.database import (
 )
 from service.store.feedback import record_feedback
 from service.store.issued import KeptCard, record_issued
-from service.store.postgresql import ImpatientConnection
+from service.store.postgresql import postgresql_engine
 from service.store.tables import FEEDBACK, ISSUED_ADVICE, ISSUED_ANSWER, ISSUED_CARD, METADATA
 from service.store.tokens import remember_token
 
@@ -350,7 +353,7 @@ def test_a_durable_write_waits_for_the_disk_and_others_do_not(sqlite_store):
 
 
 def test_a_server_that_never_answers_is_given_up_and_asked_anew(postgresql_store, monkeypatch):
-    monkeypatch.setattr(ImpatientConnection, "patience_seconds", 0.3)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.3)
     began = time.monotonic()
     with pytest.raises(StoreUnavailable):
         _ask_for_a_long_sleep(postgresql_store)
@@ -365,12 +368,37 @@ def _ask_for_a_long_sleep(store: Store) -> None:
 
 
 def test_what_is_no_hook_call_may_take_its_time(postgresql_store, monkeypatch):
-    monkeypatch.setattr(ImpatientConnection, "patience_seconds", 0.3)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.3)
     with writing(postgresql_store) as connection:
         unhurried(connection)
         connection.execute(text("SELECT pg_sleep(1)"))
-        driver = connection.connection.driver_connection
-    assert driver.patience_seconds == 0.3
+    with pytest.raises(StoreUnavailable):
+        _ask_for_a_long_sleep(postgresql_store)
+
+
+def test_the_waits_of_one_transaction_do_not_add_up(postgresql_store):
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        _ask_for_four_naps(postgresql_store)
+    assert time.monotonic() - began < 2.2
+    check(postgresql_store)
+
+
+def _ask_for_four_naps(store: Store) -> None:
+    with writing(store) as connection:
+        for _ in range(4):
+            connection.execute(text("SELECT pg_sleep(0.7)"))
+
+
+def test_a_server_that_lets_nobody_in_is_given_up_with_all_its_addresses():
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as silent:
+        port = silent.getsockname()[1]
+        hosts = f"host=127.0.0.1:{port}&host=127.0.0.1:{port}&host=127.0.0.1:{port}"
+        store = Store(postgresql_engine(make_url(f"postgresql+psycopg://user:password@/db?{hosts}")), b"k")
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable), reading(store):
+            pass
+        assert time.monotonic() - began < 2.2
 
 
 def test_readers_do_not_wait_for_a_writer(sqlite_store, now):
@@ -429,7 +457,7 @@ def test_readiness_that_was_not_checked_for_long_is_none(sqlite_store, monkeypat
 
 
 def test_a_server_that_gave_no_answer_is_left_alone_by_the_next_calls(postgresql_store, monkeypatch, now):
-    monkeypatch.setattr(ImpatientConnection, "patience_seconds", 0.6)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.6)
     with pytest.raises(StoreUnavailable):
         _ask_for_a_long_sleep(postgresql_store)
     began = time.monotonic()

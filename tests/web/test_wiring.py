@@ -75,9 +75,8 @@ def test_asking_for_signed_content_leaves_no_service_while_none_is_signed(
 def test_advice_goes_on_without_the_store_and_feedback_does_not(
     app_with: Callable[..., Flask], tmp_path: Path
 ) -> None:
-    app = app_with(
-        database_url=f"sqlite:///{tmp_path}/no-such-folder/store.sqlite3", secret_file=tmp_path / "key"
-    )
+    (tmp_path / "folder").mkdir()
+    app = app_with(database_url=f"sqlite:///{tmp_path}/folder")
     client = app.test_client()
     assert explanations(post(client, chart()))
     assert client.get("/health/ready").get_json() == {"status": "ready", "store": "unavailable"}

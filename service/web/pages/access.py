@@ -14,6 +14,7 @@ from flask import request
 
 from service.config import Settings
 from service.errors import ConfigurationError, NotAuthenticated, NotPermitted
+from service.security.urls import same_base
 
 _CHALLENGE = 'Basic realm="net-cds", charset="UTF-8"'
 _SHORTEST_PASSWORD = 12  # characters; guessed at over the network
@@ -48,10 +49,14 @@ def check_reader(password: str | None) -> None:
         raise NotAuthenticated("the password of the pages is missing or wrong", challenge=_CHALLENGE)
 
 
-def check_same_origin() -> None:
-    """Raises NotPermitted for a post that a page of another origin sends."""
+def check_same_origin(public_url: str) -> None:
+    """Raises NotPermitted for a post that a page of another origin sends.
+
+    An origin is scheme, host and port. The own ones are that of the request, and that of ``public_url``:
+    behind a proxy that speaks TLS the request has another scheme than the browser sees.
+    """
     origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2] != request.host:
+    if origin is not None and not any(same_base(origin, own) for own in (request.host_url, public_url)):
         raise NotPermitted("Only the pages of this service may post here.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise NotPermitted("Only the pages of this service may post here.")

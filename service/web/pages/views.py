@@ -63,6 +63,7 @@ class Pages:
 
     site: Site
     cards_dir: Path
+    public_url: str
     password: str | None
     record_issued: RecordIssued | None
     report: Callable[..., FeedbackReport]
@@ -104,7 +105,7 @@ def _seen(pages: Pages, view: View, **values: str) -> Response:
 def _posted(pages: Pages, view: View, read_body: Callable[[], bytes]) -> Response:
     trace().note(endpoint="pages")
     check_reader(pages.password)
-    check_same_origin()
+    check_same_origin(pages.public_url)
     return view(pages, read_object(read_body()))
 
 

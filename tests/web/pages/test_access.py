@@ -130,12 +130,34 @@ def test_they_may_load_only_what_the_service_serves(client: FlaskClient) -> None
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "https://attacker.example.org"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+    [
+        {"Origin": "https://attacker.example.org"},
+        {"Origin": "null"},
+        {"Origin": "https://localhost"},
+        {"Origin": "http://localhost:8001"},
+        {"Origin": "http://localhost.attacker.example.org"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
 )
 def test_a_page_of_another_origin_may_not_post(client: FlaskClient, headers: dict[str, str]) -> None:
     assert client.post("/playground/answer", json=asked(), headers=headers).status_code == 403
     own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
     assert client.post("/playground/answer", json=asked(), headers=own).status_code == 200
+
+
+def test_behind_a_proxy_the_origin_is_that_of_the_public_address(
+    client_with: Callable[..., FlaskClient], tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    client = client_with(
+        authentication="off",
+        pages="on",
+        pages_password_file=tmp_path / "password",
+        public_url="https://cds.example.org/net",
+    )
+    for origin, status in (("https://cds.example.org", 200), ("http://cds.example.org", 403)):
+        headers = {**basic(PASSWORD), "Origin": origin}
+        assert client.post("/playground/answer", json=asked(), headers=headers).status_code == status
 
 
 def test_only_json_is_taken(client: FlaskClient) -> None:
