@@ -211,6 +211,11 @@ class DrugWords(NamedTuple):
     role: str
     ingredient: str
 
+    def contradicts(self, other: DrugWords) -> bool:
+        """Whether a word of both would be two drugs of one code list, or one drug in two roles."""
+        is_same = (self.role, self.ingredient) == (other.role, other.ingredient)
+        return self.code_list == other.code_list and not is_same
+
 
 def read_drug_words(cards_dir: Path) -> tuple[DrugWords, ...]:
     """The rows of ``wordlists/drugs.csv``; ContentError where it cannot be read."""

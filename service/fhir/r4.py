@@ -1100,7 +1100,7 @@ class OfMedication(OfPatient, kw_only=True):
     NEEDS_STATUS = True
     DOUBTED: ClassVar[tuple[str, ...]] = (
         *("somatostatin-analogues", "drug-octreotide", "drug-lanreotide", "drug-somatostatin-analogue"),
-        *("prrt-procedures", "prrt", "drug-radionuclide"),
+        *("prrt-procedures", "prrt"),
     )
     """The lists of the drugs whose unknown status leaves open whether one is given.
 

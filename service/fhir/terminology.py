@@ -290,7 +290,25 @@ def load_terminology(
         removal_organs=organs or (),
         removed_by=removed_by or {},
     )
+    if problems := list(_ambiguous_drug_words(phrases, terminology)):
+        raise ContentError(problems)
     return _with_own_codes(terminology, mapped or ())
+
+
+def _ambiguous_drug_words(phrases: Iterable[Phrase], terminology: Terminology) -> Iterator[str]:
+    """Phrases that two word lists read as drugs of different roles in one code list; one list has to go."""
+    of_drugs = {one.word_list: one for one in terminology.drug_words}
+    for phrase in phrases:
+        own = of_drugs.get(phrase.word_list)
+        if own is None or phrase.text.startswith("!"):
+            continue
+        read = terminology.word_lists.said_in(phrase.text.strip("*"))
+        for other in sorted(of_drugs.keys() & read.keys()):
+            if own.contradicts(of_drugs[other]):
+                yield (
+                    f"wordlists: {phrase.text!r} of {phrase.word_list} is read as {other} too, another "
+                    f"drug of {own.code_list}; keep it in one of the lists"
+                )
 
 
 def _with_own_codes(terminology: Terminology, mapped: tuple[MappedCode, ...]) -> Terminology:

@@ -50,6 +50,16 @@ RESCUE = line("bolus", asNeededBoolean=True)
         (cover("octreotide", line("once", "2026-11-26T06:00:00Z")), Timing.UNTOLD),
         (cover("octreotide", INFUSION, status="on-hold"), Timing.UNTOLD),
         (cover("octreotide LAR", INFUSION), Timing.NONE),
+        (cover("Octreotid SUN 500 ug", INFUSION), Timing.WHOLE),
+        (cover("Octreotida 500 mcg", INFUSION), Timing.WHOLE),
+        (cover("Octreotida LAR", INFUSION), Timing.NONE),
+        *[
+            (cover("octreotide", {**INFUSION, "text": f"100 mcg SC {words}"}), Timing.NONE)
+            for words in (
+                *("zo nodig", "indien nodig", "al bisogno", "se necessario", "in caso di crisi", "a demanda"),
+                *("si precisa", "si necesita", "b.B.", "wenn nötig", "en cas de besoin"),
+            )
+        ],
         (cover("octreotide", line("IV infusion", "2026-11-24T09:00:00Z")), Timing.SMALL_GAP),
     ],
 )

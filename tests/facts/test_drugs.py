@@ -50,6 +50,81 @@ def test_short_acting_octreotide(drug: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "Octreotid 100 ug s.c.",
+        "Octreotid-hexal 50 µg/ml s.c.",
+        "Octreotid SUN 500 ug i.v.",
+        "Octreotidacetat 100 ug s.c.",
+        "Octreotida 100 mcg s.c.",
+        "Octréotide 100 µg s.c.",
+        "Octreotidum 100 ug s.c.",
+    ],
+)
+def test_octreotide_has_no_other_form_in_another_language(name: str) -> None:
+    found = treatment(f'drug text "{name}"')
+
+    assert len(found.octreotide_short_acting) == 1
+    assert found.long_acting_analogues == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Lanreotid 120 mg", "Lanreotida 120 mg", "Lanréotide 120 mg", "Pasireotid 40 mg", "Mytolac 120 mg"],
+)
+def test_a_depot_in_another_language(name: str) -> None:
+    assert len(treatment(f'drug text "{name}"').long_acting_analogues) == 1
+
+
+@pytest.mark.parametrize(
+    ("code_list", "names"),
+    [
+        (
+            "ppi",
+            "Pantoprazol, Omeprazol, Lansoprazolo, Rabéprazole, Ésoméprazole, Nexium, Mopral, Losec",
+        ),
+        (
+            "systemic-antitumour",
+            "Capecitabina, mFOLFOX6, Streptozotocin, oxaliplatino, Cisplatino, Etopósido, Temozolomida",
+        ),
+        (
+            "prrt-procedures",
+            "Oxodotreotida de lutecio, Lutezio-177-oxodotreotide, Lutécio-177 DOTATATE, Y-90 DOTATOC, "
+            "Lutetium-177-Oxodotreotid",
+        ),
+        ("periop-avoid-histamine", "Morphin, morfina, péthidine, petidina, atracurio, Mivacurium"),
+        (
+            "periop-avoid-sympathomimetic",
+            "Ephedrin, efedrina, dobutamina, Ketamin, adrénaline, noradrenalina",
+        ),
+        ("5hiaa-interference", "Sertralin, fluoxetina, Paroxetin, citalopram, isoniazida, Promethazin"),
+    ],
+)
+def test_a_substance_is_known_by_the_endings_of_every_language(code_list: str, names: str) -> None:
+    unknown = [name for name in names.split(", ") if not treatment(f'drug text "{name}"').of(code_list)]
+
+    assert unknown == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Aripiprazol",
+        "Cisatracurium",
+        "Lutetium-177-PSMA",
+        "Pluvicto",
+        "Radiojod",
+        "Apomorphin",
+        "Somatostatin",
+    ],
+)
+def test_a_substance_that_only_looks_like_one(name: str) -> None:
+    lists = ("ppi", "periop-avoid-histamine", "prrt-procedures", "somatostatin-analogues")
+
+    assert treatment(f'drug text "{name}"').of(*lists) == ()
+
+
+@pytest.mark.parametrize(
     "drug",
     [
         "octreotide LAR",

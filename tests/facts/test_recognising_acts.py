@@ -50,6 +50,60 @@ def kinds(of: Patient) -> list[Kind]:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        *("Quirófano 3", "Cirugía programada", "Intervención quirúrgica", "Bloc opératoire"),
+        *(
+            "Intervention chirurgicale",
+            "Sala operatoria",
+            "Operatiekamer",
+            "Chirurgische ingreep",
+            "OP-Saal 2",
+        ),
+    ],
+)
+def test_a_booking_of_surgery_in_another_language(words: str) -> None:
+    assert kinds(booked({"serviceType": [{"text": words}]})) == [Kind.OTHER_SURGERY]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Trikuspidalklappenersatz", [Kind.OTHER_SURGERY]),
+        ("Remplacement valvulaire tricuspide", [Kind.OTHER_SURGERY]),
+        ("Recambio valvular", [Kind.OTHER_SURGERY]),
+        ("Sostituzione valvolare mitralica", [Kind.OTHER_SURGERY]),
+        ("Aortaklepvervanging", [Kind.OTHER_SURGERY]),
+        ("Hüft-TEP links", [Kind.OTHER_SURGERY]),
+        ("Leistenhernien-OP", [Kind.OTHER_SURGERY]),
+        ("Ernioplastica inguinale", [Kind.OTHER_SURGERY]),
+        ("Hormonersatztherapie", []),
+        ("Remplacement de sonde", []),
+        ("Echo der Trikuspidalklappe", []),
+        ("Medicina plastica", []),
+    ],
+)
+def test_an_operation_in_another_language(words: str, expected: list[Kind]) -> None:
+    assert kinds(booked({"serviceType": [{"text": words}]})) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            "Controle na operatie",
+            "Postoperative Kontrolle",
+            "Contrôle post-opératoire",
+            "Control postoperatorio",
+        ),
+        *("Visita chirurgia", "Consultation de chirurgie", "Type and screen for hemicolectomy"),
+    ],
+)
+def test_a_visit_or_a_test_that_names_an_operation(words: str) -> None:
+    assert kinds(booked({"serviceType": [{"text": words}]})) == []
+
+
+@pytest.mark.parametrize(
     ("system", "code", "kind"),
     [
         (PCS, "0DTF0ZZ", Kind.ABDOMINAL_SURGERY),

