@@ -244,9 +244,10 @@ def test_a_collector_that_hangs_costs_no_answer_and_no_time_to_stop(tmp_path: Pa
 
 def test_every_worker_sends_its_spans(tmp_path: Path) -> None:
     with collector() as (endpoint, received):
-        with serving(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_SERVICE_NAME="net") as base:
-            for _ in range(40):
-                post(base, prefetch=CHART)
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_SERVICE_NAME": "net"}
+        # One after the other might all be taken by the same worker.
+        with serving(tmp_path, **settings) as base, ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: post(base, prefetch=CHART), range(40)))
         spans = [span for one in received for scope in one.scope_spans for span in scope.spans]
         workers = {said(one.resource.attributes)["service.instance.id"] for one in received}
     assert sum(span.name == "POST /cds-services/<service_id>" for span in spans) == 40

@@ -295,8 +295,8 @@ def _wait_for_repair(store: Store, pool: object) -> None:
         time.sleep(0.05)
 
 
-def test_while_the_store_is_down_cards_are_dropped_counted_and_logged_once(tmp_path, shown, caplog):
-    store = open_store(f"sqlite:///{tmp_path}/no/folder/store.sqlite3", secret=b"k")
+def test_while_the_store_is_down_cards_are_dropped_counted_and_logged_once(shown, caplog):
+    store = open_store("postgresql://127.0.0.1:1/nobody-listens", secret=b"k")
     writer = IssuedCardWriter(store, retention_days=365, queue_length=5)
     with caplog.at_level(logging.ERROR):
         caplog.clear()
