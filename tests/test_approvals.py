@@ -17,6 +17,8 @@ from service.rule_code import SERVICE, read_code
 from service.rules import RULES
 from tests.asking import CARDS, hook_request, knowledge
 
+pytestmark = pytest.mark.slow
+
 HOLES = {rule.id: rule.holes for rule in RULES}
 CARD = "sstr-imaging"
 REVIEWED = TODAY - timedelta(days=30)

@@ -15,6 +15,8 @@ from service.hooks.card import Indicator
 from service.rules import RULES
 from tests.asking import CARDS, knowledge
 
+pytestmark = pytest.mark.slow
+
 HOLES = {rule.id: rule.holes for rule in RULES}
 CARD = "tnm.md"
 MISSING = (

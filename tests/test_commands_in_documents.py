@@ -22,6 +22,8 @@ from service.charts import read_chart
 from tests.bench.processes import running
 from tests.commands.servers import fhir_answers, server
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 SANDBOX = (CHECKOUT / "deploy" / "sandbox.md").read_text(encoding="utf-8")

@@ -23,6 +23,8 @@ from service import create_app
 from service.config import Settings
 from service.web.wiring import AT_EXIT
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = Path(__file__).parent.parent / "fhir_fixtures" / "requests"
 LARGEST_ANSWER = 64 * 1024  # bytes beyond those of the answer to the chart as it was
 NUMBER = b'"a number"'  # stands for a number that no JSON writer would write

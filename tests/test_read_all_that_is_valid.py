@@ -26,6 +26,8 @@ from service.fhir import r4
 from service.fhir.queries import QUERIES
 from service.fhir.read import Read, State, read_key, unreadable_dates
 
+pytestmark = pytest.mark.slow
+
 BUNDLES = sorted((Path(__file__).parent.parent / "fhir_fixtures" / "bundles").glob("*.json"))
 KEYS = {query.resource_type: key for key, query in QUERIES.items()}
 

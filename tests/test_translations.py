@@ -18,6 +18,8 @@ from service.rules import RULES
 from service.translations import Translation, load_translations
 from tests.asking import CARDS, hook_request, knowledge
 
+pytestmark = pytest.mark.slow
+
 HOLES = {rule.id: rule.holes for rule in RULES if rule.id in ("tnm", "ki67")}
 TNM = """---
 title: Stade TNM selon le site d'origine

@@ -16,6 +16,8 @@ from service.rules.base import Fires, Silent
 from tests.asking import hook_request, knowledge, translations
 from tests.cards.rows import cases
 
+pytestmark = pytest.mark.slow
+
 _HOLE = re.compile(r"\{\w+\}")
 _TELLING = 30  # characters of words without a hole, of which no two languages have the same
 LANGUAGES = sorted(translations())

@@ -14,6 +14,8 @@ from tests.casebook.ehr_server import FhirServer
 from tests.casebook.expectations import check
 from tests.e2e.processes import net_cds
 
+pytestmark = pytest.mark.slow
+
 CASES = read_cases(Path(__file__).parent)
 
 

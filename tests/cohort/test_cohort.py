@@ -24,6 +24,8 @@ from service.engine import respond
 from service.errors import InputFileError
 from service.hooks.request import read_request
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = read_settings({})
 MOMENT = datetime(2026, 11, 24, 8, tzinfo=UTC)
 ASKED = Options(hooks=("patient-view",), moments=(MOMENT,))

@@ -9,6 +9,8 @@ from service.__main__ import main
 from service.commands import exits
 from tests.asking import CARDS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cards_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:

@@ -12,6 +12,8 @@ from service.commands import exits
 from service.rule_code import SERVICE
 from tests.asking import CARDS
 
+pytestmark = pytest.mark.slow
+
 CARD = "tnm"
 
 

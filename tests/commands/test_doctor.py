@@ -20,6 +20,8 @@ from tests.asking import CARDS, knowledge
 from tests.certificates import of_private_authority, server_side
 from tests.commands.servers import Answer, Say, capabilities, fhir_answers, server
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 PHRASES = "ileal NET; liver metastases; carcinoid syndrome; Ki-67 12 %; TACE booked in 5 days"
 

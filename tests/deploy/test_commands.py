@@ -22,6 +22,8 @@ from service.store.feedback import record_feedback
 from tests.commands.servers import server
 from tests.deploy.tools import CHECKOUT, DEPLOY
 
+pytestmark = pytest.mark.slow
+
 README = (DEPLOY / "README.md").read_text(encoding="utf-8")
 COMMANDS = dict(re.findall(r"<!-- run: ([^>]+) -->\n```sh\n(.*?)```", README, re.DOTALL))
 

@@ -17,6 +17,8 @@ from service.hooks.request import HookRequest
 from tests.asking import SWITCHED_ON, hook_request, knowledge, translations
 from tests.cards.rows import cases
 
+pytestmark = pytest.mark.slow
+
 _KEYS = {
     "ServiceRequest": "serviceRequests",
     "MedicationRequest": "medicationRequests",

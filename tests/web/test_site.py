@@ -19,6 +19,8 @@ from service.hooks.hooks import SERVICES
 from tests.contract.support import chart, explanations, post, rules_of, with_prefetch
 from tests.security.keys import ISSUER, PUBLIC_URL, claims, elliptic, key_set, public, signed
 
+pytestmark = pytest.mark.slow
+
 ServiceOf = Callable[[str], FlaskClient]
 
 

@@ -24,6 +24,8 @@ from service.telemetry import recorder_of
 from tests.contract.support import CHECKOUT, TOKEN, FhirServer, chart, listening, post, with_access
 from tests.fhir.misbehaving import Reply, misbehaving_server
 
+pytestmark = pytest.mark.slow
+
 CALLERS_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACE_PARENT = f"00-{CALLERS_TRACE}-00f067aa0ba902b7-01"
 AddressOf = Callable[..., FlaskClient]

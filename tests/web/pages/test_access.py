@@ -15,6 +15,8 @@ from service import AT_EXIT, create_app
 from service.config import Settings, read_settings
 from service.errors import ConfigurationError
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "long enough to guess at"
 PAGES = ("/", "/content", "/content/ki67", "/content/lists", "/content/changes", "/insight")
 SERVICE = {"authentication": "off"}
