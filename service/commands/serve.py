@@ -22,8 +22,16 @@ def add_commands(subparsers: _Subparsers[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until the process is told to stop. Raises ConfigurationError, ContentError."""
-    serve(settings, arguments.host, arguments.port)
+    serve(_at(settings, arguments.host, arguments.port), arguments.host, arguments.port)
     return exits.DONE
+
+
+def _at(settings: Settings, host: str, port: int) -> Settings:
+    """The settings with the address listened on, for links, where none is set and this machine alone asks."""
+    if "public_url" in settings.model_fields_set or not settings.is_local:
+        return settings
+    origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return settings.model_copy(update={"public_url": origin})
 
 
 def _further_problems(given: Given) -> Collection[str]:
