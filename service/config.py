@@ -317,7 +317,7 @@ class Settings(BaseModel):
             alias="NET_CDS_PAGES",
             description="Whether the service shows the pages that explain it: the playground at `/`, "
             "`/content` and `/insight`. `on` needs `NET_CDS_PAGES_PASSWORD_FILE`. Not set: only while just "
-            "this machine is answered, and only under `localhost` and `127.0.0.1`.",
+            "this machine is answered, and only under `localhost` and loopback addresses.",
         ),
     ] = None
     pages_password_file: Annotated[

@@ -56,7 +56,7 @@ class TomlFile:
 def read_toml(path: Path) -> TomlFile:
     """Read a file; ConfigurationError where it cannot be read or is not TOML."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
         return TomlFile(path, tomllib.loads(text), _lines(text))
     except OSError as problem:
         raise ConfigurationError([f"{path.name}: cannot be read ({problem.strerror})"]) from None

@@ -52,6 +52,9 @@ def problems(environment: Mapping[str, str]) -> Iterator[str]:
     exporter = environment.get(_EXPORTER, "").strip().lower()
     if exporter not in ("", "otlp"):
         yield f"{_EXPORTER}: {exporter!r} is not one of otlp, none"
+    for name in _WHERE_TO:
+        if not environment.get(name, "http://").strip().startswith(("http://", "https://")):
+            yield f"{name}: is no http:// or https:// address"
     for name in _PROTOCOLS:
         protocol = environment.get(name, "").strip()
         if protocol not in ("", "http/protobuf"):

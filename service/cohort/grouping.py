@@ -237,8 +237,16 @@ def faulty_lines(name: str) -> Iterator[Problem]:
                 yield Problem(name, number, says)
 
 
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _fault_of(line: bytes) -> str:
-    if not line:
+    if not line or not _is_utf8(line):  # the others are named when the files are looked for
         return ""
     try:
         resource = read_object(line)

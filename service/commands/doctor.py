@@ -211,16 +211,18 @@ def _examine(
         raise ServerUnusable(f"{access.base_url} could not be reached: {capabilities.failure}.")
     report.findings += check_capabilities(capabilities)
     advance()
-    patient_id = patient or _any_patient(question, knowledge.terminology)
+    patient_id, reply = (patient, Reply()) if patient else _any_patient(question, knowledge.terminology)
     advance()
     if patient_id is None:
-        says = "no patient could be found to try the queries with; name one with --patient ID"
+        why = f" ({reply.why_unusable})" if reply.why_unusable else ""
+        says = f"no patient could be found to try the queries with{why}; name one with --patient ID"
         report.findings.append(Finding(Level.FAULT, "patient", says))
+        report.findings += _token_hint(access, refused=reply.status in (401, 403))
         return report
     _ask_queries(report, question, knowledge, settings, patient_id=patient_id, advance=advance)
     _read_as_service(report, access, knowledge, settings, patient_id=patient_id)
     report.findings += _not_seen(report, patient_id)
-    report.findings += _token_hint(report, access)
+    report.findings += _token_hint(access, refused=bool(_refusals(report)))
     advance()
     return report
 
@@ -243,8 +245,7 @@ def _refusals(report: _Report) -> list[Finding]:
     return [one for one in report.findings if "HTTP status 401" in one.says or "HTTP status 403" in one.says]
 
 
-def _token_hint(report: _Report, access: FhirAccess) -> Iterator[Finding]:
-    refused = _refusals(report)
+def _token_hint(access: FhirAccess, *, refused: bool) -> Iterator[Finding]:
     if refused and access.token is None:
         says = "no access token was sent; --token-env NAME takes one from an environment variable"
         yield Finding(Level.NOTE, "token", says)
@@ -252,17 +253,18 @@ def _token_hint(report: _Report, access: FhirAccess) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "token", "the access token was refused: does it allow reading these?")
 
 
-def _any_patient(question: Callable[[str], Reply], terminology: Terminology) -> str | None:
-    """A patient with a neuroendocrine tumour if the server finds one, else the first patient."""
+def _any_patient(question: Callable[[str], Reply], terminology: Terminology) -> tuple[str | None, Reply]:
+    """A patient with a neuroendocrine tumour if the server finds one, else the first; the last answer."""
     wanted = {(row.system, row.code) for name in _TUMOURS for row in terminology.by_list.get(name, ())}
     codes = ",".join(f"{system}|{code}" for system, code in sorted(wanted))
     search = question(f"Condition?code={quote(codes, safe=':/|,')}&_count=1")
     for condition in typed(search.matches, Condition):
         named = type_and_id(condition.subject.reference or "") if condition.subject else ("", "")
         if named[0] == "Patient" and wanted & set(codes_of(condition)):
-            return named[1]
-    patients = question("Patient?_count=1").matches
-    return next((string(one.get("id")) for one in patients if one.get("id")), None)
+            return named[1], search
+    patients = question("Patient?_count=1")
+    found = next((string(one.get("id")) for one in patients.matches if one.get("id")), None)
+    return found, patients
 
 
 def _ask_queries(

@@ -36,7 +36,7 @@ def check_secret(secret_file: Path | None, *, database_url: str) -> None:
     path = secret_file or _beside(database_url)
     try:
         if path.exists():
-            _check(path.read_bytes())
+            _check(_bytes_of(path))
         elif not os.access(path.parent, os.W_OK | os.X_OK):
             raise PermissionError(None, "its folder is not there or cannot be written to")
     except OSError as problem:
@@ -62,6 +62,12 @@ def _beside(database_url: str) -> Path:
 def _read_or_create(path: Path) -> bytes:
     if not path.exists():
         _create(path)
+    return _bytes_of(path)
+
+
+def _bytes_of(path: Path) -> bytes:
+    if not path.is_file():  # a device may have no end
+        raise PermissionError(None, "it is no file")
     return path.read_bytes()
 
 

@@ -168,9 +168,15 @@ def test_what_is_not_utf8_or_broken_off_is_named(clinic: Path, found: Path, tmp_
     )
     (tmp_path / "Broken.ndjson.gz").write_bytes(gzip.compress(latin.read_bytes() * 50)[:40])
     (tmp_path / "None.ndjson.gz").write_bytes(b"no gzip")
+    (tmp_path / "Odd.ndjson").write_bytes(b"\xff\xfe\n")
     run(plan(tmp_path / "out", tmp_path), quiet)
     problems = [(Path(one["file"]).name, one["line"]) for one in rows(tmp_path / "out" / "problems.csv")]
-    assert problems == [("Broken.ndjson.gz", ""), ("Latin.ndjson", "1"), ("None.ndjson.gz", "")]
+    assert problems == [
+        ("Broken.ndjson.gz", ""),
+        ("Latin.ndjson", "1"),
+        ("None.ndjson.gz", ""),
+        ("Odd.ndjson", "1"),
+    ]
     assert rows(tmp_path / "out" / "cards.csv") == rows(found / "cards.csv")
 
 

@@ -243,6 +243,15 @@ def test_a_server_without_patients_is_not_ready(capsys: pytest.CaptureFixture[st
     assert "no patient could be found" in said(report, "fault")
 
 
+def test_a_server_that_wants_a_token_is_not_called_empty(
+    capsys: pytest.CaptureFixture[str], chart: Chart
+) -> None:
+    _, report = examine(capsys, fhir_answers(chart, refuse=frozenset({"Patient", "Condition"})))
+
+    assert "HTTP status 403" in said(report, "fault")
+    assert "no access token was sent" in said(report, "note")
+
+
 def test_only_the_rules_of_a_hook_are_listed(capsys: pytest.CaptureFixture[str], chart: Chart) -> None:
     _, report = examine(capsys, fhir_answers(chart), "--hook", "encounter-start")
 

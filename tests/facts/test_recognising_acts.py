@@ -158,7 +158,14 @@ def test_a_booking_whose_service_is_surgery_is_an_operation(appointment: dict[st
     assert kinds(booked(appointment)) == [Kind.OTHER_SURGERY]
 
 
-@pytest.mark.parametrize("words", ["Surgery clinic", "Pre-operative assessment clinic", "Surgical review"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("Surgery clinic", "Pre-operative assessment clinic", "Surgical review", "Sprechstunde Chirurgie"),
+        *("Ambulanz Chirurgie", "Polikliniek chirurgie", "Controle chirurgie", "Ambulatorio di chirurgia"),
+        *("Controllo chirurgia", "Suivi chirurgie", "Rendez-vous chirurgie", "Cirugía revisión"),
+    ],
+)
 def test_a_visit_is_no_operation(words: str) -> None:
     assert kinds(booked({"serviceType": [{"text": words}]})) == []
 

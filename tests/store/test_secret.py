@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
 
 import pytest
 
 from service.errors import ConfigurationError
-from service.store.secret import read_secret
+from service.store.secret import check_secret, read_secret
 
 _MAKER = """
 import sys
@@ -58,3 +59,9 @@ def test_a_weak_key_is_refused(tmp_path, content):
 def test_a_key_that_cannot_be_made_is_a_problem_of_the_settings(tmp_path):
     with pytest.raises(ConfigurationError, match="NET_CDS_SECRET_FILE"):
         read_secret(tmp_path / "no" / "folder" / "key", database_url="sqlite:///x")
+
+
+def test_a_device_is_no_key():
+    for check in (read_secret, check_secret):
+        with pytest.raises(ConfigurationError, match="it is no file"):
+            check(Path("/dev/zero"), database_url="sqlite:///x")

@@ -195,7 +195,12 @@ def test_the_standard_variables_switch_it_on(environment: dict[str, str], is_wan
 
 
 @pytest.mark.parametrize(
-    "environment", [{"OTEL_TRACES_EXPORTER": "zipkin"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}]
+    "environment",
+    [
+        {"OTEL_TRACES_EXPORTER": "zipkin"},
+        {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"},
+    ],
 )
 def test_what_cannot_be_spoken_stops_the_start(
     service_with: AddressOf, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]

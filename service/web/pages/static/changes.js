@@ -28,4 +28,7 @@ async function compare(file) {
   }
 }
 
-byId("kept").addEventListener("change", (event) => event.target.files[0] && compare(event.target.files[0]));
+byId("kept").addEventListener("change", (event) => {
+  if (event.target.files[0]) compare(event.target.files[0]);
+  event.target.value = "";  // so that the same file, mended, can be chosen again
+});

@@ -170,7 +170,8 @@ async function takeFile(file) {
   const text = await file.text();
   await attempt(async () => {
     state.file = understood(text);
-    if (state.file.request) hook.value = state.file.request.hook;
+    const wanted = [...hook.options].find((option) => option.value === state.file.request?.hook);
+    if (wanted) hook.value = wanted.value;
     state.switches = {};
     state.drafts = [];
     if (byId("phrases")) byId("phrases").textContent = `From the file ${file.name}`;
@@ -227,7 +228,10 @@ hook.addEventListener("change", choose);
 days.addEventListener("input", describeDays);
 days.addEventListener("change", again);
 byId("sections").addEventListener("change", (event) => { state.switches[event.target.name] = event.target.value; again(); });
-byId("file").addEventListener("change", (event) => takeFile(event.target.files[0]));
+byId("file").addEventListener("change", (event) => {
+  takeFile(event.target.files[0]);
+  event.target.value = "";  // so that the same file, mended, can be chosen again
+});
 byId("curl").addEventListener("click", copy);
 byId("words").addEventListener("input", offer);
 byId("choices").addEventListener("submit", write);
