@@ -150,7 +150,9 @@ class WordLists:
         said: dict[str, Assertion] = {}
         sentences = Sentences(folded, found.cues, found.mentions, is_report=is_report)
         for one in _standing(found, sentences):
-            said[one.name] = max(said.get(one.name, Assertion.NOTHING), sentences.says_of(one))
+            strongest = said.get(one.name, Assertion.NOTHING)
+            if strongest < Assertion.ASSERTED:  # the rest of a long report says no more
+                said[one.name] = max(strongest, sentences.says_of(one))
         return said
 
     def lists_in(self, text: str) -> frozenset[str]:
