@@ -492,12 +492,15 @@ def _combined(kinds: set[str]) -> Differentiation:
 def _differentiation(primaries: Iterable[Primary], patient: Patient) -> Differentiation:
     """F-3: pathology morphology first, then the codes of the conditions, then words.
 
-    A code that says well is in doubt where the newest report of pathology says poorly.
+    A code that says well is in doubt where the newest report of pathology says poorly, and gives way to words
+    that name a mixed neoplasm (Y-3).
     """
     morphology = _morphology(patient)
     if morphology is not Differentiation.UNKNOWN:
         return morphology
     coded = _combined({primary.differentiation.value for primary in primaries})
+    if coded in (Differentiation.WELL, Differentiation.UNKNOWN) and _is_written(_MIXED, patient.record):
+        return Differentiation.MIXED
     if coded is Differentiation.WELL and is_called_poor(patient):
         return Differentiation.AMBIGUOUS
     return _differentiation_in_words(patient.record) if coded is Differentiation.UNKNOWN else coded
@@ -516,6 +519,7 @@ def is_called_poor(patient: Patient) -> bool:
 
 
 _WORDED = {"well-differentiated": "well", "poorly-differentiated": "poor"}
+_MIXED = "mixed-neuroendocrine"
 
 
 def _differentiation_in_words(record: Record) -> Differentiation:

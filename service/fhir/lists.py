@@ -143,6 +143,7 @@ WORD_LISTS = frozenset(
         "marrow-failure",
         "metastasis",
         "mitotic-count",
+        "mixed-neuroendocrine",
         "multifocal",
         "named-other-cancer",
         "neuroendocrine-tumour",

@@ -508,3 +508,19 @@ def test_the_whole_engine_speaks_where_only_a_report_names_the_tumour() -> None:
     found = result(f'{SITE_ALONE}; pathology report "Neuroendocrine tumour of the ileum" 40 days ago')
 
     assert "sstr-imaging" in {rule for card in found.cards for rule in card.recommendations}
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["MiNEN of colon", "MANEC of appendix", "mixed neuroendocrine-non-neuroendocrine neoplasm of colon"],
+)
+def test_a_mixed_neoplasm_is_known_by_its_words(words: str) -> None:
+    assert (
+        read_tumour(patient(f'condition text "{words}" 60 days ago')).differentiation is Differentiation.MIXED
+    )
+
+
+def test_pathology_that_names_a_mixed_neoplasm_beside_a_code_that_says_well() -> None:
+    record = 'appendiceal NET 60 days ago; pathology report "MiNEN. Ki-67 60%" 10 days ago'
+    assert read_tumour(patient(record)).differentiation is Differentiation.MIXED
+    assert result(record).cards[0].recommendations == ("tumour-board",)
