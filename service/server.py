@@ -124,11 +124,16 @@ def check_port(host: str, port: int) -> None:
         ) from None
 
 
+def joined(host: str, port: int) -> str:
+    """Host and port as an address has them: ``[::1]:8000`` (RFC 3986, section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def gunicorn_options(settings: Settings, host: str, port: int) -> dict[str, Any]:
     """The settings of gunicorn; every other one keeps its default."""
     return {
         "proc_name": "net-cds",
-        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "bind": joined(host, port),
         "workers": settings.workers,
         "threads": settings.threads,
         "worker_class": buffering_worker(settings.max_body_bytes),

@@ -17,7 +17,7 @@ import duckdb
 
 from service.cohort.assess import Job
 from service.cohort.owners import owner_of
-from service.cohort.sources import LONGEST_LINE, Problem, opened
+from service.cohort.sources import LONGEST_LINE, Problem, opened, why_odd
 from service.errors import MalformedRequest
 from service.fhir.r4 import TYPES
 from service.json_body import read_object
@@ -237,16 +237,8 @@ def faulty_lines(name: str) -> Iterator[Problem]:
                 yield Problem(name, number, says)
 
 
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _fault_of(line: bytes) -> str:
-    if not line or not _is_utf8(line):  # the others are named when the files are looked for
+    if not line or why_odd(line):  # such a line is named when the files are looked for
         return ""
     try:
         resource = read_object(line)

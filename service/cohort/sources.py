@@ -91,13 +91,21 @@ def _check_lines(path: Path, sources: Sources) -> None:
 
 def _odd_lines(name: str, lines: Iterable[bytes]) -> Iterator[Problem]:
     for number, line in enumerate(lines, start=1):
-        if len(line) > LONGEST_LINE:
-            yield Problem(name, number, f"is longer than {LONGEST_LINE // 1024**2} MB")
-        elif not line.isascii():
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                yield Problem(name, number, "is not UTF-8")
+        if says := why_odd(line):
+            yield Problem(name, number, says)
+
+
+def why_odd(line: bytes) -> str:
+    """Why a line would not come through the reading of its file; empty where it does."""
+    if len(line) > LONGEST_LINE:
+        return f"is longer than {LONGEST_LINE // 1024**2} MB"
+    if line.isascii():
+        return ""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "is not UTF-8"
+    return ""
 
 
 def _not_exported(path: Path) -> Iterator[Problem]:

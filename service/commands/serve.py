@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from service.commands import exits
 from service.config import Given, Settings
-from service.server import serve
+from service.server import joined, serve
 
 _Subparsers = argparse._SubParsersAction  # the type that add_subparsers returns has no public name
 
@@ -30,8 +30,7 @@ def _at(settings: Settings, host: str, port: int) -> Settings:
     """The settings with the address listened on, for links, where none is set and this machine alone asks."""
     if "public_url" in settings.model_fields_set or not settings.is_local:
         return settings
-    origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    return settings.model_copy(update={"public_url": origin})
+    return settings.model_copy(update={"public_url": f"http://{joined(host, port)}"})
 
 
 def _further_problems(given: Given) -> Collection[str]:

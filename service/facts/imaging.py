@@ -92,12 +92,11 @@ _LISTS = (
 def _studies(patient: Patient) -> tuple[Resource, ...]:
     """Everything that can show that imaging was done."""
     record = patient.record
-    written = {id(one.resource): one.resource for one in reports(patient) if one.is_imaging}
-    named = record.about(DiagnosticReport, *_LISTS)
+    written = [one.resource for one in reports(patient) if one.is_imaging]
+    told = {id(one): one for one in (*record.about(DiagnosticReport, *_LISTS), *written)}
     return (
         *record.of(ImagingStudy),
-        *named,
-        *[one for one in written.values() if not any(one is other for other in named)],
+        *told.values(),
         *record.about(Procedure, *_LISTS),
         *record.about(MedicationAdministration, *_LISTS),
         *record.about(Observation, *_LISTS),

@@ -71,7 +71,7 @@ def census(process: int) -> Mapping[int, tuple[float, float]]:
     while waiting:
         member = waiting.pop()
         try:
-            seconds = sum(_own_ticks(member)) / os.sysconf("SC_CLK_TCK")
+            seconds = sum(_ticks(member)[:2]) / os.sysconf("SC_CLK_TCK")
             found[member] = (seconds, _proportional_set_size(member))
             waiting += _children(member)
         except (OSError, SystemExit):  # it has ended meanwhile
@@ -81,20 +81,18 @@ def census(process: int) -> Mapping[int, tuple[float, float]]:
 
 def processor_seconds(process: int) -> float:
     """Processor time of a process and all below it so far, in user code and in the kernel."""
-    ticks = sum(_ticks(member) for member in tree(process))
+    ticks = sum(sum(_ticks(member)) for member in tree(process))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _own_ticks(process: int) -> tuple[int, int]:
-    user, system, *_ = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]
-    return int(user), int(system)
+def _ticks(process: int) -> list[int]:
+    """Its time in user code and in the kernel, then that of children that have ended.
 
-
-def _ticks(process: int) -> int:
-    # The name of the process, in brackets, may hold spaces. User and system time are fields 14 and 15; 16 and
-    # 17 are those of children that have ended, so that a worker that is replaced does not take its time away.
+    With the latter a worker that is replaced does not take its time away.
+    """
+    # The name of the process, in brackets, may hold spaces. Fields 14 to 17 of all.
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(ticks) for ticks in fields[11:15])
+    return [int(ticks) for ticks in fields[11:15]]
 
 
 def tree(process: int) -> Iterator[int]:
